@@ -1,1 +1,5 @@
-//! stint.
+//! stint: just-in-time access to AWS, for a stint and not a second longer.
+//!
+//! This library holds everything that decides or does something; the binaries in `functions/` only wire it.
+
+pub mod clock;

@@ -3,3 +3,4 @@
 //! This library holds everything that decides or does something; the binaries in `functions/` only wire it.
 
 pub mod clock;
+pub mod domain;

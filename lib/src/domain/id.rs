@@ -1,0 +1,93 @@
+//! Identifiers: UUIDs, each with a type of its own so that one cannot stand for another.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The text is not a UUID in its hyphenated form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a UUID such as `019a3f5e-7c1b-7000-8000-000000000000`")]
+pub struct IdError;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])+ $name:ident)+) => {$(
+        $(#[$doc])+
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        #[serde(transparent)]
+        #[schema(value_type = String, format = "uuid", example = "019a3f5e-7c1b-7000-8000-000000000001")]
+        pub struct $name(Uuid);
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl $name {
+            /// The UUID itself.
+            #[must_use]
+            pub fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.hyphenated().fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                // `Uuid` also reads the braced, simple and URN forms; one id has one spelling here.
+                if text.len() != uuid::fmt::Hyphenated::LENGTH {
+                    return Err(IdError);
+                }
+                text.parse().map(Self).map_err(|_| IdError)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A tenant: one customer, whose data meets nobody else's.
+    TenantId
+    /// An access request.
+    RequestId
+    /// A grant.
+    GrantId
+    /// A policy.
+    PolicyId
+    /// A rule of a policy.
+    RuleId
+    /// An event, and the audit entry it becomes.
+    EventId
+    /// A message on a request.
+    MessageId
+    /// An API key.
+    ApiKeyId
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn upper_case_is_read_and_written_as_lower_case() {
+        let id: TenantId = "2489E9AD-2EE2-8E00-8EC9-32D5F69181C0".parse().unwrap();
+        assert_eq!(id.to_string(), "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0");
+    }
+
+    #[test]
+    fn other_spellings_of_a_uuid_are_refused() {
+        for text in ["", "x", "2489E9AD2EE28E008EC932D5F69181C0", "{2489e9ad-2ee2-8e00-8ec9-32d5f69181c0}"] {
+            assert_eq!(text.parse::<TenantId>(), Err(IdError), "{text}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What access is asked for: an account, a permission set, a bucket, a database, an instance, a unit.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Metadata;
+
+/// The kinds of resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceType {
+    /// An AWS account, by its 12 digits.
+    AwsAccount,
+    /// A permission set, by its ARN.
+    AwsPermissionSet,
+    /// An S3 bucket, by its name.
+    AwsS3Bucket,
+    /// An RDS instance, by its ARN.
+    AwsRdsInstance,
+    /// An EC2 instance, by its id.
+    AwsEc2Instance,
+    /// An organizational unit or the organization's root, by its id.
+    AwsOrganizationalUnit,
+}
+
+impl ResourceType {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::AwsAccount,
+        Self::AwsPermissionSet,
+        Self::AwsS3Bucket,
+        Self::AwsRdsInstance,
+        Self::AwsEc2Instance,
+        Self::AwsOrganizationalUnit,
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AwsAccount => "aws_account",
+            Self::AwsPermissionSet => "aws_permission_set",
+            Self::AwsS3Bucket => "aws_s3_bucket",
+            Self::AwsRdsInstance => "aws_rds_instance",
+            Self::AwsEc2Instance => "aws_ec2_instance",
+            Self::AwsOrganizationalUnit => "aws_organizational_unit",
+        }
+    }
+
+    /// The name of the entity type in Cedar.
+    #[must_use]
+    pub const fn cedar_type(self) -> &'static str {
+        match self {
+            Self::AwsAccount => "AwsAccount",
+            Self::AwsPermissionSet => "AwsPermissionSet",
+            Self::AwsS3Bucket => "AwsS3Bucket",
+            Self::AwsRdsInstance => "AwsRdsInstance",
+            Self::AwsEc2Instance => "AwsEc2Instance",
+            Self::AwsOrganizationalUnit => "AwsOrganizationalUnit",
+        }
+    }
+
+    /// The kind of that name on the wire.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+
+    /// What an id of this kind looks like, for the error message.
+    const fn expectation(self) -> &'static str {
+        match self {
+            Self::AwsAccount => "12 digits",
+            Self::AwsPermissionSet => "a permission set ARN, `arn:aws:sso:::permissionSet/ssoins-…/ps-…`",
+            Self::AwsS3Bucket => "a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens",
+            Self::AwsRdsInstance => "a DB instance ARN, `arn:aws:rds:<region>:<account>:db:<name>`",
+            Self::AwsEc2Instance => "`i-` and 8 or 17 hexadecimal digits",
+            Self::AwsOrganizationalUnit => "`ou-xxxx-xxxxxxxx`, or `r-xxxx` for the root",
+        }
+    }
+
+    fn pattern(self) -> &'static Regex {
+        match self {
+            Self::AwsAccount => &PATTERNS.account,
+            Self::AwsPermissionSet => &PATTERNS.permission_set,
+            Self::AwsS3Bucket => &PATTERNS.bucket,
+            Self::AwsRdsInstance => &PATTERNS.db_instance,
+            Self::AwsEc2Instance => &PATTERNS.ec2_instance,
+            Self::AwsOrganizationalUnit => &PATTERNS.organizational_unit,
+        }
+    }
+}
+
+impl fmt::Display for ResourceType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+struct Patterns {
+    account: Regex,
+    permission_set: Regex,
+    bucket: Regex,
+    db_instance: Regex,
+    ec2_instance: Regex,
+    organizational_unit: Regex,
+}
+
+/// The formats AWS's API references give for each identifier.
+#[expect(clippy::expect_used, reason = "the patterns are literals, and a test compiles them")]
+static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
+    let compile = |pattern| Regex::new(pattern).expect("a literal pattern compiles");
+    Patterns {
+        account: compile(r"\A[0-9]{12}\z"),
+        permission_set: compile(
+            r"\Aarn:aws[a-z-]*:sso:::permissionSet/(sso)?ins-[A-Za-z0-9.-]{16}/ps-[A-Za-z0-9./-]{16}\z",
+        ),
+        bucket: compile(r"\A[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\z"),
+        db_instance: compile(r"\Aarn:aws[a-z-]*:rds:[a-z]{2}[a-z0-9-]+:[0-9]{12}:db:[A-Za-z][A-Za-z0-9-]{0,62}\z"),
+        ec2_instance: compile(r"\Ai-([0-9a-f]{8}|[0-9a-f]{17})\z"),
+        organizational_unit: compile(r"\A(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32})\z"),
+    }
+});
+
+/// The id does not have the format of its type.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{id}` is not an id of type `{kind}`: expected {}", kind.expectation())]
+pub struct ResourceError {
+    kind: ResourceType,
+    id: String,
+}
+
+/// A resource by type and id; the id has the format of its type.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "RawResourceRef")]
+#[schema(example = json!({"type": "aws_account", "id": "111111111111"}))]
+pub struct ResourceRef {
+    #[serde(rename = "type")]
+    kind: ResourceType,
+    /// `aws_account`: 12 digits; `aws_permission_set`: its ARN; `aws_s3_bucket`: its name; `aws_rds_instance`: the DB
+    /// instance ARN; `aws_ec2_instance`: `i-…`; `aws_organizational_unit`: `ou-…` or the root's `r-…`.
+    id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawResourceRef {
+    #[serde(rename = "type")]
+    kind: ResourceType,
+    id: String,
+}
+
+impl TryFrom<RawResourceRef> for ResourceRef {
+    type Error = ResourceError;
+
+    fn try_from(raw: RawResourceRef) -> Result<Self, ResourceError> {
+        Self::new(raw.kind, raw.id)
+    }
+}
+
+impl ResourceRef {
+    /// # Errors
+    ///
+    /// [`ResourceError`] when `id` does not have the format of `kind`.
+    pub fn new(kind: ResourceType, id: impl Into<String>) -> Result<Self, ResourceError> {
+        let id = id.into();
+        if kind.pattern().is_match(&id) { Ok(Self { kind, id }) } else { Err(ResourceError { kind, id }) }
+    }
+
+    /// The account as a resource.
+    #[must_use]
+    pub fn account(account: &AccountId) -> Self {
+        Self { kind: ResourceType::AwsAccount, id: account.0.clone() }
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn kind(&self) -> ResourceType {
+        self.kind
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl fmt::Display for ResourceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind, self.id)
+    }
+}
+
+/// An AWS account id: 12 digits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, pattern = "^[0-9]{12}$", example = "111111111111")]
+pub struct AccountId(String);
+
+impl AccountId {
+    /// # Errors
+    ///
+    /// [`ResourceError`] when `text` is not 12 digits.
+    pub fn parse(text: impl Into<String>) -> Result<Self, ResourceError> {
+        ResourceRef::new(ResourceType::AwsAccount, text).map(|resource| Self(resource.id))
+    }
+
+    /// The 12 digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for AccountId {
+    type Error = ResourceError;
+
+    fn try_from(text: String) -> Result<Self, ResourceError> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the tenant's directory knows of a resource: its name and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwsResource {
+    /// Which resource.
+    #[serde(flatten)]
+    pub resource: ResourceRef,
+    /// What people call it.
+    pub name: String,
+    /// The account it is in; an account's own id.
+    pub account_id: Option<AccountId>,
+    /// The organizational unit directly above an account or a unit, up to the root.
+    pub parent: Option<String>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: std::collections::BTreeMap<String, String>,
+    /// How privileged it is: lower is less.
+    pub rank: Option<i64>,
+    /// Anything else that was synced.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// When it was last read from AWS.
+    pub last_synced_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn each_type_accepts_its_own_format_and_no_other() {
+        let samples = [
+            (ResourceType::AwsAccount, "111111111111"),
+            (ResourceType::AwsPermissionSet, "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"),
+            (ResourceType::AwsS3Bucket, "my-bucket.example"),
+            (ResourceType::AwsRdsInstance, "arn:aws:rds:eu-west-1:111111111111:db:orders"),
+            (ResourceType::AwsEc2Instance, "i-0123456789abcdef0"),
+            (ResourceType::AwsOrganizationalUnit, "ou-ab12-12345678"),
+        ];
+        for (kind, _) in samples {
+            for (other, id) in samples {
+                // Twelve digits are a bucket name too, and so are ids of instances and units.
+                let also_a_bucket = kind == ResourceType::AwsS3Bucket && !id.starts_with("arn:");
+                assert_eq!(ResourceRef::new(kind, id).is_ok(), kind == other || also_a_bucket, "{kind} {id}");
+            }
+        }
+        assert!(ResourceRef::new(ResourceType::AwsAccount, "1111111111111").is_err());
+        assert!(ResourceRef::new(ResourceType::AwsAccount, "111111111111\n").is_err());
+        assert!(ResourceRef::new(ResourceType::AwsOrganizationalUnit, "r-ab12").is_ok());
+    }
+
+    #[test]
+    fn an_unknown_field_or_a_bad_id_does_not_deserialize() {
+        let text = r#"{"type":"aws_account","id":"example"}"#;
+        let error = serde_json::from_str::<ResourceRef>(text).unwrap_err().to_string();
+        assert!(error.contains("12 digits"), "{error}");
+        let text = r#"{"type":"aws_account","id":"111111111111","arn":"x"}"#;
+        assert!(serde_json::from_str::<ResourceRef>(text).is_err());
+    }
+}

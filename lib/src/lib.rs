@@ -4,3 +4,5 @@
 
 pub mod clock;
 pub mod domain;
+pub mod auth;
+pub mod store;

@@ -1,0 +1,33 @@
+//! Deciding: Cedar policies, from the text a person writes to the answer a request gets.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `model` | the tenant's directory, and the Cedar schema made of it |
+//! | `world` | the Cedar entities of the directory, and those of a question |
+//! | `scan`, `text` | statements to fields and back |
+//! | `problem` | what is wrong with a text, and where; strict validation |
+//! | `index` | finds the rules that can apply without looking at the others |
+//! | `facts` | the context of a question |
+//! | `engine` | compiles policies and decides |
+//! | `decision`, `permit` | the answer, and the proof of authority made of it |
+//!
+//! Nothing here does I/O, reads a clock or makes an id.
+
+mod decision;
+mod engine;
+mod facts;
+mod index;
+mod model;
+mod permit;
+mod problem;
+mod scan;
+mod text;
+mod world;
+
+pub use decision::{Decision, Determining, Outcome, RuleError};
+pub use engine::{CompileError, Engine, Question};
+pub use facts::{Auth, ContextError, QuestionContext};
+pub use model::{Directory, RESERVED_ACTIONS, SchemaError, TenantSchema};
+pub use permit::{Approve, Authority, Permit, Revoke};
+pub use problem::{PolicyErrors, Problem, Report, validate};
+pub use text::{ParsedRule, RenderError, RuleFields, parse_policy_set, parse_rule, render};

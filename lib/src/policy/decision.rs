@@ -1,0 +1,90 @@
+//! The answer to a question.
+
+use crate::domain::{PolicyId, RuleId, Terms};
+
+/// Whether a request is permitted, and on what terms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A rule permits and none of its priority or a higher one forbids.
+    Permitted(Terms),
+    /// A rule forbids, or none permits.
+    Denied,
+}
+
+/// A rule that determined a decision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Determining {
+    /// The policy it belongs to.
+    pub policy_id: PolicyId,
+    /// The rule.
+    pub rule_id: RuleId,
+    /// Its `@notice`.
+    pub notice: Option<String>,
+}
+
+/// A rule whose evaluation failed: it counted as satisfied if it forbids, as unsatisfied if it permits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleError {
+    /// The policy it belongs to.
+    pub policy_id: PolicyId,
+    /// The rule.
+    pub rule_id: RuleId,
+    /// What Cedar says.
+    pub message: String,
+}
+
+/// The answer to a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// Permitted or denied.
+    pub outcome: Outcome,
+    /// The satisfied forbids, or else the satisfied permits, of the priority that decided; in the order of the policies
+    /// and their rules.
+    pub determining: Vec<Determining>,
+    /// The policies of the determining rules, each once.
+    pub matching_policy_ids: Vec<PolicyId>,
+    /// The notices of the determining rules, each once.
+    pub notices: Vec<String>,
+    /// Why, in words for the caller.
+    pub reason: String,
+    /// The rules that failed, of every priority that was looked at.
+    pub errors: Vec<RuleError>,
+    /// A fault of ours that kept the rules from being evaluated; for the operator, not for the caller. It is denied.
+    pub fault: Option<String>,
+}
+
+impl Decision {
+    /// The terms, if it is permitted.
+    #[must_use]
+    pub fn terms(&self) -> Option<&Terms> {
+        match &self.outcome {
+            Outcome::Permitted(terms) => Some(terms),
+            Outcome::Denied => None,
+        }
+    }
+
+    /// Whether it is permitted.
+    #[must_use]
+    pub fn is_permitted(&self) -> bool {
+        self.terms().is_some()
+    }
+
+    /// Denied without any rule saying so.
+    pub(super) fn denied(reason: String) -> Self {
+        Self::new(Outcome::Denied, Vec::new(), reason, Vec::new())
+    }
+
+    pub(super) fn new(outcome: Outcome, determining: Vec<Determining>, reason: String, errors: Vec<RuleError>) -> Self {
+        let mut matching_policy_ids = Vec::new();
+        let mut notices = Vec::new();
+        for rule in &determining {
+            if !matching_policy_ids.contains(&rule.policy_id) {
+                matching_policy_ids.push(rule.policy_id);
+            }
+            if let Some(notice) = rule.notice.as_ref().filter(|notice| !notices.contains(*notice)) {
+                notices.push(notice.clone());
+            }
+        }
+        Self { outcome, determining, matching_policy_ids, notices, reason, errors, fault: None }
+    }
+}

@@ -1,0 +1,162 @@
+//! Finds the rules that can apply to a question without looking at the others.
+//!
+//! A rule's scope names, on each of its three axes, all, a type or an entity. A question matches on an axis what it is
+//! itself: all, its type, its entity and the entities above it. So the rules that can apply stand in the cells (principal
+//! key, action key, resource key) the question spans, and every rule elsewhere is false by its scope alone, which never
+//! errors. A cell may hold rules that do not apply (`== X` stands beside `in X`): Cedar has the last word.
+
+use std::collections::{BTreeMap, HashMap};
+
+use cedar_policy::{
+    ActionConstraint, EntityTypeName, EntityUid, Policy, PolicySet, PrincipalConstraint, ResourceConstraint,
+};
+
+use super::world::Node;
+
+/// A number for something scopes name; questions are looked up by number.
+type Key = u32;
+
+/// The key of a scope that names nothing.
+const ANY: Key = 0;
+
+/// What the scopes of one axis name.
+#[derive(Debug, Default)]
+struct Axis {
+    types: HashMap<EntityTypeName, Key>,
+    entities: HashMap<EntityUid, Key>,
+}
+
+impl Axis {
+    fn size(&self) -> usize {
+        self.types.len() + self.entities.len()
+    }
+
+    fn key_of_type(&mut self, name: EntityTypeName) -> Option<Key> {
+        let next = next_key(self.size());
+        next.map(|next| *self.types.entry(name).or_insert(next))
+    }
+
+    fn key_of_entity(&mut self, uid: EntityUid) -> Option<Key> {
+        let next = next_key(self.size());
+        next.map(|next| *self.entities.entry(uid).or_insert(next))
+    }
+
+    /// What of the axis matches an entity.
+    fn keys(&self, node: &Node) -> Vec<Key> {
+        let own = self.types.get(node.uid.type_name()).into_iter().chain(self.entities.get(&node.uid));
+        let above = node.ancestors.iter().filter_map(|uid| self.entities.get(uid));
+        let mut keys: Vec<_> = std::iter::once(ANY).chain(own.chain(above).copied()).collect();
+        // A group that is listed twice is one group.
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+}
+
+fn next_key(size: usize) -> Option<Key> {
+    Key::try_from(size).ok().and_then(|size| size.checked_add(1))
+}
+
+/// The rules of one scope and one priority.
+#[derive(Debug)]
+pub(super) struct Cell {
+    /// The place of the priority: 0 is the highest.
+    pub(super) rank: usize,
+    /// The rules.
+    pub(super) rules: PolicySet,
+    /// The entities their conditions name.
+    pub(super) literals: Vec<EntityUid>,
+}
+
+/// All rules, by scope.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    principals: Axis,
+    actions: Axis,
+    resources: Axis,
+    cells: HashMap<[Key; 3], Vec<Cell>>,
+}
+
+/// Rules on their way into an index.
+#[derive(Debug, Default)]
+pub(super) struct IndexBuilder {
+    index: Index,
+    rules: HashMap<[Key; 3], BTreeMap<usize, Vec<Policy>>>,
+}
+
+impl IndexBuilder {
+    /// Adds a rule of a priority; false when there are more scopes than can be numbered.
+    #[must_use]
+    pub(super) fn add(&mut self, rank: usize, rule: &Policy) -> bool {
+        let Some((principal, actions, resource)) = self.keys(rule) else { return false };
+        for action in actions {
+            self.rules.entry([principal, action, resource]).or_default().entry(rank).or_default().push(rule.clone());
+        }
+        true
+    }
+
+    fn keys(&mut self, rule: &Policy) -> Option<(Key, Vec<Key>, Key)> {
+        let axis = &mut self.index.principals;
+        let principal = match rule.principal_constraint() {
+            PrincipalConstraint::Any => Some(ANY),
+            PrincipalConstraint::Is(name) => axis.key_of_type(name),
+            // The narrower of the two is the entity.
+            PrincipalConstraint::In(uid) | PrincipalConstraint::Eq(uid) | PrincipalConstraint::IsIn(_, uid) => {
+                axis.key_of_entity(uid)
+            }
+        }?;
+        let axis = &mut self.index.resources;
+        let resource = match rule.resource_constraint() {
+            ResourceConstraint::Any => Some(ANY),
+            ResourceConstraint::Is(name) => axis.key_of_type(name),
+            ResourceConstraint::In(uid) | ResourceConstraint::Eq(uid) | ResourceConstraint::IsIn(_, uid) => {
+                axis.key_of_entity(uid)
+            }
+        }?;
+        let axis = &mut self.index.actions;
+        let mut actions = match rule.action_constraint() {
+            ActionConstraint::Any => vec![ANY],
+            ActionConstraint::Eq(uid) => vec![axis.key_of_entity(uid)?],
+            ActionConstraint::In(uids) => {
+                uids.into_iter().map(|uid| axis.key_of_entity(uid)).collect::<Option<Vec<_>>>()?
+            }
+        };
+        actions.sort_unstable();
+        actions.dedup();
+        Some((principal, actions, resource))
+    }
+
+    /// The index, or what Cedar says against two rules of one id.
+    pub(super) fn build(self) -> Result<Index, String> {
+        let mut index = self.index;
+        for (keys, by_rank) in self.rules {
+            let cells = by_rank.into_iter().map(|(rank, rules)| {
+                let mut literals: Vec<_> = rules.iter().flat_map(Policy::entity_literals).collect();
+                literals.sort_unstable();
+                literals.dedup();
+                Ok(Cell { rank, rules: PolicySet::from_policies(rules).map_err(|error| error.to_string())?, literals })
+            });
+            index.cells.insert(keys, cells.collect::<Result<_, String>>()?);
+        }
+        Ok(index)
+    }
+}
+
+impl Index {
+    /// The cells whose rules can apply, the highest priority first.
+    pub(super) fn candidates(&self, principal: &Node, action: &EntityUid, resource: &Node) -> Vec<&Cell> {
+        // Actions have no groups.
+        let actions: Vec<_> = std::iter::once(ANY).chain(self.actions.entities.get(action).copied()).collect();
+        let resources = self.resources.keys(resource);
+        let mut found: Vec<&Cell> = Vec::new();
+        for principal in self.principals.keys(principal) {
+            for action in &actions {
+                for resource in &resources {
+                    found.extend(self.cells.get(&[principal, *action, *resource]).into_iter().flatten());
+                }
+            }
+        }
+        found.sort_by_key(|cell| cell.rank);
+        found
+    }
+}

@@ -1,0 +1,192 @@
+//! The tenant's directory, and the Cedar schema made of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use cedar_policy::{Schema, SchemaFragment, Validator};
+
+use crate::domain::{AwsResource, ResourceRef, ResourceType};
+
+/// Actions that are about requests and grants, not about access: who may approve, and who may revoke.
+pub const RESERVED_ACTIONS: [&str; 2] = ["approve", "revoke"];
+
+/// The one thing to ask of a permission set.
+const ASSUME: &str = "assume";
+
+/// What may be asked of buckets, databases and instances.
+const DATA_ACTIONS: [&str; 4] = ["read", "write", "admin", "connect"];
+
+const DATA_RESOURCES: [ResourceType; 3] =
+    [ResourceType::AwsS3Bucket, ResourceType::AwsRdsInstance, ResourceType::AwsEc2Instance];
+
+/// What is known of a tenant's AWS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directory {
+    resources: BTreeMap<ResourceRef, AwsResource>,
+}
+
+impl FromIterator<AwsResource> for Directory {
+    /// Of two entries for one resource the later holds.
+    fn from_iter<I: IntoIterator<Item = AwsResource>>(resources: I) -> Self {
+        Self { resources: resources.into_iter().map(|known| (known.resource.clone(), known)).collect() }
+    }
+}
+
+impl Directory {
+    /// What is known of one resource.
+    #[must_use]
+    pub fn get(&self, resource: &ResourceRef) -> Option<&AwsResource> {
+        self.resources.get(resource)
+    }
+
+    /// All that is known, by type and id.
+    pub fn iter(&self) -> impl Iterator<Item = &AwsResource> {
+        self.resources.values()
+    }
+
+    /// Every action with the types of resource it applies to: the names of the permission sets, and the fixed ones.
+    ///
+    /// A permission set that bears the name of a reserved action cannot be asked for: who may approve would then be
+    /// who may have it.
+    #[must_use]
+    pub fn actions(&self) -> BTreeMap<String, BTreeSet<ResourceType>> {
+        let mut actions: BTreeMap<String, BTreeSet<ResourceType>> = BTreeMap::new();
+        for reserved in RESERVED_ACTIONS {
+            actions.insert(reserved.to_owned(), ResourceType::ALL.into());
+        }
+        actions.insert(ASSUME.to_owned(), [ResourceType::AwsPermissionSet].into());
+        for action in DATA_ACTIONS {
+            actions.insert(action.to_owned(), DATA_RESOURCES.into());
+        }
+        for known in self.iter().filter(|known| known.resource.kind() == ResourceType::AwsPermissionSet) {
+            if !RESERVED_ACTIONS.contains(&known.name.as_str()) {
+                let types = actions.entry(known.name.clone()).or_default();
+                types.extend([ResourceType::AwsAccount, ResourceType::AwsOrganizationalUnit]);
+            }
+        }
+        actions
+    }
+}
+
+/// The schema could not be built: a fault of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("the tenant's schema is not valid cedar: {0}")]
+pub struct SchemaError(String);
+
+/// The Cedar schema of a tenant: its actions are the names of its permission sets.
+#[derive(Debug, Clone)]
+pub struct TenantSchema {
+    validator: Validator,
+    cedar: String,
+}
+
+impl TenantSchema {
+    /// The schema of a directory.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemaError`] when Cedar refuses what is generated here.
+    pub fn new(directory: &Directory) -> Result<Self, SchemaError> {
+        let cedar = schema_text(directory);
+        let (schema, _) = Schema::from_cedarschema_str(&cedar).map_err(|error| SchemaError(error.to_string()))?;
+        Ok(Self { validator: Validator::new(schema), cedar })
+    }
+
+    /// As Cedar schema text.
+    #[must_use]
+    pub fn as_cedar(&self) -> &str {
+        &self.cedar
+    }
+
+    /// In Cedar's JSON form.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemaError`] when Cedar cannot convert it.
+    pub fn to_json(&self) -> Result<serde_json::Value, SchemaError> {
+        let (fragment, _) =
+            SchemaFragment::from_cedarschema_str(&self.cedar).map_err(|error| SchemaError(error.to_string()))?;
+        fragment.to_json_value().map_err(|error| SchemaError(error.to_string()))
+    }
+
+    /// Cedar's own form.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        self.validator.schema()
+    }
+
+    pub(super) fn validator(&self) -> &Validator {
+        &self.validator
+    }
+}
+
+/// The part that is the same for every tenant.
+const FIXED_SCHEMA: &str = r"// A person; the id is the subject of the token. For every group there is also User::`group:<name>`.
+entity User in [Group, User] = {
+  email?: String,
+  groups: Set<String>,
+};
+
+// An API key; the id is the key's id.
+entity ServiceAccount in [Group] = {
+  name: String,
+  groups: Set<String>,
+};
+
+entity Group;
+
+entity AwsOrganizationalUnit in [AwsOrganizationalUnit] = {
+  name: String,
+  account_id?: String,
+  rank?: Long,
+} tags String;
+
+entity AwsAccount in [AwsOrganizationalUnit] = {
+  name: String,
+  account_id: String,
+  rank?: Long,
+} tags String;
+
+entity AwsPermissionSet, AwsS3Bucket, AwsRdsInstance, AwsEc2Instance in [AwsAccount] = {
+  name: String,
+  account_id?: String,
+  rank?: Long,
+} tags String;
+
+type RequestContext = {
+  reason?: String,
+  has_reason: Bool,
+  tickets: Set<String>,
+  duration_seconds?: Long,
+  account_id?: String,
+  role?: String,
+  // Who made the request that is to be approved: one of the two.
+  requester?: User,
+  requester_service_account?: ServiceAccount,
+  now: datetime,
+  source_ip?: ipaddr,
+  // `oidc` or `api_key`.
+  auth: String,
+  mfa: Bool,
+};
+";
+
+fn schema_text(directory: &Directory) -> String {
+    let mut by_types: BTreeMap<BTreeSet<ResourceType>, Vec<String>> = BTreeMap::new();
+    for (action, types) in directory.actions() {
+        by_types.entry(types).or_default().push(format!("\"{}\"", action.escape_debug()));
+    }
+    let mut text = FIXED_SCHEMA.to_owned();
+    for (types, actions) in by_types {
+        let types: Vec<_> = types.into_iter().map(ResourceType::cedar_type).collect();
+        // Writing to a `String` cannot fail.
+        let _ = write!(
+            text,
+            "\naction {} appliesTo {{\n  principal: [User, ServiceAccount],\n  resource: [{}],\n  context: \
+             RequestContext,\n}};\n",
+            actions.join(", "),
+            types.join(", "),
+        );
+    }
+    text
+}

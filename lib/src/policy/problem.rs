@@ -1,0 +1,130 @@
+//! What is wrong with a policy text, and where; strict validation.
+
+use std::fmt;
+use std::str::FromStr as _;
+
+use cedar_policy::{ParseErrors, PolicySet, ValidationMode};
+use miette::Diagnostic;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::model::TenantSchema;
+use super::text;
+
+/// Something wrong with a policy text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in the line, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.message)
+    }
+}
+
+impl Problem {
+    /// A problem at a byte of the text.
+    pub(super) fn at(text: &str, offset: usize, message: impl Into<String>) -> Self {
+        let before = text.get(..offset.min(text.len())).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline.saturating_add(1));
+        let column = before.get(line_start..).unwrap_or_default().chars().count();
+        Self {
+            line: before.matches('\n').count().saturating_add(1),
+            column: column.saturating_add(1),
+            message: message.into(),
+        }
+    }
+
+    /// What Cedar says, at the place it points to.
+    fn of_diagnostic(text: &str, diagnostic: &(impl Diagnostic + ?Sized)) -> Self {
+        let offset = diagnostic.labels().and_then(|mut labels| labels.next()).map_or(0, |label| label.offset());
+        let said = diagnostic.to_string();
+        // Cedar numbers the statements; the place says which one it is.
+        let said = said
+            .strip_prefix("for policy `policy")
+            .and_then(|rest| rest.split_once("`, "))
+            .map_or(&*said, |(_, said)| said);
+        let message = match diagnostic.help() {
+            Some(help) => format!("{said} ({help})"),
+            None => said.to_owned(),
+        };
+        Self::at(text, offset, message)
+    }
+}
+
+/// Why a policy text is refused; at least one problem.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+pub struct PolicyErrors(Vec<Problem>);
+
+impl PolicyErrors {
+    pub(super) fn new(first: Problem) -> Self {
+        Self(vec![first])
+    }
+
+    pub(super) fn of_parse(text: &str, errors: &ParseErrors) -> Self {
+        Self(errors.iter().map(|error| Problem::of_diagnostic(text, error)).collect())
+    }
+
+    /// The problems, in the order of the text as far as Cedar keeps to it.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        &self.0
+    }
+}
+
+/// What validation says of a policy text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Report {
+    /// What keeps the text from being stored.
+    pub errors: Vec<Problem>,
+    /// What is probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+impl Report {
+    /// Whether the text may be stored.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.errors.is_empty()
+    }
+
+    /// The errors, if there are any.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyErrors`] when the text may not be stored.
+    pub fn into_result(self) -> Result<Vec<Problem>, PolicyErrors> {
+        if self.errors.is_empty() { Ok(self.warnings) } else { Err(PolicyErrors(self.errors)) }
+    }
+}
+
+/// Checks a policy text: that it parses to rules, and, strictly, that it fits the tenant's schema.
+#[must_use]
+pub fn validate(text: &str, schema: &TenantSchema) -> Report {
+    if let Err(errors) = text::parse_policy_set(text) {
+        return Report { errors: errors.0, warnings: Vec::new() };
+    }
+    let set = match PolicySet::from_str(text) {
+        Ok(set) => set,
+        Err(errors) => return Report { errors: PolicyErrors::of_parse(text, &errors).0, warnings: Vec::new() },
+    };
+    let result = schema.validator().validate(&set, ValidationMode::Strict);
+    let mut errors: Vec<_> = result.validation_errors().map(|error| Problem::of_diagnostic(text, error)).collect();
+    let mut warnings: Vec<_> =
+        result.validation_warnings().map(|warning| Problem::of_diagnostic(text, warning)).collect();
+    for problems in [&mut errors, &mut warnings] {
+        // Cedar checks a statement once for each type of principal and resource it may meet, and says the same again.
+        problems.sort_by(|left, right| {
+            (left.line, left.column, &left.message).cmp(&(right.line, right.column, &right.message))
+        });
+        problems.dedup();
+    }
+    Report { errors, warnings }
+}

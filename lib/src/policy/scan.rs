@@ -1,0 +1,147 @@
+//! Where the statements of a policy text are, and where their clauses.
+//!
+//! Cedar parses; this only finds places in a text Cedar has parsed, to keep what was written as it was written. It knows
+//! of strings, comments and brackets, which is all that can hide a `;` or a `when`.
+
+use std::ops::Range;
+
+/// What the scanner tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Word,
+    Text,
+    Comment,
+    Open,
+    Close,
+    Semicolon,
+    At,
+    Other,
+}
+
+#[derive(Debug, Clone)]
+struct Token {
+    kind: Kind,
+    span: Range<usize>,
+}
+
+/// One statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Statement {
+    /// From its first token, or the comments above it, to its `;` and a comment behind that on the same line.
+    pub(super) span: Range<usize>,
+    /// Its first token.
+    pub(super) start: usize,
+    /// From the first `when` or `unless` to the last `}`.
+    pub(super) clauses: Option<Range<usize>>,
+}
+
+fn tokens(text: &str) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut chars = text.char_indices().peekable();
+    while let Some((start, first)) = chars.next() {
+        let kind = match first {
+            _ if first.is_whitespace() => continue,
+            '"' => {
+                while let Some((_, next)) = chars.next() {
+                    match next {
+                        '\\' => drop(chars.next()),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+                Kind::Text
+            }
+            '/' if chars.peek().is_some_and(|(_, next)| *next == '/') => {
+                while chars.next_if(|(_, next)| !matches!(next, '\n' | '\r')).is_some() {}
+                Kind::Comment
+            }
+            '(' | '{' | '[' => Kind::Open,
+            ')' | '}' | ']' => Kind::Close,
+            ';' => Kind::Semicolon,
+            '@' => Kind::At,
+            _ if is_word(first) => {
+                while chars.next_if(|(_, next)| is_word(*next)).is_some() {}
+                Kind::Word
+            }
+            _ => Kind::Other,
+        };
+        let end = chars.peek().map_or(text.len(), |(next, _)| *next);
+        tokens.push(Token { kind, span: start..end });
+    }
+    tokens
+}
+
+fn is_word(char: char) -> bool {
+    char == '_' || char.is_ascii_alphanumeric()
+}
+
+/// The statements of a text that Cedar parses.
+pub(super) fn statements(text: &str) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    let mut rest: &[Token] = &tokens(text);
+    while let Some(first) = rest.first() {
+        // The first of a statement that is not a comment, if there is one.
+        let Some(start) = rest.iter().find(|token| token.kind != Kind::Comment) else { break };
+        let Some(length) = rest.iter().position(|token| token.kind == Kind::Semicolon) else { break };
+        let (own, after) = rest.split_at(length.saturating_add(1));
+        let Some(semicolon) = own.last() else { break };
+        let behind = after.first().filter(|token| {
+            let between = text.get(semicolon.span.end..token.span.start);
+            token.kind == Kind::Comment && between.is_some_and(|between| !between.contains(['\n', '\r']))
+        });
+        let end = behind.map_or(semicolon.span.end, |comment| comment.span.end);
+        statements.push(Statement {
+            span: first.span.start..end,
+            start: start.span.start,
+            clauses: clauses(text, own),
+        });
+        rest = after.get(usize::from(behind.is_some())..).unwrap_or_default();
+    }
+    statements
+}
+
+/// The `when` and `unless` clauses in a text that holds nothing else, without the comments around them.
+pub(super) fn trim_clauses(text: &str) -> Option<&str> {
+    clauses(text, &tokens(text)).and_then(|clauses| text.get(clauses))
+}
+
+/// From the first `when` or `unless` outside brackets and not the name of an annotation, to the last bracket.
+fn clauses(text: &str, tokens: &[Token]) -> Option<Range<usize>> {
+    let mut depth = 0_usize;
+    let mut name_follows = false;
+    let mut start = None;
+    for token in tokens.iter().filter(|token| token.kind != Kind::Comment) {
+        match token.kind {
+            Kind::Open => depth = depth.saturating_add(1),
+            Kind::Close => depth = depth.saturating_sub(1),
+            Kind::Word if depth == 0 && !name_follows && start.is_none() => {
+                let word = text.get(token.span.clone());
+                start = Some(token.span.start).filter(|_| matches!(word, Some("when" | "unless")));
+            }
+            Kind::Word | Kind::Text | Kind::Comment | Kind::Semicolon | Kind::At | Kind::Other => {}
+        }
+        name_follows = token.kind == Kind::At;
+    }
+    let end = tokens.iter().rfind(|token| token.kind == Kind::Close)?.span.end;
+    start.filter(|start| *start < end).map(|start| start..end)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn comments_go_with_the_statement_they_are_about() {
+        let text = "// head\npermit(principal, action, resource); // tail\n// next\n@when(\"a;\")\nforbid(principal, \
+                    action, resource)\n// why\nwhen { \"}\" == \"};\" } // when\n unless { true } // end\n;\n// bye";
+        let found = statements(text);
+        let texts: Vec<_> = found.iter().map(|statement| text.get(statement.span.clone()).unwrap()).collect();
+        assert_eq!(texts[0], "// head\npermit(principal, action, resource); // tail");
+        assert!(texts[1].starts_with("// next\n@when") && texts[1].ends_with("// end\n;"), "{}", texts[1]);
+        assert_eq!(texts.len(), 2);
+        assert_eq!(found[0].clauses, None);
+        let clauses = text.get(found[1].clauses.clone().unwrap()).unwrap();
+        assert_eq!(clauses, "when { \"}\" == \"};\" } // when\n unless { true }");
+    }
+}

@@ -1,0 +1,32 @@
+//! `POST /v1/access/ensure`: the hot path.
+
+use super::prelude::*;
+use crate::access::ensure::{Entitlement, Justification};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(ensure_access))
+}
+
+/// Ensure access entitlements (JIT access request hook)
+///
+/// Idempotent per tenant, principal, target and role: a live grant is reported, a missing one is activated or requested,
+/// one about to end is extended. All entitlements are decided independently.
+#[utoipa::path(
+    post,
+    path = "/v1/access/ensure",
+    operation_id = "ensureAccess",
+    tag = "Access",
+    params(TenantHeader, IdempotencyHeader),
+    request_body = view::EnsureAccess,
+    responses((status = 200, description = "Where each access stands. A refusal is a diagnostic here, not an error.", body = view::EnsureAccessAnswer), WriteFailures),
+    security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
+)]
+async fn ensure_access(session: Session<scope::AccessRequest>, body: Input<Body<view::EnsureAccess>>) -> Result<Response, Error> {
+    let body = session.accept(body).await?;
+    let (entitlements, justification) = session.accept(Input(body.value.parse())).await?;
+    session
+        .settle(&body, |attempt| ensure_all(&session, &entitlements, &justification, body.value.dry_run, attempt))
+        .await
+}

@@ -2,5 +2,6 @@
 //!
 //! This library holds everything that decides or does something; the binaries in `functions/` only wire it.
 
+pub mod auth;
 pub mod clock;
 pub mod domain;

@@ -20,6 +20,6 @@ mod openapi;
 mod session;
 pub mod view;
 
-pub use app::{Api, app};
+pub use app::{Api, SourceIp, app};
 pub use error::ErrorBody;
-pub use openapi::{Failures, document};
+pub use openapi::document;

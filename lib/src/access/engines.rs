@@ -70,11 +70,10 @@ impl TenantEngine {
 /// Reads and compiles. The version is read again afterwards: a decision must not record a version it was not made by.
 async fn load(mut tenant: Tenant, table: &TenantTable) -> Result<TenantEngine, AccessError> {
     for _ in 0..ATTEMPTS {
-        let (policies, resources) =
-            try_join(table.list_all::<Policy>(), table.list_all::<AwsResource>()).await?;
+        let (policies, resources) = try_join(table.list_all::<Policy>(), table.list_all::<AwsResource>()).await?;
         let current = table.get::<Tenant>(Tenant::KIND).await?.ok_or(AccessError::NotFound("the tenant is gone"))?;
-        let unchanged = current.policy_version == tenant.policy_version
-            && current.directory_version == tenant.directory_version;
+        let unchanged =
+            current.policy_version == tenant.policy_version && current.directory_version == tenant.directory_version;
         tenant = current;
         if unchanged {
             return compile(&tenant, policies, resources);
@@ -83,12 +82,8 @@ async fn load(mut tenant: Tenant, table: &TenantTable) -> Result<TenantEngine, A
     Err(AccessError::Policies("they keep changing while they are read".to_owned()))
 }
 
-fn compile(
-    tenant: &Tenant,
-    policies: Vec<Policy>,
-    resources: Vec<AwsResource>,
-) -> Result<TenantEngine, AccessError> {
-    let directory = Directory::new(resources);
+fn compile(tenant: &Tenant, policies: Vec<Policy>, resources: Vec<AwsResource>) -> Result<TenantEngine, AccessError> {
+    let directory: Directory = resources.into_iter().collect();
     let failed = |error: String| AccessError::Policies(error);
     Ok(TenantEngine {
         engine: Engine::compile(&directory, &policies).map_err(|error| failed(error.to_string()))?,

@@ -13,7 +13,7 @@ use crate::domain::{
     Seconds,
 };
 use crate::policy::Outcome;
-use crate::store::{EnsureSlot, Index, Listing, Record, StoreError, TenantTable, Transaction, keys};
+use crate::store::{CommitError, EnsureSlot, Index, Listing, Record, StoreError, TenantTable, Transaction, keys};
 
 /// One access that is needed.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,22 +181,36 @@ const ABOUT_TO_END: i64 = 5;
 /// It is not extended again so soon: polls are the same call again and again.
 const EXTENSION_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 
-/// One access, weighed on what is known of it. The change is empty when there is nothing to do, or on a dry run.
+/// How often an access that others got ahead of is decided anew.
+const ATTEMPTS: usize = 12;
+
+/// Ensures one access: decides on what is known of it and commits that. A dry run commits nothing.
 ///
 /// # Errors
 ///
 /// [`AccessError`] when it could not be decided; a refusal is an answer, not an error.
-pub fn ensure(
+pub async fn ensure(
     access: &Access,
-    engine: &TenantEngine,
     entitlement: &Entitlement,
     justification: &Justification,
-    known: &Known,
+    mut known_now: Known,
     dry_run: bool,
-) -> Result<Change<Ensured>, AccessError> {
-    let ensuring = Ensuring { access, engine, entitlement, justification, known };
-    let change = ensuring.decide()?;
-    Ok(if dry_run { Change::new(access.begin(), change.answer?.imagined()) } else { change })
+) -> Result<Ensured, AccessError> {
+    let engine = access.engine().await?;
+    for _ in 0..ATTEMPTS {
+        let change = Ensuring { access, engine: &engine, entitlement, justification, known: &known_now }.decide()?;
+        if dry_run {
+            return Ok(change.answer?.imagined());
+        }
+        match access.table().commit(change.writes).await {
+            Ok(()) => return change.answer,
+            Err(CommitError::Conflict) => {
+                known_now = known(access.table(), &access.caller().principal().who, entitlement).await?;
+            }
+            Err(CommitError::Store(error)) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Unavailable("others keep changing the same access".to_owned()).into())
 }
 
 impl Ensured {
@@ -474,19 +488,12 @@ impl Ensuring<'_> {
     }
 
     /// Writes a request into the slot of its access: of any number of ensures at once, one gets to.
-    fn open(
-        &self,
-        writes: &mut Transaction,
-        request: &AccessRequest,
-        kind: EventKind,
-    ) -> Result<(), StoreError> {
+    fn open(&self, writes: &mut Transaction, request: &AccessRequest, kind: EventKind) -> Result<(), StoreError> {
         writes.create(request)?;
         super::change::record(self.access, writes, kind, request)?;
         match &self.known.slot {
             Some(slot) => writes.update(&EnsureSlot { request_id: request.id, ..slot.clone() }),
-            None => {
-                writes.create(&EnsureSlot { access: self.access_key(), request_id: request.id, version: 0 })
-            }
+            None => writes.create(&EnsureSlot { access: self.access_key(), request_id: request.id, version: 0 }),
         }
     }
 }

@@ -65,7 +65,11 @@ pub async fn revoke(access: &Access, grant: Option<Grant>) -> Result<Change<Gran
 /// # Errors
 ///
 /// [`AccessError`] when the caller may not see the grant.
-pub async fn set_audit(access: &Access, grant: Option<Grant>, audit: Option<bool>) -> Result<Change<Grant>, AccessError> {
+pub async fn set_audit(
+    access: &Access,
+    grant: Option<Grant>,
+    audit: Option<bool>,
+) -> Result<Change<Grant>, AccessError> {
     let mut grant = grant_visible(access, grant).await?;
     let mut writes = access.begin();
     if let Some(audit_enabled) = audit.filter(|audit| *audit != grant.audit_enabled) {

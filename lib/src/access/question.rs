@@ -43,9 +43,7 @@ impl TenantEngine {
             return Ok(permit);
         }
         let context = QuestionContext { requester: Some(requester), ..circumstances(access) };
-        self.engine
-            .authorize_approve(caller.principal(), resource, context)
-            .map_err(|decision| denied(&decision))
+        self.engine.authorize_approve(caller.principal(), resource, context).map_err(|decision| denied(&decision))
     }
 
     /// The caller's authority to end a grant of `grantee`: by policy, or as an administrator. Who may decide on such
@@ -75,8 +73,9 @@ impl TenantEngine {
     /// The account a resource is on, and whether its access can be given at all yet.
     pub(super) fn account_of(&self, resource: &ResourceRef) -> Result<AccountId, AccessError> {
         match resource.kind() {
-            ResourceType::AwsAccount => AccountId::parse(resource.id())
-                .map_err(|error| AccessError::input("resource.id", error.to_string())),
+            ResourceType::AwsAccount => {
+                AccountId::parse(resource.id()).map_err(|error| AccessError::input("resource.id", error.to_string()))
+            }
             ResourceType::AwsPermissionSet => {
                 self.directory.get(resource).and_then(|known| known.account_id.clone()).ok_or_else(|| {
                     AccessError::input(

@@ -13,10 +13,10 @@ use super::error::Error;
 pub(super) const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// Input that was read, or what is wrong with it; [`super::session::Session::accept`] tells which.
-pub struct Input<T>(pub(super) Result<T, Error>);
+pub(super) struct Input<T>(pub(super) Result<T, Error>);
 
 /// A JSON body with a fingerprint of its bytes.
-pub struct Body<T> {
+pub(super) struct Body<T> {
     /// What it says.
     pub value: T,
     /// SHA-256 of its bytes, in hex.
@@ -32,7 +32,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Input<Body<T>> {
 }
 
 /// A body that may be left out altogether, which then says what `{}` says.
-pub struct OptionalBody<T>(pub(super) Result<Body<T>, Error>);
+pub(super) struct OptionalBody<T>(pub(super) Result<Body<T>, Error>);
 
 impl<T> From<OptionalBody<T>> for Input<Body<T>> {
     fn from(body: OptionalBody<T>) -> Self {

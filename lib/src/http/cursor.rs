@@ -13,7 +13,7 @@ use crate::domain::Tenant;
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[serde(default)]
 #[into_params(parameter_in = Query)]
-pub struct PageParams {
+pub(super) struct PageParams {
     /// At most this many.
     #[param(minimum = 1, maximum = 250, default = 50, example = 50)]
     pub limit: Option<u32>,
@@ -24,7 +24,7 @@ pub struct PageParams {
 
 /// A page of a list.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct PageOf<T> {
+pub(super) struct PageOf<T> {
     /// The page.
     pub data: Vec<T>,
     /// What to send as `cursor` for the next page.

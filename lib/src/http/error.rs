@@ -99,12 +99,9 @@ impl Error {
         let (status, code, message, details) = match self {
             Self::Auth(error) => auth(error),
             Self::Access(error) => return access(error),
-            Self::InvalidInput { field, reason } => (
-                StatusCode::BAD_REQUEST,
-                "invalid_input",
-                message,
-                json!({"field": field, "reason": reason}),
-            ),
+            Self::InvalidInput { field, reason } => {
+                (StatusCode::BAD_REQUEST, "invalid_input", message, json!({"field": field, "reason": reason}))
+            }
             Self::PayloadTooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "payload_too_large",

@@ -25,7 +25,7 @@ use crate::domain::{PrincipalRef, TenantId};
 use crate::store::{CommitError, IdempotencyRecord, TenantTable};
 
 /// A call that needs the scope `S`, whose credential has not been looked at.
-pub struct Session<S> {
+pub(super) struct Session<S> {
     api: Api,
     call: Call,
     credential: Option<Credential>,
@@ -162,7 +162,9 @@ impl<S: RequiredScope> Session<S> {
             if let Some(key) = &key {
                 let record = answer.record(key, &body.fingerprint, now);
                 match forgotten {
-                    Some(IdempotencyRecord { version, .. }) => writes.update(&IdempotencyRecord { version, ..record })?,
+                    Some(IdempotencyRecord { version, .. }) => {
+                        writes.update(&IdempotencyRecord { version, ..record })?
+                    }
                     None => writes.create(&record)?,
                 }
             }

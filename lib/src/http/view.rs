@@ -35,3 +35,9 @@ fn metadata(given: Option<crate::domain::Metadata>) -> Result<crate::domain::Met
     }
     Ok(metadata)
 }
+
+/// A body that says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({}))]
+pub struct Nothing {}

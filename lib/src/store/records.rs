@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::keys;
 use super::{Index, Record};
 use crate::domain::{
-    AccessRequest, Assignment, AssignmentKey, AwsResource, Event, Grant, Policy, RequestId, RequestMessage,
-    Tenant, TenantId, User,
+    AccessRequest, Assignment, AssignmentKey, AwsResource, Event, Grant, Policy, RequestId, RequestMessage, Tenant,
+    TenantId, User,
 };
 
 impl Record for Tenant {
@@ -276,4 +276,3 @@ pub struct IssuerEntry {
     /// The tenant.
     pub tenant_id: TenantId,
 }
-

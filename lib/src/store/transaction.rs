@@ -149,10 +149,7 @@ impl Write {
         let names = || HashMap::from([("#v".to_owned(), VERSION.to_owned())]);
         let values = |version: u64| HashMap::from([(":v".to_owned(), AttributeValue::N(version.to_string()))]);
         let key = |pk, sk| {
-            HashMap::from([
-                (keys::PK.to_owned(), AttributeValue::S(pk)),
-                (keys::SK.to_owned(), AttributeValue::S(sk)),
-            ])
+            HashMap::from([(keys::PK.to_owned(), AttributeValue::S(pk)), (keys::SK.to_owned(), AttributeValue::S(sk))])
         };
         let item = TransactWriteItem::builder();
         Ok(match self {

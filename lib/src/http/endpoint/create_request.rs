@@ -24,7 +24,7 @@ pub fn router() -> OpenApiRouter<Api> {
 )]
 async fn create_request(session: Session<scope::AccessRequest>, body: Input<Body<view::CreateRequest>>) -> Result<Response, Error> {
     let body = session.accept(body).await?;
-    let ask = Ask::try_from(body.value.clone());
+    let ask = session.accept(Input(Ask::try_from(body.value.clone()))).await?;
     session
         .change(
             StatusCode::CREATED,
@@ -32,7 +32,7 @@ async fn create_request(session: Session<scope::AccessRequest>, body: Input<Body
             |table| named_person(table, body.value.on_behalf_of.clone()),
             |access, named| {
                 let ask = ask.clone();
-                async move { Ok(submit(&access, ask?, named).await?.map(view::AccessRequest::from)) }
+                async move { Ok(submit(&access, ask, named).await?.map(view::AccessRequest::from)) }
             },
         )
         .await

@@ -1,7 +1,10 @@
 //! `POST /v1/access/ensure`: the hot path.
 
 use super::prelude::*;
-use crate::access::ensure::{Entitlement, Justification};
+use futures_util::future::try_join_all;
+
+use crate::access::Change;
+use crate::access::ensure::{ensure, known};
 
 /// The operation's router.
 #[must_use]
@@ -27,6 +30,28 @@ async fn ensure_access(session: Session<scope::AccessRequest>, body: Input<Body<
     let body = session.accept(body).await?;
     let (entitlements, justification) = session.accept(Input(body.value.parse())).await?;
     session
-        .settle(&body, |attempt| ensure_all(&session, &entitlements, &justification, body.value.dry_run, attempt))
+        .change(
+            StatusCode::OK,
+            &body,
+            |table| {
+                let (entitlements, principal) = (entitlements.clone(), session.claimed_principal());
+                async move {
+                    let known = entitlements.iter().map(|entitlement| known(&table, &principal, entitlement));
+                    Ok(try_join_all(known).await?)
+                }
+            },
+            |access, known| {
+                let (entitlements, justification) = (entitlements.clone(), justification.clone());
+                let dry_run = body.value.dry_run;
+                async move {
+                    // Each is committed by itself: one refusal, or one race, never hides another's answer.
+                    let mut ensured = Vec::new();
+                    for (entitlement, known) in entitlements.iter().zip(known) {
+                        ensured.push(ensure(&access, entitlement, &justification, known, dry_run).await?);
+                    }
+                    Ok(Change::new(access.begin(), view::EnsureAccessAnswer::new(ensured)))
+                }
+            },
+        )
         .await
 }

@@ -75,7 +75,9 @@ impl EnsureAccess {
             .entitlements
             .iter()
             .enumerate()
-            .map(|(n, view)| view.parse().map_err(|(field, why)| Error::input(format!("entitlements[{n}].{field}"), why)))
+            .map(|(n, view)| {
+                view.parse().map_err(|(field, why)| Error::input(format!("entitlements[{n}].{field}"), why))
+            })
             .collect::<Result<_, _>>()?;
         let given = self.justification.clone().unwrap_or_default();
         let attachments = given.attachments.unwrap_or_default();
@@ -258,7 +260,8 @@ mod tests {
     #[test]
     fn go_durations_are_read_and_written() {
         let seconds = |text| parse_go_duration(text).map(|seconds| seconds.map(Seconds::get));
-        for (text, expected) in [("1h0m0s", 3600), ("90m", 5400), ("1h30m0s", 5400), ("45s", 45), ("36h0m0s", 129_600)] {
+        for (text, expected) in [("1h0m0s", 3600), ("90m", 5400), ("1h30m0s", 5400), ("45s", 45), ("36h0m0s", 129_600)]
+        {
             assert_eq!(seconds(text), Ok(Some(expected)), "{text}");
         }
         assert_eq!(seconds("0s"), Ok(None));

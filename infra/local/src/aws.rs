@@ -144,21 +144,14 @@ impl AwsEndpoint {
         let directory = match &options.storage {
             Storage::Memory => None,
             Storage::Directory(directory) => {
-                std::fs::create_dir_all(directory)
-                    .map_err(|error| Error::File(directory.clone(), error))?;
+                std::fs::create_dir_all(directory).map_err(|error| Error::File(directory.clone(), error))?;
                 Some(directory.as_path())
             }
         };
         let store = Store::open(directory, &world, &options.wiring.schedule_groups)?;
         let (stop, stopped) = watch::channel(false);
-        let (database, table_server) = Database::start(
-            directory,
-            &options.clock,
-            &options.table_name,
-            &world.account_id,
-            stopped.clone(),
-        )
-        .await?;
+        let (database, table_server) =
+            Database::start(directory, &options.clock, &options.table_name, &world.account_id, stopped.clone()).await?;
         let services = Arc::new(Services {
             clock: options.clock,
             world,
@@ -406,8 +399,6 @@ impl Services {
 
 /// By the names AWS gives to what only reads.
 fn mutates(operation: &str) -> bool {
-    let reads = [
-        "Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet", "AssumeRole",
-    ];
+    let reads = ["Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet", "AssumeRole"];
     !reads.iter().any(|prefix| operation.starts_with(prefix))
 }

@@ -41,12 +41,7 @@ impl CallLog {
         if log.calls.len() == CALLS_KEPT {
             log.calls.pop_front();
         }
-        log.calls.push_back(Call {
-            service,
-            operation: operation.to_owned(),
-            started,
-            finished: None,
-        });
+        log.calls.push_back(Call { service, operation: operation.to_owned(), started, finished: None });
         started
     }
 

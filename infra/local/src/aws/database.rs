@@ -58,9 +58,7 @@ impl Database {
     ) -> Result<(Self, JoinHandle<()>), Error> {
         let engine = match directory {
             None => Engine::memory_with_clock(Arc::new(EngineClock(clock.clone()))),
-            Some(directory) => {
-                Engine::new(&directory.join("dynamodb.sqlite").to_string_lossy())
-            }
+            Some(directory) => Engine::new(&directory.join("dynamodb.sqlite").to_string_lossy()),
         }
         .map_err(engine_error)?;
         if engine.get_table_metadata(table_name).map_err(engine_error)?.is_none() {
@@ -87,9 +85,7 @@ impl Database {
             address,
             client: Client::builder(TokioExecutor::new()).build(connector),
             table_name: table_name.to_owned(),
-            stream_arn: format!(
-                "arn:aws:dynamodb:{REGION}:{account_id}:table/{table_name}/stream/{label}"
-            ),
+            stream_arn: format!("arn:aws:dynamodb:{REGION}:{account_id}:table/{table_name}/stream/{label}"),
         };
         Ok((database, server))
     }
@@ -120,10 +116,8 @@ impl Database {
             &dynoxide::streams::shard_id(&self.table_name),
             i64::try_from(after.saturating_sub(first)).map_err(text)?,
         );
-        let request = dynoxide::actions::get_records::GetRecordsRequest {
-            shard_iterator: iterator,
-            limit: Some(BATCH),
-        };
+        let request =
+            dynoxide::actions::get_records::GetRecordsRequest { shard_iterator: iterator, limit: Some(BATCH) };
         let response = self.engine.get_records(request).map_err(text)?;
         response
             .records
@@ -181,9 +175,7 @@ fn create_table(engine: &Engine, table_name: &str) -> Result<(), Error> {
             { "AttributeName": range, "KeyType": "RANGE" },
         ])
     };
-    let index = |name: &str, hash: &str, range: &str| {
-        json!({ "IndexName": name, "KeySchema": keys(hash, range), "Projection": { "ProjectionType": "ALL" } })
-    };
+    let index = |name: &str, hash: &str, range: &str| json!({ "IndexName": name, "KeySchema": keys(hash, range), "Projection": { "ProjectionType": "ALL" } });
     let attributes = ["pk", "sk", "principal_pk", "access_pk", "status_pk", "due_pk", "due_sk"]
         .map(|name| json!({ "AttributeName": name, "AttributeType": "S" }));
     let request = json!({

@@ -22,8 +22,7 @@ use super::state::{Retry, Schedule, State};
 use super::wire::Service;
 
 /// Calls a function by name with an event, and is told its result or its error.
-pub type Invoker =
-    Arc<dyn Fn(String, Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
+pub type Invoker = Arc<dyn Fn(String, Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;
 
 /// A sleeping machine's timers stand still, so nobody sleeps longer than this without a look at the clock.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -205,10 +204,13 @@ impl Services {
     async fn run_job(&self, due: Due) -> usize {
         let attempt = self.attempt(due.service, &due.function, due.payload).await;
         let (calls, kept) = match attempt {
-            Attempt::Done(calls, _) => (calls, self.store.change(|state| {
-                state.finish(&due.job);
-                Ok(())
-            })),
+            Attempt::Done(calls, _) => (
+                calls,
+                self.store.change(|state| {
+                    state.finish(&due.job);
+                    Ok(())
+                }),
+            ),
             Attempt::Failed(calls) => (calls, self.retry(&due.job, |retry| self.later(retry))),
             Attempt::PutOff(by) => (0, self.retry(&due.job, |retry| self.put_off(retry, by))),
         };
@@ -292,10 +294,7 @@ impl Services {
 
     fn put_off(&self, retry: Retry, by: SignedDuration) -> Retry {
         let now = self.clock.now();
-        Retry {
-            not_before: now.checked_add(by).unwrap_or(now),
-            ..retry
-        }
+        Retry { not_before: now.checked_add(by).unwrap_or(now), ..retry }
     }
 
     /// When the next event or schedule falls due that is not being delivered.
@@ -369,9 +368,7 @@ impl State {
                 let event = self.queue.iter_mut().find(|event| event.id == *id);
                 event.map(|event| &mut event.retry)
             }
-            Job::Schedule(key, revision) => {
-                self.schedule(key, *revision).map(|schedule| &mut schedule.retry)
-            }
+            Job::Schedule(key, revision) => self.schedule(key, *revision).map(|schedule| &mut schedule.retry),
         }
     }
 }

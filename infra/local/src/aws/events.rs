@@ -63,9 +63,7 @@ impl Services {
             )));
         }
         if input.entries.iter().map(Entry::size).sum::<usize>() > LARGEST {
-            return Err(Failure::validation(
-                "Total size of the entries in the request is over the limit.",
-            ));
+            return Err(Failure::validation("Total size of the entries in the request is over the limit."));
         }
         let now = self.clock.now();
         let entries: Vec<_> = input.entries.into_iter().map(|entry| entry.check(now)).collect();

@@ -77,15 +77,7 @@ impl Fault {
     /// Hits the next call there is, once.
     #[must_use]
     pub fn new(kind: FaultKind) -> Self {
-        Self {
-            service: None,
-            operation: None,
-            skip: 0,
-            times: once(),
-            kind,
-            milliseconds: a_second(),
-            hits: 0,
-        }
+        Self { service: None, operation: None, skip: 0, times: once(), kind, milliseconds: a_second(), hits: 0 }
     }
 
     /// Only calls of this operation, or deliveries to this function.
@@ -118,19 +110,15 @@ impl Fault {
     }
 
     fn matches(&self, service: Service, operation: &str) -> bool {
-        let changes = matches!(
-            operation,
-            "CreateAccountAssignment" | "DeleteAccountAssignment" | "ProvisionPermissionSet"
-        );
+        let changes =
+            matches!(operation, "CreateAccountAssignment" | "DeleteAccountAssignment" | "ProvisionPermissionSet");
         let applies = match self.kind {
             FaultKind::Refuse | FaultKind::LoseAnswer | FaultKind::Throttle => {
                 !service.is_delivery() || self.service == Some(service)
             }
             FaultKind::Conflict => !service.is_delivery(),
             FaultKind::FailAsync | FaultKind::Slow => service == Service::SsoAdmin && changes,
-            FaultKind::DropDelivery | FaultKind::DoubleDelivery | FaultKind::DelayDelivery => {
-                service.is_delivery()
-            }
+            FaultKind::DropDelivery | FaultKind::DoubleDelivery | FaultKind::DelayDelivery => service.is_delivery(),
         };
         applies
             && self.service.is_none_or(|wanted| wanted == service)
@@ -219,14 +207,8 @@ fn conflict(request: &Request) -> Failure {
             .with("CancellationReasons", reasons.into())
         }
         (Service::DynamoDb, _) => Failure::new("TransactionConflictException", message),
-        (Service::Organizations, _) => Failure::new(
-            "ConcurrentModificationException",
-            "conflict, as a fault asks for",
-        ),
-        (Service::Events, _) => Failure::new(
-            "ConcurrentModificationException",
-            "conflict, as a fault asks for",
-        ),
+        (Service::Organizations, _) => Failure::new("ConcurrentModificationException", "conflict, as a fault asks for"),
+        (Service::Events, _) => Failure::new("ConcurrentModificationException", "conflict, as a fault asks for"),
         _ => Failure::conflict("conflict, as a fault asks for"),
     }
 }

@@ -60,17 +60,17 @@ impl Services {
         match store {
             None => return Err(Failure::validation("IdentityStoreId is missing")),
             Some(store) if store != ours => {
-                return Err(Failure::not_found("IDENTITY_STORE not found.")
-                    .with("ResourceType", json!("IDENTITY_STORE")));
+                return Err(
+                    Failure::not_found("IDENTITY_STORE not found.").with("ResourceType", json!("IDENTITY_STORE"))
+                );
             }
             Some(_) => {}
         }
         match operation {
             "GetUserId" => {
                 let wanted = read::<GetUserId>(input)?.alternate_identifier.unique_attribute;
-                let wanted = wanted.ok_or_else(|| {
-                    Failure::validation("only UniqueAttribute identifies a user here")
-                })?;
+                let wanted =
+                    wanted.ok_or_else(|| Failure::validation("only UniqueAttribute identifies a user here"))?;
                 let by = attribute(&wanted.attribute_path)?;
                 let state = self.store.lock();
                 let user = state

@@ -115,9 +115,6 @@ impl Limits {
     /// Identity Center's own.
     #[must_use]
     pub fn identity_center() -> Self {
-        Self {
-            requests_per_second: Some(20),
-            outstanding_changes: Some(10),
-        }
+        Self { requests_per_second: Some(20), outstanding_changes: Some(10) }
     }
 }

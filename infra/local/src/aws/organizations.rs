@@ -79,10 +79,7 @@ impl Services {
                         return Err(invalid(format!("`{other}` is no type of child")));
                     }
                 };
-                let children = ids
-                    .into_iter()
-                    .map(|id| json!({ "Id": id, "Type": wanted.child_type }))
-                    .collect();
+                let children = ids.into_iter().map(|id| json!({ "Id": id, "Type": wanted.child_type })).collect();
                 page("Children", children, input, 20)
             }
             "ListParents" => {
@@ -91,9 +88,11 @@ impl Services {
                     unit.units.iter().any(|below| below.id == child_id)
                         || unit.accounts.iter().any(|account| account.id == child_id)
                 };
-                let parent = world.units().into_iter().find(holds).ok_or_else(|| {
-                    Failure::new("ChildNotFoundException", format!("no child `{child_id}`"))
-                })?;
+                let parent = world
+                    .units()
+                    .into_iter()
+                    .find(holds)
+                    .ok_or_else(|| Failure::new("ChildNotFoundException", format!("no child `{child_id}`")))?;
                 let kind = match parent.id == world.root.id {
                     true => "ROOT",
                     false => "ORGANIZATIONAL_UNIT",
@@ -105,10 +104,7 @@ impl Services {
                 let accounts = world.accounts();
                 let found = accounts.iter().find(|account| account.id == account_id);
                 let found = found.ok_or_else(|| {
-                    Failure::new(
-                        "AccountNotFoundException",
-                        "You specified an account that doesn't exist.",
-                    )
+                    Failure::new("AccountNotFoundException", "You specified an account that doesn't exist.")
                 })?;
                 Ok(json!({ "Account": account(found) }))
             }

@@ -161,11 +161,7 @@ impl Services {
         self.store.change(|state| {
             let revision = state.next_number();
             let known = state.schedules.get_mut(&key).ok_or_else(|| missing(&schedule.name))?;
-            *known = Schedule {
-                revision,
-                created_at: known.created_at,
-                ..schedule
-            };
+            *known = Schedule { revision, created_at: known.created_at, ..schedule };
             Ok(answer)
         })
     }
@@ -195,10 +191,8 @@ impl Services {
             "Description",
             "KmsKeyArn",
         ];
-        let definition: Map<String, Value> = kept
-            .into_iter()
-            .filter_map(|name| Some((name.to_owned(), input.get(name)?.clone())))
-            .collect();
+        let definition: Map<String, Value> =
+            kept.into_iter().filter_map(|name| Some((name.to_owned(), input.get(name)?.clone()))).collect();
         let now = self.clock.now();
         Ok(Schedule {
             at: expression(&wanted.schedule_expression)?,

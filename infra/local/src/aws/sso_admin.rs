@@ -82,21 +82,16 @@ impl Services {
                 self.change(Wanted::Delete(key), fault)
             }
             "DescribeAccountAssignmentCreationStatus" => {
-                self.status(input, "AccountAssignmentCreationRequestId", |wanted| {
-                    matches!(wanted, Wanted::Create(_))
-                })
+                self.status(input, "AccountAssignmentCreationRequestId", |wanted| matches!(wanted, Wanted::Create(_)))
             }
             "DescribeAccountAssignmentDeletionStatus" => {
-                self.status(input, "AccountAssignmentDeletionRequestId", |wanted| {
-                    matches!(wanted, Wanted::Delete(_))
-                })
+                self.status(input, "AccountAssignmentDeletionRequestId", |wanted| matches!(wanted, Wanted::Delete(_)))
             }
             "ListAccountAssignments" => {
                 let of: AssignmentsOf = read(input)?;
                 self.known_permission_set(&of.permission_set_arn)?;
                 let assignments = self.assignment_documents(|key| {
-                    key.account_id == of.account_id
-                        && key.permission_set_arn == of.permission_set_arn
+                    key.account_id == of.account_id && key.permission_set_arn == of.permission_set_arn
                 });
                 page("AccountAssignments", assignments, input, 100)
             }
@@ -128,10 +123,7 @@ impl Services {
                 match &change.wanted {
                     _ if change.failure.is_some() => {}
                     Wanted::Create(key) if assignments.iter().any(|held| held.key == *key) => {}
-                    Wanted::Create(key) => assignments.push(Held {
-                        key: key.clone(),
-                        created_at: change.due_at,
-                    }),
+                    Wanted::Create(key) => assignments.push(Held { key: key.clone(), created_at: change.due_at }),
                     Wanted::Delete(key) => assignments.retain(|held| held.key != *key),
                     Wanted::Provision { .. } => {}
                 }
@@ -145,27 +137,19 @@ impl Services {
         let now = self.clock.now();
         let kind = fault.map(|fault| fault.kind);
         let latency = match fault {
-            Some(fault) if kind == Some(FaultKind::Slow) => {
-                SignedDuration::from_millis(fault.milliseconds)
-            }
+            Some(fault) if kind == Some(FaultKind::Slow) => SignedDuration::from_millis(fault.milliseconds),
             Some(_) | None => signed(self.latency),
         };
-        let due_at = now
-            .checked_add(latency)
-            .map_err(|error| Failure::internal(error.to_string()))?;
+        let due_at = now.checked_add(latency).map_err(|error| Failure::internal(error.to_string()))?;
         let failure = match kind {
-            Some(FaultKind::FailAsync) => {
-                Some("Received a 500 status error: Internal failure".to_owned())
-            }
+            Some(FaultKind::FailAsync) => Some("Received a 500 status error: Internal failure".to_owned()),
             _ => self.cannot_be_applied(&wanted),
         };
         self.store.change(|state| {
             let in_flight = state.changes.iter().filter(|change| !change.done);
             if let Some(key) = wanted.assignment() {
                 if in_flight.clone().any(|change| change.wanted.assignment() == Some(key)) {
-                    return Err(Failure::conflict(
-                        "There is a conflicting operation in process for this assignment.",
-                    ));
+                    return Err(Failure::conflict("There is a conflicting operation in process for this assignment."));
                 }
             }
             if self.limits.outstanding_changes.is_some_and(|most| in_flight.count() >= most) {
@@ -195,8 +179,7 @@ impl Services {
         }
         let state = self.store.lock();
         let known = state.users.iter().any(|user| user.user_id == key.principal_id);
-        (key.principal_type == "USER" && !known)
-            .then(|| "Received a 404 status error: User not found".to_owned())
+        (key.principal_type == "USER" && !known).then(|| "Received a 404 status error: User not found".to_owned())
     }
 
     fn assignment_key(&self, input: &Value) -> Result<AssignmentKey, Failure> {
@@ -239,9 +222,7 @@ impl Services {
         let state = self.store.lock();
         let mut changes = state.changes.iter();
         let change = changes.find(|change| change.request_id == id && kind(&change.wanted));
-        change
-            .map(status_document)
-            .ok_or_else(|| Failure::not_found(format!("no request `{id}`")))
+        change.map(status_document).ok_or_else(|| Failure::not_found(format!("no request `{id}`")))
     }
 
     fn assignment_documents(&self, wanted: impl Fn(&AssignmentKey) -> bool) -> Vec<Value> {
@@ -264,10 +245,7 @@ impl Services {
             return Ok(());
         };
         let now = self.clock.now();
-        let mut recent = self
-            .recent_requests
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut recent = self.recent_requests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let second = SignedDuration::from_secs(1);
         while recent.front().is_some_and(|first| now.duration_since(*first) >= second) {
             recent.pop_front();

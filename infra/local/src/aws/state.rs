@@ -67,10 +67,7 @@ pub(super) struct Change {
 pub(super) enum Wanted {
     Create(AssignmentKey),
     Delete(AssignmentKey),
-    Provision {
-        permission_set_arn: String,
-        account_id: Option<String>,
-    },
+    Provision { permission_set_arn: String, account_id: Option<String> },
 }
 
 impl Wanted {
@@ -169,25 +166,17 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn open(
-        directory: Option<&Path>,
-        world: &World,
-        schedule_groups: &[String],
-    ) -> Result<Self, Error> {
+    pub(super) fn open(directory: Option<&Path>, world: &World, schedule_groups: &[String]) -> Result<Self, Error> {
         let file = directory.map(|directory| directory.join("aws-state.json"));
         let mut state = match &file {
             Some(file) if file.exists() => {
                 let bytes = std::fs::read(file).map_err(|source| Error::File(file.clone(), source))?;
-                serde_json::from_slice(&bytes)
-                    .map_err(|source| Error::Corrupt(file.clone(), source))?
+                serde_json::from_slice(&bytes).map_err(|source| Error::Corrupt(file.clone(), source))?
             }
             Some(_) | None => State::default(),
         };
         state.adopt(world, schedule_groups);
-        let store = Self {
-            state: Mutex::new(state),
-            file,
-        };
+        let store = Self { state: Mutex::new(state), file };
         store.save(&store.lock())?;
         Ok(store)
     }
@@ -197,14 +186,10 @@ impl Store {
     }
 
     /// Changes the state and keeps it; `change` checks before it changes anything, for a refusal keeps nothing.
-    pub(super) fn change<R>(
-        &self,
-        change: impl FnOnce(&mut State) -> Result<R, Failure>,
-    ) -> Result<R, Failure> {
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut State) -> Result<R, Failure>) -> Result<R, Failure> {
         let mut state = self.lock();
         let answer = change(&mut state)?;
-        self.save(&state)
-            .map_err(|error| Failure::internal(error.to_string()))?;
+        self.save(&state).map_err(|error| Failure::internal(error.to_string()))?;
         Ok(answer)
     }
 
@@ -212,8 +197,7 @@ impl Store {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        let bytes =
-            serde_json::to_vec(state).map_err(|source| Error::Corrupt(file.clone(), source))?;
+        let bytes = serde_json::to_vec(state).map_err(|source| Error::Corrupt(file.clone(), source))?;
         let beside = file.with_extension("json.new");
         std::fs::write(&beside, bytes)
             .and_then(|()| std::fs::rename(&beside, file))

@@ -26,10 +26,7 @@ impl Services {
                 "Account": self.world.account_id,
             })),
             "AssumeRole" => self.assume_role(read(input)?),
-            _ => Err(Failure::new(
-                "InvalidAction",
-                format!("the action `{operation}` is not known"),
-            )),
+            _ => Err(Failure::new("InvalidAction", format!("the action `{operation}` is not known"))),
         }
         .map_err(|failure| failure.renamed("ValidationException", "ValidationError"))
     }

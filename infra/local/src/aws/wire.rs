@@ -41,10 +41,7 @@ pub enum Service {
 impl Service {
     /// Whether functions are called by it, and not it by clients.
     pub(super) fn is_delivery(self) -> bool {
-        matches!(
-            self,
-            Self::StreamDelivery | Self::BusDelivery | Self::ScheduleDelivery
-        )
+        matches!(self, Self::StreamDelivery | Self::BusDelivery | Self::ScheduleDelivery)
     }
 
     fn of_target(prefix: &str) -> Option<Self> {
@@ -83,17 +80,15 @@ pub(super) struct Failure {
 impl Failure {
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
         let status = match code {
-            "InternalServerError" | "InternalServerException" | "ServiceException"
-            | "InternalException" | "InternalFailure" => StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerError"
+            | "InternalServerException"
+            | "ServiceException"
+            | "InternalException"
+            | "InternalFailure" => StatusCode::INTERNAL_SERVER_ERROR,
             "AccessDenied" => StatusCode::FORBIDDEN,
             _ => StatusCode::BAD_REQUEST,
         };
-        Self {
-            status,
-            code,
-            message: message.into(),
-            more: Map::new(),
-        }
+        Self { status, code, message: message.into(), more: Map::new() }
     }
 
     pub(super) fn with(mut self, member: &str, value: Value) -> Self {
@@ -126,10 +121,7 @@ impl Failure {
     }
 
     pub(super) fn unknown_operation(operation: &str) -> Self {
-        Self::new(
-            "UnknownOperationException",
-            format!("the operation `{operation}` is not known"),
-        )
+        Self::new("UnknownOperationException", format!("the operation `{operation}` is not known"))
     }
 }
 
@@ -164,9 +156,7 @@ fn json_body(body: &Bytes) -> Value {
 fn scheduler_request(parts: &Parts, body: &Bytes) -> Request {
     let mut input = match json_body(body) {
         Value::Object(members) => members,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Map::new()
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
     };
     for (name, value) in form(parts.uri.query().unwrap_or_default().as_bytes()) {
         let name = match name.as_str() {
@@ -206,18 +196,12 @@ fn scheduler_request(parts: &Parts, body: &Bytes) -> Request {
         "Schedule" | "ScheduleGroup" => format!("{verb}{operation}"),
         list => list.to_owned(),
     };
-    Request {
-        service: Service::Scheduler,
-        operation,
-        input: Value::Object(input),
-    }
+    Request { service: Service::Scheduler, operation, input: Value::Object(input) }
 }
 
 fn sts_request(body: &Bytes) -> Request {
-    let members: Map<String, Value> = form(body)
-        .into_iter()
-        .map(|(name, value)| (name, Value::String(value)))
-        .collect();
+    let members: Map<String, Value> =
+        form(body).into_iter().map(|(name, value)| (name, Value::String(value))).collect();
     let operation = members.get("Action").and_then(Value::as_str);
     Request {
         service: Service::Sts,
@@ -233,10 +217,7 @@ fn form(encoded: &[u8]) -> Vec<(String, String)> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (
-                unescape(&name.replace('+', " ")),
-                unescape(&value.replace('+', " ")),
-            )
+            (unescape(&name.replace('+', " ")), unescape(&value.replace('+', " ")))
         })
         .collect()
 }
@@ -247,9 +228,8 @@ fn unescape(text: &str) -> String {
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
         let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
-        let decoded = escaped
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let decoded =
+            escaped.and_then(|hex| std::str::from_utf8(hex).ok()).and_then(|hex| u8::from_str_radix(hex, 16).ok());
         bytes.push(decoded.unwrap_or(*first));
         rest = match decoded {
             Some(_) => after.get(2..).unwrap_or_default(),
@@ -266,15 +246,11 @@ pub(super) fn page(name: &str, items: Vec<Value>, input: &Value, largest: usize)
         Some(max) => usize::try_from(max)
             .ok()
             .filter(|max| (1..=largest).contains(max))
-            .ok_or_else(|| {
-                Failure::validation(format!("maxResults must be between 1 and {largest}"))
-            })?,
+            .ok_or_else(|| Failure::validation(format!("maxResults must be between 1 and {largest}")))?,
     };
     let from = match input.get("NextToken").and_then(Value::as_str) {
         None => 0,
-        Some(token) => token
-            .parse::<usize>()
-            .map_err(|_| Failure::validation("the nextToken is not one of ours"))?,
+        Some(token) => token.parse::<usize>().map_err(|_| Failure::validation("the nextToken is not one of ours"))?,
     };
     let total = items.len();
     let items: Vec<Value> = items.into_iter().skip(from).take(max).collect();
@@ -354,22 +330,16 @@ fn respond_xml(operation: &str, answer: Answer, request_id: &str) -> Response<Bo
     };
     let mut response = Response::new(Body::from(document));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     response
 }
 
 fn xml(value: &Value) -> String {
     match value {
-        Value::Object(members) => members
-            .iter()
-            .map(|(name, member)| format!("<{name}>{}</{name}>", xml(member)))
-            .collect(),
-        Value::String(text) => text
-            .replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;"),
+        Value::Object(members) => {
+            members.iter().map(|(name, member)| format!("<{name}>{}</{name}>", xml(member))).collect()
+        }
+        Value::String(text) => text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
         Value::Null => String::new(),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) => value.to_string(),
     }

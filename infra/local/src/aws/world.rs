@@ -134,9 +134,7 @@ impl World {
             account_id: default_account_id(),
             instance_arn: default_instance_arn(),
             identity_store_id: default_identity_store_id(),
-            root: Unit::named("Root")
-                .unit(workloads)
-                .unit(Unit::named("Sandbox").account("111111111111", "sandbox")),
+            root: Unit::named("Root").unit(workloads).unit(Unit::named("Sandbox").account("111111111111", "sandbox")),
             users: ["alice", "bob", "carol", "dave"].map(User::named).into(),
             permission_sets: ["ReadOnlyAccess", "PowerUserAccess", "AdministratorAccess"]
                 .map(PermissionSet::named)
@@ -199,10 +197,7 @@ impl World {
     /// Every account.
     #[must_use]
     pub fn accounts(&self) -> Vec<&Account> {
-        self.units()
-            .into_iter()
-            .flat_map(|unit| &unit.accounts)
-            .collect()
+        self.units().into_iter().flat_map(|unit| &unit.accounts).collect()
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
@@ -228,10 +223,7 @@ impl Unit {
     /// A unit with nothing below it.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            ..Self::default()
-        }
+        Self { name: name.to_owned(), ..Self::default() }
     }
 
     /// With this unit below it.
@@ -244,10 +236,7 @@ impl Unit {
     /// With this account below it.
     #[must_use]
     pub fn account(mut self, id: &str, name: &str) -> Self {
-        self.accounts.push(Account {
-            id: id.to_owned(),
-            name: name.to_owned(),
-        });
+        self.accounts.push(Account { id: id.to_owned(), name: name.to_owned() });
         self
     }
 
@@ -291,10 +280,7 @@ impl PermissionSet {
 
 /// `instance` is the last part of the instance's ARN.
 pub(super) fn permission_set_arn(instance: &str, id: u128) -> String {
-    format!(
-        "arn:aws:sso:::permissionSet/{instance}/ps-{:016x}",
-        id & 0xffff_ffff_ffff_ffff
-    )
+    format!("arn:aws:sso:::permissionSet/{instance}/ps-{:016x}", id & 0xffff_ffff_ffff_ffff)
 }
 
 pub(super) fn is_account_id(text: &str) -> bool {
@@ -312,8 +298,7 @@ pub(super) fn is_principal_id(text: &str) -> bool {
 
 /// FNV-1a, 128 bits: stable and spread well enough to name things by.
 fn fingerprint(text: &str) -> u128 {
-    text.bytes()
-        .fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash, byte| {
-            (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
-        })
+    text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, |hash, byte| {
+        (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    })
 }

@@ -51,12 +51,7 @@ struct Provision {
 }
 
 impl Services {
-    pub(super) fn permission_sets(
-        &self,
-        operation: &str,
-        input: &Value,
-        fault: Option<&Fault>,
-    ) -> Answer {
+    pub(super) fn permission_sets(&self, operation: &str, input: &Value, fault: Option<&Fault>) -> Answer {
         match operation {
             "ListPermissionSets" => {
                 let state = self.store.lock();
@@ -68,20 +63,17 @@ impl Services {
                 let InAccount { account_id } = read(input)?;
                 let state = self.store.lock();
                 let held = state.assignments.iter().map(|held| &held.key);
-                let arns: BTreeSet<&String> = held
-                    .filter(|key| key.account_id == account_id)
-                    .map(|key| &key.permission_set_arn)
-                    .collect();
+                let arns: BTreeSet<&String> =
+                    held.filter(|key| key.account_id == account_id).map(|key| &key.permission_set_arn).collect();
                 let arns = arns.into_iter().map(|arn| json!(arn)).collect();
                 drop(state);
                 page("PermissionSets", arns, input, 100)
             }
-            "DescribePermissionSet" => self.with_permission_set(input, |set| {
-                json!({ "PermissionSet": document(set) })
-            }),
-            "GetInlinePolicyForPermissionSet" => self.with_permission_set(input, |set| {
-                json!({ "InlinePolicy": set.inline_policy.as_deref().unwrap_or_default() })
-            }),
+            "DescribePermissionSet" => self.with_permission_set(input, |set| json!({ "PermissionSet": document(set) })),
+            "GetInlinePolicyForPermissionSet" => self.with_permission_set(
+                input,
+                |set| json!({ "InlinePolicy": set.inline_policy.as_deref().unwrap_or_default() }),
+            ),
             "CreatePermissionSet" => self.create_permission_set(read(input)?),
             "DeletePermissionSet" => self.delete_permission_set(&read::<Named>(input)?),
             "PutInlinePolicyToPermissionSet" => {
@@ -90,8 +82,7 @@ impl Services {
                     return Err(Failure::validation("InlinePolicy is not a policy document"));
                 }
                 self.store.change(|state| {
-                    permission_set(state, &input.permission_set_arn)?.inline_policy =
-                        Some(input.inline_policy);
+                    permission_set(state, &input.permission_set_arn)?.inline_policy = Some(input.inline_policy);
                     Ok(json!({}))
                 })
             }
@@ -124,10 +115,7 @@ impl Services {
     fn create_permission_set(&self, input: Create) -> Answer {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "+=,.@-_".contains(c);
         if !(1..=32).contains(&input.name.len()) || !input.name.chars().all(allowed) {
-            return Err(Failure::validation(format!(
-                "`{}` is not 1 to 32 of [A-Za-z0-9_+=,.@-]",
-                input.name
-            )));
+            return Err(Failure::validation(format!("`{}` is not 1 to 32 of [A-Za-z0-9_+=,.@-]", input.name)));
         }
         let session_duration = input.session_duration.unwrap_or_else(|| "PT1H".to_owned());
         if !session_duration.starts_with("PT") {
@@ -136,10 +124,7 @@ impl Services {
         let instance = self.world.instance_arn.rsplit('/').next().unwrap_or_default();
         self.store.change(|state| {
             if state.permission_sets.iter().any(|set| set.name == input.name) {
-                return Err(Failure::conflict(format!(
-                    "PermissionSet with name {} already exists.",
-                    input.name
-                )));
+                return Err(Failure::conflict(format!("PermissionSet with name {} already exists.", input.name)));
             }
             if state.permission_sets.len() >= PERMISSION_SETS {
                 return Err(Failure::new(
@@ -172,9 +157,7 @@ impl Services {
                     key.is_some_and(|key| key.permission_set_arn == *arn)
                 })
             {
-                return Err(Failure::conflict(
-                    "The permission set is assigned to an account.",
-                ));
+                return Err(Failure::conflict("The permission set is assigned to an account."));
             }
             state.permission_sets.retain(|set| set.arn != *arn);
             Ok(json!({}))
@@ -190,23 +173,20 @@ impl Services {
         }
         let busy = self.store.lock().changes.iter().any(|change| {
             let same = |arn: &String| *arn == input.permission_set_arn;
-            let same = matches!(&change.wanted, Wanted::Provision { permission_set_arn, .. } if same(permission_set_arn));
+            let same =
+                matches!(&change.wanted, Wanted::Provision { permission_set_arn, .. } if same(permission_set_arn));
             same && !change.done
         });
         match busy {
             true => Err(throttled("The permission set is being provisioned.")),
-            false => Ok(Wanted::Provision {
-                permission_set_arn: input.permission_set_arn,
-                account_id: input.target_id,
-            }),
+            false => {
+                Ok(Wanted::Provision { permission_set_arn: input.permission_set_arn, account_id: input.target_id })
+            }
         }
     }
 }
 
-fn permission_set<'state>(
-    state: &'state mut State,
-    arn: &str,
-) -> Result<&'state mut PermissionSet, Failure> {
+fn permission_set<'state>(state: &'state mut State, arn: &str) -> Result<&'state mut PermissionSet, Failure> {
     let mut sets = state.permission_sets.iter_mut();
     sets.find(|set| set.arn == arn).ok_or_else(|| no_permission_set(arn))
 }

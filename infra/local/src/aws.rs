@@ -383,12 +383,11 @@ impl Services {
                 respond(Err(Failure::unknown_operation(operation)))
             }
         };
-        if mutates {
-            match request.service {
-                Service::DynamoDb => self.delivery.table_written.notify_one(),
-                Service::Events | Service::Scheduler => self.delivery.queue_changed.notify_one(),
-                _ => {}
-            }
+        if mutates && request.service == Service::DynamoDb {
+            self.delivery.table_written.notify_one();
+        }
+        if mutates && matches!(request.service, Service::Events | Service::Scheduler) {
+            self.delivery.queue_changed.notify_one();
         }
         match fault {
             Some(fault) if fault.kind == Kind::LoseAnswer => wire::lost_answer(),

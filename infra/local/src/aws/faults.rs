@@ -167,7 +167,12 @@ pub(super) fn answered(kind: FaultKind, request: &Request) -> Option<Failure> {
                 Service::Organizations => "ServiceException",
                 Service::Events => "InternalException",
                 Service::Sts => "InternalFailure",
-                _ => "InternalServerException",
+                Service::SsoAdmin
+                | Service::IdentityStore
+                | Service::Scheduler
+                | Service::StreamDelivery
+                | Service::BusDelivery
+                | Service::ScheduleDelivery => "InternalServerException",
             },
             "refused, as a fault asks for",
         )),
@@ -175,7 +180,15 @@ pub(super) fn answered(kind: FaultKind, request: &Request) -> Option<Failure> {
             match request.service {
                 Service::Organizations => "TooManyRequestsException",
                 Service::Sts => "Throttling",
-                _ => "ThrottlingException",
+                Service::DynamoDb
+                | Service::DynamoDbStreams
+                | Service::SsoAdmin
+                | Service::IdentityStore
+                | Service::Events
+                | Service::Scheduler
+                | Service::StreamDelivery
+                | Service::BusDelivery
+                | Service::ScheduleDelivery => "ThrottlingException",
             },
             "Rate exceeded",
         )),

@@ -147,10 +147,9 @@ impl Services {
         };
         self.store.change(|state| {
             let in_flight = state.changes.iter().filter(|change| !change.done);
-            if let Some(key) = wanted.assignment() {
-                if in_flight.clone().any(|change| change.wanted.assignment() == Some(key)) {
-                    return Err(Failure::conflict("There is a conflicting operation in process for this assignment."));
-                }
+            let key = wanted.assignment();
+            if key.is_some() && in_flight.clone().any(|change| change.wanted.assignment() == key) {
+                return Err(Failure::conflict("There is a conflicting operation in process for this assignment."));
             }
             if self.limits.outstanding_changes.is_some_and(|most| in_flight.count() >= most) {
                 return Err(throttled("Too many changes are in progress."));

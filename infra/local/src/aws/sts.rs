@@ -25,13 +25,13 @@ impl Services {
                 "UserId": "AIDALOCAL",
                 "Account": self.world.account_id,
             })),
-            "AssumeRole" => self.assume_role(read(input)?),
+            "AssumeRole" => self.assume_role(&read(input)?),
             _ => Err(Failure::new("InvalidAction", format!("the action `{operation}` is not known"))),
         }
         .map_err(|failure| failure.renamed("ValidationException", "ValidationError"))
     }
 
-    fn assume_role(&self, input: AssumeRole) -> Answer {
+    fn assume_role(&self, input: &AssumeRole) -> Answer {
         let role = self.world.roles.iter().find(|role| role.arn == input.role_arn);
         if role.is_some_and(|role| Some(&role.external_id) != input.external_id.as_ref()) {
             return Err(Failure::new(

@@ -289,7 +289,14 @@ pub(super) fn respond(request: &Request, answer: Answer, request_id: &str) -> Re
     let kind = match request.service {
         Service::Scheduler => "application/json",
         Service::DynamoDb | Service::DynamoDbStreams => "application/x-amz-json-1.0",
-        _ => "application/x-amz-json-1.1",
+        Service::SsoAdmin
+        | Service::IdentityStore
+        | Service::Organizations
+        | Service::Events
+        | Service::Sts
+        | Service::StreamDelivery
+        | Service::BusDelivery
+        | Service::ScheduleDelivery => "application/x-amz-json-1.1",
     };
     let mut response = Response::new(Body::from(document.to_string()));
     *response.status_mut() = status;

@@ -70,12 +70,8 @@ impl Services {
     pub(super) async fn deliver(&self) -> usize {
         let _turn = self.delivery.turn.lock().await;
         let mut invocations = 0;
-        loop {
-            let calls = self.deliver_batch().await;
+        while let Some(calls) = self.deliver_batch().await {
             invocations += calls;
-            if calls == 0 || self.stream_waits_until() > self.clock.now() {
-                break;
-            }
         }
         for due in self.claim() {
             invocations += self.run_job(due).await;
@@ -89,8 +85,9 @@ impl Services {
         self.database.sweep_ttl();
         let stream = async {
             loop {
-                while self.deliver_batch().await > 0 {}
-                let wait = self.until(Some(self.stream_waits_until()));
+                while self.deliver_batch().await.is_some() {}
+                let retry = self.stream_retry();
+                let wait = self.until((retry != Retry::default()).then_some(retry.not_before));
                 let written = self.delivery.table_written.notified();
                 let _ = tokio::time::timeout(wait, written).await;
             }
@@ -119,13 +116,12 @@ impl Services {
         tokio::join!(stream, queue);
     }
 
-    /// Delivers the stream's next batch; 0 if there is none, or it may not be tried yet.
-    async fn deliver_batch(&self) -> usize {
-        let Some(target) = &self.wiring.stream else {
-            return 0;
-        };
-        if self.invoker().is_none() || self.stream_waits_until() > self.clock.now() {
-            return 0;
+    /// Delivers the stream's next batch and says how often the function was called; none if there is no batch, or it may
+    /// not be tried yet.
+    async fn deliver_batch(&self) -> Option<usize> {
+        let target = self.wiring.stream.as_ref()?;
+        if self.invoker().is_none() || self.stream_retry().not_before > self.clock.now() {
+            return None;
         }
         loop {
             let position = self.store.lock().stream_position.clone();
@@ -133,11 +129,12 @@ impl Services {
                 Ok(records) => records,
                 Err(error) => {
                     tracing::error!(error, "the stream cannot be read");
-                    return 0;
+                    return None;
                 }
             };
             let Some(last) = records.last().and_then(sequence_number) else {
-                return 0;
+                self.set_stream_retry(Retry::default());
+                return None;
             };
             let whole = records.len() == BATCH;
             let records: Vec<Value> = match &target.inserts_with_pk_suffix {
@@ -147,14 +144,14 @@ impl Services {
             if records.is_empty() {
                 // Not worth a write: after a restart they are read and passed over once more.
                 self.store.lock().stream_position = Some(last);
-                match whole {
-                    true => continue,
-                    false => return 0,
+                if whole {
+                    continue;
                 }
+                return None;
             }
             let batch = json!({ "Records": records });
             let attempt = self.attempt(Service::StreamDelivery, &target.function, batch).await;
-            return self.finish_batch(attempt, &records, last);
+            return Some(self.finish_batch(attempt, &records, last));
         }
     }
 
@@ -180,7 +177,7 @@ impl Services {
                 tracing::error!(?error, "the stream's position cannot be kept");
             }
         }
-        *self.delivery.stream_retry.lock().unwrap_or_else(PoisonError::into_inner) = retry;
+        self.set_stream_retry(retry);
         calls
     }
 
@@ -280,8 +277,8 @@ impl Services {
         *self.delivery.stream_retry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stream_waits_until(&self) -> Timestamp {
-        self.stream_retry().not_before
+    fn set_stream_retry(&self, retry: Retry) {
+        *self.delivery.stream_retry.lock().unwrap_or_else(PoisonError::into_inner) = retry;
     }
 
     /// After one more failure.
@@ -299,18 +296,21 @@ impl Services {
 
     /// When the next event or schedule falls due that is not being delivered.
     fn next_due(&self) -> Option<Timestamp> {
+        self.invoker()?;
         let state = self.store.lock();
         let running = self.delivery.running.lock().unwrap_or_else(PoisonError::into_inner);
         let times = waiting(&state).filter(|(_, job)| !running.contains(job));
         times.map(|(at, _)| at).min()
     }
 
-    /// How long to sleep until then. What has passed was dealt with just now.
+    /// How long to sleep until then.
     fn until(&self, at: Option<Timestamp>) -> Duration {
         let now = self.clock.now();
-        let wait = at.filter(|at| *at > now).map(|at| at.duration_since(now));
-        let wait = wait.and_then(|wait| Duration::try_from(wait).ok());
-        wait.map_or(LONGEST_SLEEP, |wait| wait.min(LONGEST_SLEEP))
+        at.map_or(LONGEST_SLEEP, |at| {
+            // What fell due since it was last looked for is negative: no sleep at all.
+            let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+            wait.min(LONGEST_SLEEP)
+        })
     }
 }
 

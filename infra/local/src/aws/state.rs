@@ -109,7 +109,7 @@ pub(super) struct QueuedEvent {
 }
 
 /// When a delivery may be tried next.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Retry {
     pub(super) failures: u32,
     pub(super) not_before: Timestamp,

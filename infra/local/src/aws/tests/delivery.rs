@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_eventbridge::error::ProvideErrorMetadata;
@@ -102,6 +102,29 @@ async fn entries_fail_one_by_one_and_too_much_fails_whole() {
     let large = format!("{{\"x\":\"{}\"}}", "x".repeat(256 * 1024));
     let error = client.put_events().entries(entry().detail(large).build()).send().await;
     assert_eq!(error.unwrap_err().code(), Some("ValidationException"));
+}
+
+#[tokio::test]
+async fn a_batch_that_failed_in_part_is_taken_up_where_it_failed() {
+    let (endpoint, clock) = start(options()).await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&seen);
+    endpoint.set_invoker(Arc::new(move |_, event| {
+        let records = event["Records"].as_array().unwrap().clone();
+        let failed = records.get(1).map(|record| &record["dynamodb"]["SequenceNumber"]);
+        let failures: Vec<_> = failed.into_iter().map(|number| json!({ "itemIdentifier": number })).collect();
+        let answer = json!({ "batchItemFailures": failures });
+        let keys = records.iter().map(|record| record["dynamodb"]["Keys"]["sk"]["S"].clone());
+        log.lock().unwrap().push(keys.collect::<Vec<_>>());
+        Box::pin(async move { Ok(answer) })
+    }));
+    put(&endpoint, "T#1#EVENT", "1").await;
+    put(&endpoint, "T#1#EVENT", "2").await;
+    assert_eq!(endpoint.deliver().await, 1);
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(endpoint.deliver().await, 1);
+    assert_eq!(endpoint.deliver().await, 0);
+    assert_eq!(*seen.lock().unwrap(), [vec!["1", "2"], vec!["2"]]);
 }
 
 /// The only test on the machine's clock: what it asserts is that waiting is short, and idling free.

@@ -130,6 +130,12 @@ async fn creating_twice_leaves_one() {
     let list = access.client.list_account_assignments().instance_arn(access.instance());
     let list = list.account_id(SANDBOX).permission_set_arn(access.permission_set());
     assert_eq!(list.send().await.unwrap().account_assignments().len(), 1);
+    let list = access.client.list_account_assignments_for_principal().instance_arn(access.instance());
+    let list = list.principal_id(access.alice()).principal_type(PrincipalType::User);
+    assert_eq!(list.send().await.unwrap().account_assignments().len(), 1);
+    let list = access.client.list_permission_sets_provisioned_to_account().instance_arn(access.instance());
+    let list = list.account_id(SANDBOX).send().await.unwrap();
+    assert_eq!(list.permission_sets(), [access.permission_set()]);
 }
 
 #[tokio::test]

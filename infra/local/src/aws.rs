@@ -1,11 +1,11 @@
 //! AWS on one machine: a loopback listener that speaks the wire protocols of the services stint uses, so that the real
 //! SDK clients drive it.
 //!
-//! - [`wire`]: which service a request is for; answers and errors on the wire.
-//! - [`database`]: DynamoDB and its streams, the `dynoxide` engine.
-//! - [`sso_admin`], [`identity_store`], [`organizations`], [`sts`]: the stand-ins that answer from the [`World`].
-//! - [`events`], [`scheduler`]: accept what [`delivery`] later calls functions with.
-//! - [`state`]: what survives a kill. [`faults`]: what goes wrong on purpose. [`calls`]: what was called.
+//! - `wire`: which service a request is for; answers and errors on the wire.
+//! - `database`: DynamoDB and its streams, the `dynoxide` engine.
+//! - `sso_admin`, `identity_store`, `organizations`, `sts`: the stand-ins that answer from the [`World`].
+//! - `events`, `scheduler`: accept what `delivery` later calls functions with.
+//! - `state`: what survives a kill. `faults`: what goes wrong on purpose. `calls`: what was called.
 //!
 //! `stint-local` keeps one in a directory, on the machine's clock; each test has its own in memory, on its own clock.
 

@@ -75,15 +75,14 @@ fn verification_key(jwk: &Jwk) -> Option<VerificationKey> {
 
 /// The algorithm follows from the key's own type, never from the token: a public RSA key is no HMAC secret.
 fn pinned_algorithm(jwk: &Jwk) -> Option<Algorithm> {
-    let (algorithm, named) = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
-        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-            (Algorithm::ES256, KeyAlgorithm::ES256)
-        }
-        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-            (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
-        }
-        _ => return None,
+    let (algorithm, named) = if matches!(&jwk.algorithm, AlgorithmParameters::RSA(_)) {
+        (Algorithm::RS256, KeyAlgorithm::RS256)
+    } else if matches!(&jwk.algorithm, AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256) {
+        (Algorithm::ES256, KeyAlgorithm::ES256)
+    } else if matches!(&jwk.algorithm, AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519) {
+        (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
+    } else {
+        return None;
     };
     jwk.common.key_algorithm.is_none_or(|claimed| claimed == named).then_some(algorithm)
 }

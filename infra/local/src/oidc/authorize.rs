@@ -40,11 +40,30 @@ struct Accepted {
     challenge: String,
 }
 
+/// A request that cannot.
+enum Refused {
+    /// The person in front of the browser is told.
+    Here(&'static str),
+    /// The client is told: where it is, the error code, and what was wrong.
+    There(Url, &'static str, &'static str),
+}
+
+impl Refused {
+    fn answer(self, request: &Request) -> Response {
+        match self {
+            Self::Here(reason) => page(StatusCode::BAD_REQUEST, "This login cannot go on", &format!("<p>{reason}</p>")),
+            Self::There(back, error, description) => {
+                back_with(back, request, &[("error", error), ("error_description", description)])
+            }
+        }
+    }
+}
+
 /// `GET /authorize`: who shall it be?
 pub(super) async fn pick(State(issuer): State<DevIssuer>, Query(request): Query<Request>) -> Response {
     match accept(&issuer, &request) {
         Ok(_) => page(StatusCode::OK, "Log in to stint", &picker(issuer.users())),
-        Err(refusal) => refusal,
+        Err(refused) => refused.answer(&request),
     }
 }
 
@@ -56,7 +75,7 @@ pub(super) async fn picked(
 ) -> Response {
     let accepted = match accept(&issuer, &request) {
         Ok(accepted) => accepted,
-        Err(refusal) => return refusal,
+        Err(refused) => return refused.answer(&request),
     };
     if issuer.user(&choice.sub).is_none() {
         return back_with(accepted.back, &request, &[("error", "access_denied")]);
@@ -79,25 +98,23 @@ pub(super) async fn picked(
 
 /// Checks a request, in the order of RFC 6749, section 4.1.2.1: nobody is sent anywhere before client and address are
 /// known to be good.
-fn accept(issuer: &DevIssuer, request: &Request) -> Result<Accepted, Response> {
+fn accept(issuer: &DevIssuer, request: &Request) -> Result<Accepted, Refused> {
     if request.client_id.as_deref() != Some(&issuer.0.audience) {
-        return Err(refuse("<code>client_id</code> is not a client of this issuer."));
+        return Err(Refused::Here("<code>client_id</code> is not a client of this issuer."));
     }
     let back = request.redirect_uri.as_deref().and_then(|uri| Some((uri.to_owned(), loopback(uri)?)));
     let Some((redirect_uri, back)) = back else {
-        return Err(refuse("<code>redirect_uri</code> must be an <code>http</code> address on this machine."));
+        return Err(Refused::Here("<code>redirect_uri</code> must be an <code>http</code> address on this machine."));
     };
-    let error =
-        |error, description| back_with(back.clone(), request, &[("error", error), ("error_description", description)]);
     if request.response_type.as_deref() != Some("code") {
-        return Err(error("unsupported_response_type", "response_type must be code"));
+        return Err(Refused::There(back, "unsupported_response_type", "response_type must be code"));
     }
     if request.code_challenge_method.as_deref() != Some("S256") {
-        return Err(error("invalid_request", "code_challenge_method must be S256"));
+        return Err(Refused::There(back, "invalid_request", "code_challenge_method must be S256"));
     }
     match request.code_challenge.clone().filter(|challenge| challenge.len() == CHALLENGE_CHARS) {
         Some(challenge) => Ok(Accepted { redirect_uri, back, challenge }),
-        None => Err(error("invalid_request", "code_challenge must be a SHA-256 in base64url")),
+        None => Err(Refused::There(back, "invalid_request", "code_challenge must be a SHA-256 in base64url")),
     }
 }
 
@@ -116,10 +133,6 @@ fn loopback(redirect_uri: &str) -> Option<Url> {
 fn back_with(mut to: Url, request: &Request, parameters: &[(&str, &str)]) -> Response {
     to.query_pairs_mut().extend_pairs(parameters).extend_pairs(request.state.as_ref().map(|state| ("state", state)));
     no_store((StatusCode::SEE_OTHER, [(LOCATION, to.to_string())]))
-}
-
-fn refuse(reason: &str) -> Response {
-    page(StatusCode::BAD_REQUEST, "This login cannot go on", &format!("<p>{reason}</p>"))
 }
 
 fn picker(users: &[DevUser]) -> String {

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use stint::clock::Clock;
 
-use super::{AwsEndpoint, Invoker, Options, Rule, StreamTarget, Wiring, World};
+use super::{AwsEndpoint, Invoker, Options, Rule, StreamTarget, Wiring};
 
 fn clock() -> Clock {
     Clock::manual("2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap())
@@ -37,7 +37,7 @@ fn options() -> Options {
             }],
             schedule_groups: vec!["stint".to_owned()],
         },
-        ..Options::in_memory(clock(), World::example())
+        ..Options::in_memory(clock(), crate::seed::Seed::example().aws)
     }
 }
 

@@ -123,27 +123,6 @@ fn default_session_duration() -> String {
 }
 
 impl World {
-    /// The world `stint-local` has without a seed: accounts `sandbox`, `staging` and `production`, three permission
-    /// sets, and alice, bob, carol and dave.
-    #[must_use]
-    pub fn example() -> Self {
-        let workloads = Unit::named("Workloads")
-            .unit(Unit::named("Staging").account("222222222222", "staging"))
-            .unit(Unit::named("Production").account("333333333333", "production"));
-        Self {
-            account_id: default_account_id(),
-            instance_arn: default_instance_arn(),
-            identity_store_id: default_identity_store_id(),
-            root: Unit::named("Root").unit(workloads).unit(Unit::named("Sandbox").account("111111111111", "sandbox")),
-            users: ["alice", "bob", "carol", "dave"].map(User::named).into(),
-            permission_sets: ["ReadOnlyAccess", "PowerUserAccess", "AdministratorAccess"]
-                .map(PermissionSet::named)
-                .into(),
-            roles: Vec::new(),
-        }
-        .with_ids()
-    }
-
     /// The same world with every id that was left out.
     #[must_use]
     pub fn with_ids(mut self) -> Self {

@@ -96,7 +96,7 @@ async fn the_organization_is_walked_from_root_to_account_and_back() {
 async fn a_role_is_assumed_with_its_external_id_only() {
     let arn = "arn:aws:iam::444444444444:role/stint";
     let role = Role { arn: arn.to_owned(), external_id: "a b".to_owned() };
-    let world = World { roles: vec![role], ..World::example() };
+    let world = World { roles: vec![role], ..crate::seed::Seed::example().aws };
     let (endpoint, _) = start(crate::aws::Options { world, ..options() }).await;
     let form = format!("Action=AssumeRole&Version=2011-06-15&RoleArn={arn}&RoleSessionName=s");
     let (status, body) = post(&endpoint, &[], &form).await;

@@ -100,9 +100,13 @@ pub(super) fn statements(text: &str) -> Vec<Statement> {
     statements
 }
 
-/// The `when` and `unless` clauses in a text that holds nothing else, without the comments around them.
+/// The `when` and `unless` clauses of a text, without the comments around them; none if there is anything else.
 pub(super) fn trim_clauses(text: &str) -> Option<&str> {
-    clauses(text, &tokens(text)).and_then(|clauses| text.get(clauses))
+    let tokens = tokens(text);
+    let clauses = clauses(text, &tokens)?;
+    let mut outside = tokens.iter().filter(|token| token.kind != Kind::Comment);
+    outside.all(|token| clauses.start <= token.span.start && token.span.end <= clauses.end).then_some(())?;
+    text.get(clauses)
 }
 
 /// From the first `when` or `unless` outside brackets and not the name of an annotation, to the last bracket.

@@ -13,3 +13,5 @@ mod oracle;
 mod texts;
 #[path = "policy/validation.rs"]
 mod validation;
+#[path = "policy/worlds.rs"]
+mod worlds;

@@ -132,7 +132,7 @@ fn clauses(text: &str, tokens: &[Token]) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
     use super::*;
 
     #[test]
@@ -140,12 +140,13 @@ mod tests {
         let text = "// head\npermit(principal, action, resource); // tail\n// next\n@when(\"a;\")\nforbid(principal, \
                     action, resource)\n// why\nwhen { \"}\" == \"};\" } // when\n unless { true } // end\n;\n// bye";
         let found = statements(text);
-        let texts: Vec<_> = found.iter().map(|statement| text.get(statement.span.clone()).unwrap()).collect();
-        assert_eq!(texts[0], "// head\npermit(principal, action, resource); // tail");
-        assert!(texts[1].starts_with("// next\n@when") && texts[1].ends_with("// end\n;"), "{}", texts[1]);
-        assert_eq!(texts.len(), 2);
-        assert_eq!(found[0].clauses, None);
-        let clauses = text.get(found[1].clauses.clone().unwrap()).unwrap();
+        let [first, second] = found.as_slice() else { panic!("two statements, not {found:?}") };
+        let of = |span: &Range<usize>| text.get(span.clone()).unwrap();
+        assert_eq!(of(&first.span), "// head\npermit(principal, action, resource); // tail");
+        assert_eq!(first.clauses, None);
+        let second_text = of(&second.span);
+        assert!(second_text.starts_with("// next\n@when") && second_text.ends_with("// end\n;"), "{second_text}");
+        let clauses = of(second.clauses.as_ref().unwrap());
         assert_eq!(clauses, "when { \"}\" == \"};\" } // when\n unless { true }");
     }
 }

@@ -70,13 +70,13 @@ fn the_highest_priority_that_says_anything_decides() {
     let permit = "@notice(\"welcome\") permit(principal, action, resource);";
     let forbid = "@notice(\"closed\") forbid(principal, action, resource);";
     let silent = "permit(principal, action, resource) when { context.mfa };";
-    let cases: [(&[(i32, &str)], bool, &[&str]); 6] = [
-        (&[(1, permit), (2, forbid)], false, &["closed"]),
-        (&[(2, permit), (1, forbid)], true, &["welcome"]),
-        (&[(1, permit), (1, forbid)], false, &["closed"]),
-        (&[(-5, permit), (3, silent)], true, &["welcome"]),
-        (&[(1, permit), (1, permit)], true, &["welcome"]),
-        (&[(1, silent)], false, &[]),
+    let cases = [
+        (vec![(1, permit), (2, forbid)], false, vec!["closed"]),
+        (vec![(2, permit), (1, forbid)], true, vec!["welcome"]),
+        (vec![(1, permit), (1, forbid)], false, vec!["closed"]),
+        (vec![(-5, permit), (3, silent)], true, vec!["welcome"]),
+        (vec![(1, permit), (1, permit)], true, vec!["welcome"]),
+        (vec![(1, silent)], false, vec![]),
     ];
     for (policies, permitted, notices) in cases {
         let policies: Vec<_> =

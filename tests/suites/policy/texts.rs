@@ -127,7 +127,7 @@ fn what_is_no_rule_is_refused_at_its_place() {
         (format!("{permit}\n  permit(principal, actoin, resource);"), 3, 21),
         (format!("{permit}permit(principal == ?principal, action, resource);"), 2, 1),
         (format!("{permit}@audit_session(\"no\") permit(principal, action, resource);"), 2, 1),
-        (format!("{permit}permit(principal, action, resource) when {{ é é }};"), 2, 46),
+        (format!("{permit}permit(principal, action, resource) when {{ \"é\" == é }};"), 2, 51),
         (format!("{permit}// é\npermit(principal, action == Foo::Action::\"a\", resource);"), 3, 1),
     ];
     for (text, line, column) in cases {

@@ -34,7 +34,7 @@ fn what_fits_the_schema_is_valid() {
 fn what_does_not_fit_is_an_error_at_its_place_in_the_whole_text() {
     let ok = "permit(principal, action == Action::\"assume\", resource);\n";
     let cases = [
-        ("permit(principal, action == Action::\"PowerUser\", resource);", 19, "unrecognized action"),
+        ("permit(principal, action == Action::\"PowerUser\", resource);", 29, "unrecognized action"),
         ("permit(principal in Team::\"x\", action, resource);", 21, "unrecognized entity type `Team`"),
         ("permit(principal, action, resource) when { context.mfaa };", 44, "attribute `mfaa`"),
         ("permit(principal, action, resource) when { context.reason == \"x\" };", 44, "optional attribute"),

@@ -3,16 +3,29 @@
 //! Nothing here does I/O, reads a clock or makes an id.
 
 mod duration;
+mod event;
+mod grant;
 mod id;
 mod policy;
 mod principal;
+mod request;
 mod resource;
+mod tenant;
 
 pub use duration::{Seconds, SecondsError};
+pub use event::{Actor, ActorType, Event, EventKind};
+pub use grant::{
+    Assignment, AssignmentKey, Grant, GrantStatus, Lease, Operation, OperationKind, Presence, Provisioning, Revocation,
+    RevocationStatus,
+};
 pub use id::{ApiKeyId, EventId, GrantId, IdError, MessageId, PolicyId, RequestId, RuleId, TenantId};
 pub use policy::{ActionScope, ApprovalMode, Effect, EntityRef, Policy, PolicySettings, Rule, Scope, Terms};
 pub use principal::{Principal, PrincipalKind, PrincipalRef};
+pub use request::{
+    AccessRequest, ApprovedBy, AuthorType, Decision, RequestMessage, RequestState, RequestStatus, Verdict,
+};
 pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType};
+pub use tenant::{BreakGlass, OidcConfig, Role, Tenant, TenantSettings, User};
 
 /// Free-form data a caller attaches: a JSON object.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;

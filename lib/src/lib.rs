@@ -2,6 +2,11 @@
 //!
 //! This library holds everything that decides or does something; the binaries in `functions/` only wire it.
 
+pub mod access;
+pub mod auth;
 pub mod clock;
 pub mod domain;
+pub mod hash;
+pub mod http;
 pub mod policy;
+pub mod store;

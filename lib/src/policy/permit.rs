@@ -52,7 +52,6 @@ impl<A: Authority> Permit<A> {
     /// For a caller whose credential says that they administer the tenant; no rule is behind it.
     ///
     /// Only `auth` calls this, after it has checked just that.
-    #[expect(dead_code, reason = "`auth` makes these for tenant administrators")]
     pub(crate) fn of_administrator() -> Self {
         Self { rules: Vec::new(), act: PhantomData }
     }
@@ -61,5 +60,13 @@ impl<A: Authority> Permit<A> {
     #[must_use]
     pub fn rules(&self) -> &[RuleId] {
         &self.rules
+    }
+}
+
+impl Permit<Approve> {
+    /// Who may decide on an access may also end it.
+    #[must_use]
+    pub fn to_revoke(self) -> Permit<Revoke> {
+        Permit { rules: self.rules, act: PhantomData }
     }
 }

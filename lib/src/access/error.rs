@@ -1,0 +1,84 @@
+//! Why a use case refuses.
+
+use crate::auth::AuthError;
+use crate::domain::Seconds;
+use crate::policy::Problem;
+use crate::store::StoreError;
+
+/// Why a use case refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// Something that was asked for cannot be.
+    #[error("{field}: {reason}")]
+    InvalidInput {
+        /// What.
+        field: &'static str,
+        /// Why, and what can.
+        reason: String,
+    },
+    /// Cedar text does not parse or does not fit the tenant's schema.
+    #[error("the Cedar text is not valid: {} to mend, see `details.errors`", count(.0))]
+    InvalidPolicy(Vec<Problem>),
+    /// More time than the determining policies allow.
+    #[error("{field}: the longest allowed is {} seconds", .maximum.get())]
+    DurationExceedsMaximum {
+        /// Which duration.
+        field: &'static str,
+        /// The longest allowed.
+        maximum: Seconds,
+    },
+    /// No rule permits, or a rule forbids.
+    #[error("{reason}")]
+    PolicyDenied {
+        /// Why, in words.
+        reason: String,
+        /// The notices of the determining rules.
+        notices: Vec<String>,
+    },
+    /// One's own request.
+    #[error("nobody decides their own request; ask somebody else to")]
+    SelfApproval,
+    /// Not for this caller, or not in this tenant.
+    #[error("{0}")]
+    BreakGlassNotPermitted(String),
+    /// It does not exist, or the caller may not know that it does.
+    #[error("{0}")]
+    NotFound(&'static str),
+    /// Not in this state.
+    #[error("{reason}")]
+    Conflict {
+        /// The state.
+        status: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// `If-Match` names a version that is not the last.
+    #[error("it was changed in the meantime: read it again and send its `ETag` as `If-Match`")]
+    PreconditionFailed {
+        /// The last version.
+        version: u64,
+    },
+    /// The caller lacks something.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The table failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The stored policies cannot be compiled: nothing is decided, so nothing is permitted.
+    #[error("the tenant's policies cannot be compiled: {0}")]
+    Policies(String),
+}
+
+fn count(problems: &[Problem]) -> String {
+    match problems.len() {
+        1 => "1 thing".to_owned(),
+        count => format!("{count} things"),
+    }
+}
+
+impl AccessError {
+    /// Something at `field` cannot be.
+    pub(crate) fn input(field: &'static str, reason: impl Into<String>) -> Self {
+        Self::InvalidInput { field, reason: reason.into() }
+    }
+}

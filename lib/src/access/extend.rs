@@ -1,0 +1,101 @@
+//! Extending a grant.
+
+use jiff::Timestamp;
+
+use super::change::record;
+use super::question::{Asked, denied};
+use super::{Access, AccessError, Change, TenantEngine, grant_visible};
+use crate::domain::{ApprovalMode, EventKind, Grant, Seconds};
+use crate::policy::Outcome;
+
+/// Extends a grant by `by` seconds, if policy still permits what it gives.
+///
+/// # Errors
+///
+/// [`AccessError`] when it is not the caller's, has ended, or policy does not permit it.
+pub async fn extend(
+    access: &Access,
+    grant: Option<Grant>,
+    by: Seconds,
+    reason: Option<&str>,
+) -> Result<Change<Grant>, AccessError> {
+    let grant = grant_visible(access, grant).await?;
+    if grant.grantee.who != access.caller().principal().who {
+        return Err(AccessError::PolicyDenied {
+            reason: "only who holds a grant extends it".to_owned(),
+            notices: Vec::new(),
+        });
+    }
+    if !grant.is_live(access.now()) {
+        let status = if grant.status == crate::domain::GrantStatus::Active { "expired" } else { grant.status.as_str() };
+        return Err(AccessError::Conflict { status, reason: format!("the grant is {status}; ask anew") });
+    }
+    let engine = access.engine().await?;
+    let latest_end = latest_end(access, &engine, &grant, by, reason, &[])?;
+    let until = grant.expires_at + by.span();
+    if until > latest_end {
+        let left = latest_end.duration_since(grant.expires_at).as_secs();
+        return match Seconds::new(left) {
+            Ok(maximum) => Err(AccessError::DurationExceedsMaximum { field: "duration_seconds", maximum }),
+            Err(_) => Err(AccessError::Conflict {
+                status: grant.status.as_str(),
+                reason: "the grant already lasts as long as its policies allow; ask anew when it has ended".to_owned(),
+            }),
+        };
+    }
+    prolong(access, grant, until, by)
+}
+
+/// INVARIANT 7 (no grant outlives its policies' maximum, counted from `granted_at`): the latest end policy allows now,
+/// which is never later than the one it was granted with.
+pub(super) fn latest_end(
+    access: &Access,
+    engine: &TenantEngine,
+    grant: &Grant,
+    by: Seconds,
+    reason: Option<&str>,
+    tickets: &[String],
+) -> Result<Timestamp, AccessError> {
+    let decision = engine.decide(
+        access,
+        &Asked {
+            // The groups the caller has now, not those of the time of the grant.
+            principal: access.caller().principal(),
+            resource: &grant.resource,
+            action: &grant.action,
+            reason,
+            tickets,
+            duration: Some(by),
+        },
+    );
+    let Outcome::Permitted(terms) = &decision.outcome else { return Err(denied(&decision)) };
+    if terms.approval_mode == ApprovalMode::Require {
+        return Err(AccessError::PolicyDenied {
+            reason: "policy asks people first: make a new request, and the access goes on without a gap once it is \
+                     approved"
+                .to_owned(),
+            notices: decision.notices,
+        });
+    }
+    if terms.require_reason && reason.is_none_or(|reason| reason.trim().is_empty()) {
+        return Err(AccessError::input("reason", "is required by the policy that permits this"));
+    }
+    Ok(grant.latest_end.min(grant.granted_at + terms.max_duration_seconds.span()))
+}
+
+/// The change that makes a grant last until `until`.
+pub(super) fn prolong(
+    access: &Access,
+    mut grant: Grant,
+    until: Timestamp,
+    duration: Seconds,
+) -> Result<Change<Grant>, AccessError> {
+    grant.expires_at = until;
+    grant.duration_seconds = duration;
+    grant.extended_at = Some(access.now());
+    grant.updated_at = access.now();
+    let mut writes = access.begin();
+    writes.update(&grant)?;
+    record(access, &mut writes, EventKind::GrantExtended, &grant)?;
+    Ok(Change::new(writes, grant))
+}

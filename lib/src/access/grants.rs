@@ -1,0 +1,82 @@
+//! Who may see a grant, ending one early, and its settings.
+
+use super::change::record;
+use super::{Access, AccessError, Change, TenantEngine};
+use crate::auth::Scope;
+use crate::domain::{EventKind, Grant, GrantStatus};
+
+const UNKNOWN: AccessError = AccessError::NotFound("there is no such grant, or you may not know of it");
+
+/// The grant, if the caller may see it: their own, one they may end, or any for who sees everything.
+///
+/// # Errors
+///
+/// [`AccessError::NotFound`] whether it does not exist or may not be seen (INVARIANT 6).
+pub async fn grant_visible(access: &Access, grant: Option<Grant>) -> Result<Grant, AccessError> {
+    let grant = grant.ok_or(UNKNOWN)?;
+    if is_plainly_visible(access, &grant) {
+        return Ok(grant);
+    }
+    let engine = access.engine().await?;
+    if engine.may_end(access, &grant) { Ok(grant) } else { Err(UNKNOWN) }
+}
+
+fn is_plainly_visible(access: &Access, grant: &Grant) -> bool {
+    access.caller().sees_everything() || is_own(access, grant)
+}
+
+fn is_own(access: &Access, grant: &Grant) -> bool {
+    grant.grantee.who == access.caller().principal().who
+}
+
+impl TenantEngine {
+    fn may_end(&self, access: &Access, grant: &Grant) -> bool {
+        access.caller().has(Scope::GrantsRevoke) && self.revocation(access, &grant.resource, &grant.grantee).is_ok()
+    }
+
+    /// Whether the caller may see a grant.
+    #[must_use]
+    pub fn shows_grant(&self, access: &Access, grant: &Grant) -> bool {
+        is_plainly_visible(access, grant) || self.may_end(access, grant)
+    }
+}
+
+/// Ends a grant early. One that has ended stays as it is: what is being taken away needs no second word.
+///
+/// # Errors
+///
+/// [`AccessError`] when the caller may not.
+pub async fn revoke(access: &Access, grant: Option<Grant>) -> Result<Change<Grant>, AccessError> {
+    let mut grant = grant_visible(access, grant).await?;
+    if !is_own(access, &grant) {
+        let _permit = access.engine().await?.revocation(access, &grant.resource, &grant.grantee)?;
+    }
+    let mut writes = access.begin();
+    if grant.status == GrantStatus::Active {
+        grant.end(GrantStatus::Revoked, Some(access.caller().principal().who.clone()), access.now());
+        writes.update(&grant)?;
+        record(access, &mut writes, EventKind::GrantRevoked, &grant)?;
+    }
+    Ok(Change::new(writes, grant))
+}
+
+/// Switches the auditing of a grant's sessions.
+///
+/// # Errors
+///
+/// [`AccessError`] when the caller may not see the grant.
+pub async fn set_audit(
+    access: &Access,
+    grant: Option<Grant>,
+    audit: Option<bool>,
+) -> Result<Change<Grant>, AccessError> {
+    let mut grant = grant_visible(access, grant).await?;
+    let mut writes = access.begin();
+    if let Some(audit_enabled) = audit.filter(|audit| *audit != grant.audit_enabled) {
+        grant.audit_enabled = audit_enabled;
+        grant.updated_at = access.now();
+        writes.update(&grant)?;
+        record(access, &mut writes, EventKind::GrantUpdated, &grant)?;
+    }
+    Ok(Change::new(writes, grant))
+}

@@ -1,0 +1,116 @@
+//! The questions the use cases ask of policy.
+
+use super::{Access, AccessError, TenantEngine};
+use crate::auth::Caller;
+use crate::domain::{AccountId, Principal, ResourceRef, ResourceType, Seconds};
+use crate::policy::{Approve, Decision, Permit, Question, QuestionContext, Revoke};
+
+/// What somebody asks for, as far as policy is concerned.
+pub(super) struct Asked<'a> {
+    pub(super) principal: &'a Principal,
+    pub(super) resource: &'a ResourceRef,
+    pub(super) action: &'a str,
+    pub(super) reason: Option<&'a str>,
+    pub(super) tickets: &'a [String],
+    pub(super) duration: Option<Seconds>,
+}
+
+impl TenantEngine {
+    /// Whether policy permits what is asked for, and on what terms.
+    pub(super) fn decide(&self, access: &Access, asked: &Asked<'_>) -> Decision {
+        self.engine.decide(&Question {
+            principal: asked.principal,
+            action: asked.action,
+            resource: asked.resource,
+            context: QuestionContext {
+                reason: asked.reason,
+                tickets: asked.tickets,
+                duration: asked.duration,
+                ..circumstances(access)
+            },
+        })
+    }
+
+    /// The caller's authority to decide what `requester` asked for: by policy, or as an administrator.
+    pub(super) fn approval(
+        &self,
+        access: &Access,
+        resource: &ResourceRef,
+        requester: &Principal,
+    ) -> Result<Permit<Approve>, AccessError> {
+        let caller = access.caller();
+        if let Some(permit) = caller.administrator_approves() {
+            return Ok(permit);
+        }
+        let context = QuestionContext { requester: Some(requester), ..circumstances(access) };
+        self.engine.authorize_approve(caller.principal(), resource, context).map_err(|decision| denied(&decision))
+    }
+
+    /// The caller's authority to end a grant of `grantee`: by policy, or as an administrator. Who may decide on such
+    /// access may also end it.
+    pub(super) fn revocation(
+        &self,
+        access: &Access,
+        resource: &ResourceRef,
+        grantee: &Principal,
+    ) -> Result<Permit<Revoke>, AccessError> {
+        let caller = access.caller();
+        if let Some(permit) = caller.administrator_revokes() {
+            return Ok(permit);
+        }
+        let context = || QuestionContext { requester: Some(grantee), ..circumstances(access) };
+        self.engine
+            .authorize_revoke(caller.principal(), resource, context())
+            .or_else(|decision| {
+                self.engine
+                    .authorize_approve(caller.principal(), resource, context())
+                    .map(Permit::<Approve>::to_revoke)
+                    .map_err(|_| decision)
+            })
+            .map_err(|decision| denied(&decision))
+    }
+
+    /// The account a resource is on, and whether its access can be given at all yet.
+    pub(super) fn account_of(&self, resource: &ResourceRef) -> Result<AccountId, AccessError> {
+        match resource.kind() {
+            ResourceType::AwsAccount => {
+                AccountId::parse(resource.id()).map_err(|error| AccessError::input("resource.id", error.to_string()))
+            }
+            ResourceType::AwsPermissionSet => {
+                self.directory.get(resource).and_then(|known| known.account_id.clone()).ok_or_else(|| {
+                    AccessError::input(
+                        "resource.id",
+                        "the directory knows no account for this permission set; ask for the role on an `aws_account`",
+                    )
+                })
+            }
+            kind @ (ResourceType::AwsS3Bucket
+            | ResourceType::AwsRdsInstance
+            | ResourceType::AwsEc2Instance
+            | ResourceType::AwsOrganizationalUnit) => Err(AccessError::input(
+                "resource.type",
+                format!("access to `{kind}` cannot be given yet; ask for a role on an `aws_account`"),
+            )),
+        }
+    }
+}
+
+/// A refusal of policy.
+pub(super) fn denied(decision: &Decision) -> AccessError {
+    AccessError::PolicyDenied { reason: decision.reason.clone(), notices: decision.notices.clone() }
+}
+
+fn circumstances(access: &Access) -> QuestionContext<'static> {
+    let caller: &Caller = access.caller();
+    QuestionContext {
+        reason: None,
+        tickets: &[],
+        duration: None,
+        role: None,
+        requester: None,
+        now: access.now(),
+        source_ip: caller.source_ip(),
+        auth: caller.auth(),
+        mfa: caller.mfa(),
+    }
+}

@@ -1,0 +1,38 @@
+//! Who may see a request.
+
+use super::{Access, AccessError, TenantEngine};
+use crate::auth::Scope;
+use crate::domain::AccessRequest;
+
+const UNKNOWN: AccessError = AccessError::NotFound("there is no such request, or you may not know of it");
+
+/// The request, if the caller may see it: their own, one they may decide, or any for who sees everything.
+///
+/// # Errors
+///
+/// [`AccessError::NotFound`] whether it does not exist or may not be seen (INVARIANT 6).
+pub async fn request_visible(access: &Access, request: Option<AccessRequest>) -> Result<AccessRequest, AccessError> {
+    let request = request.ok_or(UNKNOWN)?;
+    if is_plainly_visible(access, &request) {
+        return Ok(request);
+    }
+    let engine = access.engine().await?;
+    if engine.may_decide(access, &request) { Ok(request) } else { Err(UNKNOWN) }
+}
+
+fn is_plainly_visible(access: &Access, request: &AccessRequest) -> bool {
+    access.caller().sees_everything() || request.was_made_by(&access.caller().principal().who)
+}
+
+impl TenantEngine {
+    fn may_decide(&self, access: &Access, request: &AccessRequest) -> bool {
+        access.caller().has(Scope::RequestsDecide)
+            && self.approval(access, &request.resource, &request.requester).is_ok()
+    }
+
+    /// Whether the caller may see a request.
+    #[must_use]
+    pub fn shows_request(&self, access: &Access, request: &AccessRequest) -> bool {
+        is_plainly_visible(access, request) || self.may_decide(access, request)
+    }
+}

@@ -1,0 +1,318 @@
+//! Asking for access.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::change::record;
+use super::question::{Asked, denied};
+use super::{Access, AccessError, Change, TenantEngine};
+use crate::auth::Scope;
+use crate::domain::{
+    AccessRequest, AccountId, ApprovalMode, ApprovedBy, EventKind, Grant, GrantStatus, Metadata, Principal,
+    PrincipalRef, Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
+};
+use crate::policy::Outcome;
+use crate::store::{StoreError, Transaction};
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// Access to what.
+    pub resource: ResourceRef,
+    /// Which access.
+    pub action: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// The tickets that justify it.
+    pub tickets: Vec<String>,
+    /// For how long; none is the policies' default.
+    pub duration: Option<Seconds>,
+    /// Whether this is an emergency.
+    pub break_glass: bool,
+    /// From when, if not at once.
+    pub start_at: Option<Timestamp>,
+    /// In whose name, if not the caller's own.
+    pub on_behalf_of: Option<String>,
+    /// What the caller attaches.
+    pub metadata: Metadata,
+}
+
+/// How far ahead access can be asked for.
+const FURTHEST_START: SignedDuration = SignedDuration::from_hours(24 * 90);
+/// If the event that starts provisioning is lost, `sweep` finds the grant after this.
+const PROVISIONING_GRACE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Decides what is asked for.
+///
+/// # Errors
+///
+/// [`AccessError`] when it cannot be decided as it is; nothing is recorded then. A refusal by policy is recorded and
+/// answered in the [`Change`].
+pub async fn submit(access: &Access, ask: Ask, named: Option<User>) -> Result<Change<AccessRequest>, AccessError> {
+    let requester = requester(access, &ask, named)?;
+    let engine = access.engine().await?;
+    let asked = Asking { access, engine: &engine, requester, ask };
+    asked.check_start()?;
+    if asked.ask.break_glass {
+        let (request, grant) = asked.emergency()?;
+        return asked.granted(request, grant, EventKind::RequestBreakGlass);
+    }
+    match asked.weigh()? {
+        Weighed::Denied { request, why } => {
+            let mut writes = access.begin();
+            writes.create(&request)?;
+            record(access, &mut writes, EventKind::RequestDenied, &request)?;
+            Ok(Change::refused(writes, why))
+        }
+        Weighed::Waits(request) => {
+            let mut writes = access.begin();
+            writes.create(&request)?;
+            record(access, &mut writes, EventKind::RequestPending, &request)?;
+            Ok(Change::new(writes, request))
+        }
+        Weighed::Granted(request, grant) => asked.granted(request, grant, EventKind::RequestApproved),
+    }
+}
+
+/// In whose name: the caller's own, or that of a person in the directory.
+fn requester(access: &Access, ask: &Ask, named: Option<User>) -> Result<Principal, AccessError> {
+    let caller = access.caller();
+    let Some(sub) = &ask.on_behalf_of else { return Ok(caller.principal().clone()) };
+    caller.require(Scope::AccessImpersonate)?;
+    let user = named.filter(|user| user.sub == *sub).ok_or_else(|| {
+        AccessError::input("on_behalf_of", format!("there is no person `{sub}` in the tenant's directory"))
+    })?;
+    if ask.break_glass {
+        return Err(AccessError::BreakGlassNotPermitted("nobody breaks the glass in another's name".to_owned()));
+    }
+    Ok(Principal { who: PrincipalRef::user(user.sub), email: user.email, name: user.name, groups: user.groups })
+}
+
+/// What came of weighing an ask: not yet written.
+pub(super) enum Weighed {
+    /// Refused; the request that records it.
+    Denied {
+        /// The record.
+        request: AccessRequest,
+        /// The refusal.
+        why: AccessError,
+    },
+    /// Waits for people.
+    Waits(AccessRequest),
+    /// Granted at once.
+    Granted(AccessRequest, Grant),
+}
+
+/// An ask with everything it is weighed by.
+pub(super) struct Asking<'a> {
+    pub(super) access: &'a Access,
+    pub(super) engine: &'a TenantEngine,
+    pub(super) requester: Principal,
+    pub(super) ask: Ask,
+}
+
+impl Asking<'_> {
+    fn check_start(&self) -> Result<(), AccessError> {
+        let now = self.access.now();
+        match self.ask.start_at {
+            Some(start) if start <= now || start > now + FURTHEST_START => {
+                Err(AccessError::input("start_at", "must lie in the future, at most 90 days ahead"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Weighs it by the policies.
+    pub(super) fn weigh(&self) -> Result<Weighed, AccessError> {
+        let Ask { resource, action, reason, tickets, duration, .. } = &self.ask;
+        let account = self.engine.account_of(resource)?;
+        let asked = Asked {
+            principal: &self.requester,
+            resource,
+            action,
+            reason: reason.as_deref(),
+            tickets,
+            duration: *duration,
+        };
+        let decision = self.engine.decide(self.access, &asked);
+        let Outcome::Permitted(terms) = &decision.outcome else {
+            let state = RequestState::Denied { by: None, reasoning: Some(decision.reason.clone()) };
+            let length = duration.unwrap_or(self.access.tenant().settings.default_duration_seconds);
+            let request = self.request(account, length, None, state);
+            return Ok(Weighed::Denied { request, why: denied(&decision) });
+        };
+        self.check_justification(terms)?;
+        let length = self.length(terms)?;
+        match terms.approval_mode {
+            ApprovalMode::Auto => {
+                let state =
+                    RequestState::Approved { mode: ApprovedBy::Policy, reasoning: Some(decision.reason.clone()) };
+                let request = self.request(account, length, Some(terms.clone()), state);
+                let (request, grant) = grant_of(self.access, request, terms.max_duration_seconds)?;
+                Ok(Weighed::Granted(request, grant))
+            }
+            ApprovalMode::Require => {
+                let expires_at = self.access.now() + terms.approval_timeout_seconds.span();
+                let state = RequestState::Pending { expires_at };
+                Ok(Weighed::Waits(self.request(account, length, Some(terms.clone()), state)))
+            }
+        }
+    }
+
+    /// Breaks the glass: policies are not asked.
+    fn emergency(&self) -> Result<(AccessRequest, Grant), AccessError> {
+        let settings = &self.access.tenant().settings;
+        let refused = |why: &str| Err(AccessError::BreakGlassNotPermitted(why.to_owned()));
+        if !settings.break_glass.enabled {
+            return refused("break-glass is off in this tenant");
+        }
+        if !settings.break_glass.groups.iter().any(|group| self.requester.groups.contains(group)) {
+            return refused("break-glass is for members of the tenant's break-glass groups");
+        }
+        if self.ask.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
+            return Err(AccessError::input("reason", "is required to break the glass: say what the emergency is"));
+        }
+        let account = self.engine.account_of(&self.ask.resource)?;
+        let maximum = settings.break_glass.max_duration_seconds;
+        let length = match self.ask.duration {
+            Some(asked) if asked > maximum => {
+                return Err(AccessError::DurationExceedsMaximum { field: "duration_seconds", maximum });
+            }
+            Some(asked) => asked,
+            None => settings.default_duration_seconds.min(maximum),
+        };
+        let reasoning = Some("the glass was broken; to be reviewed".to_owned());
+        let state = RequestState::Approved { mode: ApprovedBy::BreakGlass, reasoning };
+        Ok(grant_of(self.access, self.request(account, length, None, state), maximum)?)
+    }
+
+    fn check_justification(&self, terms: &Terms) -> Result<(), AccessError> {
+        if terms.require_reason && self.ask.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
+            return Err(AccessError::input("reason", "is required by the policy that permits this"));
+        }
+        match unmatched_ticket_pattern(&terms.ticket_patterns, &self.ask.tickets) {
+            Some(pattern) => Err(AccessError::input(
+                "metadata.tickets",
+                format!("a ticket matching `{pattern}` is required by the policy that permits this"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// How long the grant will be.
+    fn length(&self, terms: &Terms) -> Result<Seconds, AccessError> {
+        let maximum = terms.max_duration_seconds;
+        match self.ask.duration {
+            Some(asked) if asked > maximum => {
+                Err(AccessError::DurationExceedsMaximum { field: "duration_seconds", maximum })
+            }
+            Some(asked) => Ok(asked),
+            None => {
+                let default = self.access.tenant().settings.default_duration_seconds;
+                Ok(terms.default_duration_seconds.unwrap_or(default).min(maximum))
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        account: AccountId,
+        duration_seconds: Seconds,
+        terms: Option<Terms>,
+        state: RequestState,
+    ) -> AccessRequest {
+        let caller = &self.access.caller().principal().who;
+        let ask = &self.ask;
+        AccessRequest {
+            id: self.access.call_id().into(),
+            requester: self.requester.clone(),
+            submitted_by: (self.requester.who != *caller).then(|| caller.clone()),
+            resource: ask.resource.clone(),
+            action: ask.action.clone(),
+            account_id: Some(account),
+            reason: ask.reason.clone(),
+            tickets: ask.tickets.clone(),
+            duration_seconds,
+            break_glass: ask.break_glass,
+            start_at: ask.start_at,
+            terms,
+            state,
+            decisions: Vec::new(),
+            metadata: ask.metadata.clone(),
+            grant_ids: Vec::new(),
+            policy_version: self.engine.policy_version,
+            created_at: self.access.now(),
+            updated_at: self.access.now(),
+            version: 0,
+        }
+    }
+
+    fn granted(
+        &self,
+        request: AccessRequest,
+        grant: Grant,
+        kind: EventKind,
+    ) -> Result<Change<AccessRequest>, AccessError> {
+        let mut writes = self.access.begin();
+        writes.create(&request)?;
+        record(self.access, &mut writes, kind, &request)?;
+        give(self.access, &mut writes, &grant)?;
+        Ok(Change::new(writes, request))
+    }
+}
+
+/// The pattern no ticket matches, if there is one. A pattern that does not compile matches nothing: fail closed.
+pub(super) fn unmatched_ticket_pattern<'a>(patterns: &'a [String], tickets: &[String]) -> Option<&'a String> {
+    patterns.iter().find(|pattern| {
+        let regex = regex::Regex::new(pattern);
+        !regex.is_ok_and(|regex| tickets.iter().any(|ticket| regex.is_match(ticket)))
+    })
+}
+
+/// The grant of an approved request, which then names it.
+pub(super) fn grant_of(
+    access: &Access,
+    mut request: AccessRequest,
+    maximum: Seconds,
+) -> Result<(AccessRequest, Grant), StoreError> {
+    let now = access.now();
+    let granted_at = request.start_at.filter(|start| *start > now).unwrap_or(now);
+    let account_id = request
+        .account_id
+        .clone()
+        .ok_or_else(|| StoreError::Unstorable("an approved request without an account".to_owned()))?;
+    let grant = Grant {
+        id: access.id(),
+        tenant_id: access.tenant().id,
+        request_id: Some(request.id),
+        grantee: request.requester.clone(),
+        resource: request.resource.clone(),
+        action: request.action.clone(),
+        account_id,
+        status: GrantStatus::Active,
+        granted_at,
+        expires_at: granted_at + request.duration_seconds.span(),
+        duration_seconds: request.duration_seconds,
+        latest_end: granted_at + maximum.span(),
+        extended_at: None,
+        ended_at: None,
+        ended_by: None,
+        provisioning: Provisioning::Pending { attempts: 0, last_error: None },
+        assignment: None,
+        revocation: Revocation::none(),
+        next_attempt_at: granted_at.max(now + PROVISIONING_GRACE),
+        audit_enabled: request.terms.as_ref().is_none_or(|terms| terms.audit_session),
+        metadata: Metadata::new(),
+        created_at: now,
+        updated_at: now,
+        version: 0,
+    };
+    request.grant_ids.push(grant.id);
+    Ok((request, grant))
+}
+
+/// Writes a new grant. From here on it stands in the index of what falls due, and leaves it only when the access is
+/// gone: INVARIANT 1 (obligation first).
+pub(super) fn give(access: &Access, writes: &mut Transaction, grant: &Grant) -> Result<(), StoreError> {
+    writes.create(grant)?;
+    record(access, writes, EventKind::GrantProvisioning, grant)
+}

@@ -1,0 +1,378 @@
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use aws_lc_rs::hmac;
+use serde_json::json;
+
+use super::*;
+use crate::auth::testing::{Answer, TestIssuer, TestKey, b64, token_with};
+use crate::clock::Clock;
+
+const NOW: i64 = 1_800_000_000;
+const OURS: &str = "stint";
+
+struct World {
+    clock: Clock,
+    cache: JwksCache,
+    issuer: TestIssuer,
+    rsa: TestKey,
+    ec: TestKey,
+    ed: TestKey,
+}
+
+impl World {
+    async fn new() -> Self {
+        let (rsa, ec, ed) = (TestKey::rsa(), TestKey::ec(), TestKey::ed());
+        let issuer = TestIssuer::start(vec![rsa.jwk("rsa"), ec.jwk("ec"), ed.jwk("ed")]).await;
+        let clock = Clock::manual(Timestamp::from_second(NOW).unwrap());
+        Self { cache: JwksCache::new(clock.clone()), clock, issuer, rsa, ec, ed }
+    }
+
+    fn trust(&self) -> OidcTrust {
+        OidcTrust {
+            issuer: self.issuer.url.clone(),
+            audiences: vec!["other".to_owned(), OURS.to_owned()],
+            groups_claim: "groups".to_owned(),
+            email_claim: "email".to_owned(),
+        }
+    }
+
+    /// Good claims, with `changes` made; a `null` takes a claim away.
+    fn claims(&self, changes: &Value) -> Value {
+        let mut claims = json!({"iss": self.issuer.url, "aud": OURS, "sub": "alice", "exp": NOW + 300, "iat": NOW,
+            "nbf": NOW, "email": "alice@example.com", "name": "Alice", "groups": ["engineering"]});
+        let object = claims.as_object_mut().unwrap();
+        object.extend(changes.as_object().unwrap().clone());
+        object.retain(|_, value| !value.is_null());
+        claims
+    }
+
+    fn good(&self) -> Value {
+        self.claims(&json!({}))
+    }
+
+    async fn verify(&self, token: &str) -> Result<VerifiedClaims, TokenError> {
+        Verifier::verify(token, &self.trust(), self.clock.now(), &self.cache).await
+    }
+
+    async fn outcome(&self, token: &str) -> Result<(), Refusal> {
+        match self.verify(token).await {
+            Ok(_) => Ok(()),
+            Err(TokenError::Unauthenticated(refusal)) => Err(refusal),
+            Err(TokenError::Unavailable(error)) => panic!("{error}"),
+        }
+    }
+
+    async fn claimed(&self, changes: Value) -> Result<VerifiedClaims, TokenError> {
+        self.verify(&self.ec.token("ec", &self.claims(&changes))).await
+    }
+}
+
+#[tokio::test]
+async fn a_valid_token_of_each_algorithm() {
+    let world = World::new().await;
+    for (key, kid) in [(&world.rsa, "rsa"), (&world.ec, "ec"), (&world.ed, "ed")] {
+        let claims = world.verify(&key.token(kid, &world.good())).await.unwrap();
+        assert_eq!(claims.subject(), "alice", "{kid}");
+        assert_eq!(claims.email(), Some("alice@example.com"));
+        assert_eq!(claims.name(), Some("Alice"));
+        assert_eq!(claims.groups(), ["engineering"]);
+        assert_eq!(claims.expires_at(), Timestamp::from_second(NOW + 300).unwrap());
+        assert!(!claims.mfa());
+    }
+    assert_eq!(world.issuer.fetches(), 1);
+}
+
+#[tokio::test]
+async fn headers() {
+    let world = World::new().await;
+    let stranger = TestKey::ec();
+    let cases = [
+        (json!({"alg": "ES256", "kid": "ec"}), Ok(())),
+        (json!({"alg": "ES256", "kid": "ec", "typ": "at+jwt"}), Ok(())),
+        (json!({"alg": "ES256", "kid": "ec", "typ": "application/at+JWT"}), Ok(())),
+        (json!({"alg": "ES256"}), Ok(())),
+        (json!({"alg": "ES256", "kid": "ec", "jku": "https://attacker.example.com", "x5t": "x"}), Ok(())),
+        (json!({"alg": "ES256", "kid": "ec", "typ": "logout+jwt"}), Err(Refusal::TokenType)),
+        (json!({"alg": "ES256", "kid": "ec", "crit": ["exp"], "exp": 1}), Err(Refusal::CriticalHeader)),
+        (json!({"alg": "ES256", "kid": "ec", "crit": [], "b64": false}), Err(Refusal::CriticalHeader)),
+        (json!({"alg": "ES256", "kid": "nobody"}), Err(Refusal::UnknownKey)),
+        (json!({"alg": "ES256", "kid": "ed"}), Err(Refusal::KeyAlgorithm)),
+        (json!({"alg": "RS256", "kid": "ec"}), Err(Refusal::KeyAlgorithm)),
+        (json!({"alg": "EdDSA", "kid": "ec"}), Err(Refusal::KeyAlgorithm)),
+        (json!({"alg": "RS256", "kid": "rsa"}), Err(Refusal::Signature)),
+        (json!({"alg": "ES384", "kid": "ec"}), Err(Refusal::Algorithm)),
+        (json!({"alg": "PS256", "kid": "rsa"}), Err(Refusal::Algorithm)),
+        (json!({"alg": "es256", "kid": "ec"}), Err(Refusal::Algorithm)),
+        (json!({"alg": "none", "kid": "ec"}), Err(Refusal::Algorithm)),
+        (json!({"alg": "None"}), Err(Refusal::Algorithm)),
+        (json!({"alg": null}), Err(Refusal::Malformed)),
+        (json!({"kid": "ec"}), Err(Refusal::Malformed)),
+        (json!({"alg": "ES256", "kid": 1}), Err(Refusal::Malformed)),
+        (json!([]), Err(Refusal::Malformed)),
+    ];
+    for (header, expected) in cases {
+        assert_eq!(world.outcome(&world.ec.token_with(&header, &world.good())).await, expected, "{header}");
+    }
+
+    let embedded = json!({"alg": "ES256", "kid": "ec", "jwk": stranger.jwk("ec")});
+    assert_eq!(world.outcome(&stranger.token_with(&embedded, &world.good())).await, Err(Refusal::Signature));
+    let embedded = json!({"alg": "ES256", "jwk": stranger.jwk("ec")});
+    assert_eq!(world.outcome(&stranger.token_with(&embedded, &world.good())).await, Err(Refusal::Signature));
+}
+
+#[tokio::test]
+async fn tokens_without_a_signature_or_signed_with_the_public_key() {
+    let world = World::new().await;
+    let none = token_with(&json!({"alg": "none"}), &world.good(), |_| vec![]);
+    assert_eq!(world.outcome(&none).await, Err(Refusal::Algorithm));
+    let unsigned = token_with(&json!({"alg": "ES256", "kid": "ec"}), &world.good(), |_| vec![]);
+    assert_eq!(world.outcome(&unsigned).await, Err(Refusal::Signature));
+    let zeros = token_with(&json!({"alg": "ES256", "kid": "ec"}), &world.good(), |_| vec![0; 64]);
+    assert_eq!(world.outcome(&zeros).await, Err(Refusal::Signature));
+
+    let public = world.rsa.jwk("rsa").get("n").unwrap().as_str().unwrap().to_owned();
+    for secret in [public.as_bytes().to_vec(), URL_SAFE_NO_PAD.decode(&public).unwrap()] {
+        let sign = |message: &[u8]| {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+            hmac::sign(&key, message).as_ref().to_vec()
+        };
+        let token = token_with(&json!({"alg": "HS256", "kid": "rsa"}), &world.good(), sign);
+        assert_eq!(world.outcome(&token).await, Err(Refusal::Algorithm));
+        let token = token_with(&json!({"alg": "RS256", "kid": "rsa"}), &world.good(), sign);
+        assert_eq!(world.outcome(&token).await, Err(Refusal::Signature));
+    }
+}
+
+#[tokio::test]
+async fn tampered_and_malformed_tokens() {
+    let world = World::new().await;
+    let token = world.ec.token("ec", &world.good());
+    let parts: Vec<&str> = token.split('.').collect();
+    let [header, claims, signature] = parts.as_slice() else { panic!("three parts") };
+    let other = b64(world.claims(&json!({"sub": "mallory"})).to_string());
+    let other_header = b64(json!({"alg": "ES256", "kid": "ec", "typ": "at+jwt"}).to_string());
+    let cases = [
+        (format!("{header}.{other}.{signature}"), Refusal::Signature),
+        (format!("{other_header}.{claims}.{signature}"), Refusal::Signature),
+        (format!("{header}.{claims}.{signature}A"), Refusal::Signature),
+        (format!("{header}.{claims}."), Refusal::Signature),
+        (format!("{header}.{claims}"), Refusal::Malformed),
+        (format!("{header}.{claims}.{signature}."), Refusal::Signature),
+        (format!("{header}=.{claims}.{signature}"), Refusal::Malformed),
+        (format!(" {token}"), Refusal::Malformed),
+        (format!(".{claims}.{signature}"), Refusal::Malformed),
+        (String::new(), Refusal::Malformed),
+        ("..".to_owned(), Refusal::Malformed),
+        ("a.b.c.d.e".to_owned(), Refusal::Malformed),
+        ("\u{e9}.\u{e9}.\u{e9}".to_owned(), Refusal::Malformed),
+    ];
+    for (token, expected) in cases {
+        assert_eq!(world.outcome(&token).await, Err(expected), "{token}");
+    }
+    let no_object = world.ec.token_with(&json!({"alg": "ES256", "kid": "ec"}), &json!([1]));
+    assert_eq!(world.outcome(&no_object).await, Err(Refusal::Malformed));
+}
+
+#[tokio::test]
+async fn the_longest_token_is_16_kib() {
+    let world = World::new().await;
+    let at = |padding: usize| world.ec.token("ec", &world.claims(&json!({"padding": "x".repeat(padding)})));
+    let short = at(0).len();
+    let mut padding = (MAX_TOKEN_BYTES - short) * 3 / 4;
+    while at(padding).len() > MAX_TOKEN_BYTES {
+        padding -= 1;
+    }
+    while at(padding + 1).len() <= MAX_TOKEN_BYTES {
+        padding += 1;
+    }
+    assert_eq!(world.outcome(&at(padding)).await, Ok(()));
+    assert_eq!(world.outcome(&at(padding + 1)).await, Err(Refusal::TooLong));
+    assert!(UnverifiedClaims::read(&at(padding + 1)).is_err());
+}
+
+#[tokio::test]
+async fn claims() {
+    let world = World::new().await;
+    let issuer = world.issuer.url.clone();
+    let cases = [
+        (json!({"iss": null}), Err(Refusal::Issuer)),
+        (json!({"iss": [issuer]}), Err(Refusal::Issuer)),
+        (json!({"iss": format!("{issuer}/")}), Err(Refusal::Issuer)),
+        (json!({"iss": issuer.to_uppercase()}), Err(Refusal::Issuer)),
+        (json!({"aud": "other"}), Ok(())),
+        (json!({"aud": ["nobody", OURS]}), Ok(())),
+        (json!({"aud": null}), Err(Refusal::Audience)),
+        (json!({"aud": []}), Err(Refusal::Audience)),
+        (json!({"aud": ["nobody"]}), Err(Refusal::Audience)),
+        (json!({"aud": "Stint"}), Err(Refusal::Audience)),
+        (json!({"aud": [OURS, 1]}), Err(Refusal::Audience)),
+        (json!({"aud": {"stint": true}}), Err(Refusal::Audience)),
+        (json!({"exp": NOW + 1}), Ok(())),
+        (json!({"exp": NOW}), Ok(())),
+        (json!({"exp": NOW - 59}), Ok(())),
+        (json!({"exp": NOW as f64 - 58.5}), Ok(())),
+        (json!({"exp": NOW - 60}), Err(Refusal::Expired)),
+        (json!({"exp": NOW - 61}), Err(Refusal::Expired)),
+        (json!({"exp": -1}), Err(Refusal::Expired)),
+        (json!({"exp": i64::MAX}), Ok(())),
+        (json!({"exp": 1e300}), Ok(())),
+        (json!({"exp": null}), Err(Refusal::Expired)),
+        (json!({"exp": (NOW + 300).to_string()}), Err(Refusal::Expired)),
+        (json!({"nbf": null, "iat": null}), Ok(())),
+        (json!({"nbf": NOW + 60}), Ok(())),
+        (json!({"nbf": NOW + 61}), Err(Refusal::NotYetValid)),
+        (json!({"nbf": "now"}), Err(Refusal::NotYetValid)),
+        (json!({"iat": NOW + 60}), Ok(())),
+        (json!({"iat": NOW + 61}), Err(Refusal::NotYetValid)),
+        (json!({"sub": null}), Err(Refusal::Subject)),
+        (json!({"sub": ""}), Err(Refusal::Subject)),
+        (json!({"sub": 7}), Err(Refusal::Subject)),
+        (json!({"sub": "a b"}), Err(Refusal::Subject)),
+        (json!({"sub": "alice\n"}), Err(Refusal::Subject)),
+        (json!({"sub": "al\u{456}ce"}), Err(Refusal::Subject)),
+        (json!({"sub": "a".repeat(255)}), Ok(())),
+        (json!({"sub": "a".repeat(256)}), Err(Refusal::Subject)),
+        (json!({"sub": "auth0|5f7c8ec7c33c6c004bbafe82"}), Ok(())),
+    ];
+    for (changes, expected) in cases {
+        let token = world.ec.token("ec", &world.claims(&changes));
+        assert_eq!(world.outcome(&token).await, expected, "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_the_audience_where_none_is_configured() {
+    let world = World::new().await;
+    let trust = OidcTrust { audiences: vec![], ..world.trust() };
+    let token = world.ec.token("ec", &world.good());
+    let outcome = Verifier::verify(&token, &trust, world.clock.now(), &world.cache).await;
+    assert!(matches!(outcome, Err(TokenError::Unauthenticated(Refusal::Audience))));
+}
+
+#[tokio::test]
+async fn groups_by_name_and_by_path() {
+    let world = World::new().await;
+    let cases = [
+        ("groups", json!({}), Some(vec!["engineering"])),
+        ("groups", json!({"groups": "sre"}), Some(vec!["sre"])),
+        ("groups", json!({"groups": []}), Some(vec![])),
+        ("groups", json!({"groups": ["a", "", "b"]}), Some(vec!["a", "b"])),
+        ("groups", json!({"groups": null}), Some(vec![])),
+        ("groups", json!({"groups": [1]}), None),
+        ("groups", json!({"groups": {"a": true}}), None),
+        ("groups", json!({"groups": null, "_claim_names": {"groups": "src1"}}), None),
+        ("realm_access.roles", json!({"realm_access": {"roles": ["sre"]}}), Some(vec!["sre"])),
+        ("realm_access.roles", json!({"realm_access": "x"}), Some(vec![])),
+        ("a.b.c", json!({"a": {"b": {"c": ["d"]}}}), Some(vec!["d"])),
+        ("https://example.com/groups", json!({"https://example.com/groups": ["sre"]}), Some(vec!["sre"])),
+        ("cognito:groups", json!({"cognito:groups": ["sre"]}), Some(vec!["sre"])),
+    ];
+    for (claim, changes, expected) in cases {
+        let trust = OidcTrust { groups_claim: claim.to_owned(), ..world.trust() };
+        let token = world.ec.token("ec", &world.claims(&changes));
+        match (Verifier::verify(&token, &trust, world.clock.now(), &world.cache).await, expected) {
+            (Ok(claims), Some(expected)) => assert_eq!(claims.groups(), expected, "{claim} {changes}"),
+            (Err(TokenError::Unauthenticated(Refusal::Groups)), None) => {}
+            (outcome, expected) => panic!("{claim} {changes}: {outcome:?}, not {expected:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn email_name_and_second_factor() {
+    let world = World::new().await;
+    let verified = |verified| json!({"email_verified": verified});
+    let emails = [
+        (verified(json!(true)), Some("alice@example.com")),
+        (verified(json!("true")), Some("alice@example.com")),
+        (verified(json!(false)), None),
+        (verified(json!("false")), None),
+        (json!({"email": 1}), None),
+        (json!({"email": ""}), None),
+        (json!({"email": "a\nb@example.com"}), None),
+        (json!({"email": "a".repeat(321)}), None),
+    ];
+    for (changes, email) in emails {
+        assert_eq!(world.claimed(changes.clone()).await.unwrap().email(), email, "{changes}");
+    }
+
+    let trust = OidcTrust { email_claim: "profile.mail".to_owned(), ..world.trust() };
+    let token = world.ec.token("ec", &world.claims(&json!({"profile": {"mail": "a@example.com"}})));
+    let claims = Verifier::verify(&token, &trust, world.clock.now(), &world.cache).await.unwrap();
+    let principal = claims.into_principal();
+    assert_eq!((principal.who.to_string().as_str(), principal.email.as_deref()), ("user:alice", Some("a@example.com")));
+
+    let methods = [
+        (json!(["pwd"]), false),
+        (json!(["pwd", "mfa"]), true),
+        (json!(["otp"]), true),
+        (json!(["hwk", "user"]), true),
+        (json!("mfa"), true),
+        (json!([]), false),
+        (json!({"mfa": true}), false),
+    ];
+    for (amr, mfa) in methods {
+        assert_eq!(world.claimed(json!({"amr": amr})).await.unwrap().mfa(), mfa, "{amr}");
+    }
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_fetched_once_and_then_again_after_the_cool_down() {
+    let world = World::new().await;
+    let token = |key: &TestKey, kid| key.token(kid, &world.claims(&json!({"exp": NOW + 7200})));
+    assert_eq!(world.outcome(&token(&world.ec, "ec")).await, Ok(()));
+
+    let (second, third) = (TestKey::ec(), TestKey::ec());
+    world.issuer.publish(Answer::Keys(vec![second.jwk("second")]));
+    assert_eq!(world.outcome(&token(&second, "second")).await, Ok(()));
+    assert_eq!(world.issuer.fetches(), 2);
+    assert_eq!(world.outcome(&token(&world.ec, "ec")).await, Err(Refusal::UnknownKey), "withdrawn");
+
+    world.issuer.publish(Answer::Keys(vec![third.jwk("third")]));
+    assert_eq!(world.outcome(&token(&third, "third")).await, Err(Refusal::UnknownKey), "in the cool-down");
+    assert_eq!(world.issuer.fetches(), 2);
+    world.clock.advance(std::time::Duration::from_secs(60));
+    assert_eq!(world.outcome(&token(&third, "third")).await, Ok(()));
+    assert_eq!(world.issuer.fetches(), 3);
+}
+
+#[tokio::test]
+async fn a_token_that_names_no_key_needs_exactly_one_of_its_algorithm() {
+    let world = World::new().await;
+    let token = world.ec.token_with(&json!({"alg": "ES256"}), &world.good());
+    assert_eq!(world.outcome(&token).await, Ok(()));
+    world.issuer.publish(Answer::Keys(vec![world.ec.jwk("ec"), TestKey::ec().jwk("next")]));
+    world.clock.advance(std::time::Duration::from_secs(3600));
+    let later = world.claims(&json!({"exp": NOW + 7200}));
+    let token = world.ec.token_with(&json!({"alg": "ES256"}), &later);
+    assert_eq!(world.outcome(&token).await, Err(Refusal::AmbiguousKey));
+    assert_eq!(world.outcome(&world.ec.token("ec", &later)).await, Ok(()));
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down_is_no_bad_token() {
+    let world = World::new().await;
+    world.issuer.publish(Answer::Failure);
+    let outcome = world.verify(&world.ec.token("ec", &world.good())).await;
+    assert!(matches!(outcome, Err(TokenError::Unavailable(JwksError::Status(500)))));
+    assert_eq!(world.outcome("x").await, Err(Refusal::Malformed), "a bad token is one all the same");
+}
+
+#[tokio::test]
+async fn errors_say_the_same_to_callers_and_quote_nothing() {
+    let world = World::new().await;
+    let claims = world.claims(&json!({"sub": "secret subject"}));
+    let error = world.verify(&world.ec.token("ec", &claims)).await.unwrap_err();
+    assert_eq!(error.to_string(), "the token is not valid");
+    assert!(!format!("{error:?}").contains("secret"));
+}
+
+#[test]
+fn unverified_claims_are_read_leniently() {
+    let token = |claims: Value| token_with(&json!({"alg": "none"}), &claims, |_| vec![]);
+    let claims = UnverifiedClaims::read(&token(json!({"iss": "i", "aud": "a", "sub": "s"}))).unwrap();
+    assert_eq!((claims.iss(), claims.aud(), claims.sub()), (Some("i"), ["a".to_owned()].as_slice(), Some("s")));
+    let claims = UnverifiedClaims::read(&token(json!({"iss": 1, "aud": [1]}))).unwrap();
+    assert_eq!((claims.iss(), claims.aud(), claims.sub()), (None, [].as_slice(), None));
+    assert!(UnverifiedClaims::read("x.y").is_err());
+}

@@ -1,0 +1,25 @@
+//! HTTP: one router an endpoint, one session a call, one match from errors to answers.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `endpoint/` | the operations, one file each |
+//! | `view/` | what goes over the wire, and how it is made of domain types |
+//! | `session` | the credential and the tenant; the only way to the table |
+//! | `body` | parses input once, naming what is wrong with it |
+//! | `cursor` | pages |
+//! | `error` | errors as callers read them |
+//! | `app` | what every answer carries, and routes that do not exist |
+//! | `openapi` | the description of it all |
+
+mod app;
+mod body;
+mod cursor;
+pub mod endpoint;
+mod error;
+mod openapi;
+mod session;
+pub mod view;
+
+pub use app::{Api, SourceIp, app};
+pub use error::ErrorBody;
+pub use openapi::document;

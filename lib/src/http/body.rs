@@ -1,0 +1,123 @@
+//! Input, parsed once. What is wrong with it is told after the credential was checked, never before.
+
+use axum::body::{Body as HttpBody, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query};
+use axum::http::request::Parts;
+use axum::http::{Request, header};
+use serde::de::DeserializeOwned;
+use std::convert::Infallible;
+
+use super::error::Error;
+
+/// The longest body that is read, in bytes.
+pub(super) const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// Input that was read, or what is wrong with it; [`super::session::Session::accept`] tells which.
+pub(super) struct Input<T>(pub(super) Result<T, Error>);
+
+/// A JSON body with a fingerprint of its bytes.
+pub(super) struct Body<T> {
+    /// What it says.
+    pub value: T,
+    /// SHA-256 of its bytes, in hex.
+    pub(super) fingerprint: String,
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Input<Body<T>> {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request<HttpBody>, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(read(request, true).await))
+    }
+}
+
+/// A body that may be left out altogether, which then says what `{}` says.
+pub(super) struct OptionalBody<T>(pub(super) Result<Body<T>, Error>);
+
+impl<T> From<OptionalBody<T>> for Input<Body<T>> {
+    fn from(body: OptionalBody<T>) -> Self {
+        Self(body.0)
+    }
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalBody<T> {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request<HttpBody>, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(read(request, false).await))
+    }
+}
+
+async fn read<T: DeserializeOwned>(request: Request<HttpBody>, required: bool) -> Result<Body<T>, Error> {
+    let is_json = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"));
+    let bytes = to_bytes(request.into_body(), MAX_BODY_BYTES).await.map_err(|_| Error::PayloadTooLarge)?;
+    let text: &[u8] = if bytes.is_empty() && !required { b"{}" } else { &bytes };
+    if !is_json && !bytes.is_empty() {
+        return Err(Error::UnsupportedMediaType);
+    }
+    let value = parse(&mut serde_json::Deserializer::from_slice(text))?;
+    Ok(Body { value, fingerprint: crate::hash::sha256(text) })
+}
+
+/// Parses JSON, naming the field at fault.
+fn parse<T: DeserializeOwned>(json: &mut serde_json::Deserializer<serde_json::de::SliceRead<'_>>) -> Result<T, Error> {
+    let value: T = serde_path_to_error::deserialize(&mut *json).map_err(|error| {
+        let path = error.path().to_string();
+        let reason = error.inner().to_string();
+        at_fault(&path, &reason)
+    })?;
+    json.end().map_err(|error| Error::input("body", error.to_string()))?;
+    Ok(value)
+}
+
+/// The error at a path. Serde names unknown and missing fields in its message only; the path is then their parent's.
+fn at_fault(path: &str, reason: &str) -> Error {
+    let reason = reason.split(" at line ").next().unwrap_or(reason);
+    let named = ["unknown field `", "missing field `", "duplicate field `"]
+        .iter()
+        .find_map(|start| reason.strip_prefix(start)?.split('`').next());
+    let parent = path.trim_matches('.');
+    let field = match (parent, named) {
+        ("" | "?", None) => "body".to_owned(),
+        ("" | "?", Some(name)) => name.to_owned(),
+        (parent, None) => parent.to_owned(),
+        (parent, Some(name)) if parent == name || parent.ends_with(&format!(".{name}")) => parent.to_owned(),
+        (parent, Some(name)) => format!("{parent}.{name}"),
+    };
+    Error::input(field, reason)
+}
+
+/// A path parameter such as an id.
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Input<Path<T>> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let path = Path::from_request_parts(parts, state).await;
+        Ok(Self(path.map_err(|error| Error::input("path", error.body_text()))))
+    }
+}
+
+/// Query parameters.
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Input<Query<T>> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let query = Query::from_request_parts(parts, state).await;
+        Ok(Self(query.map_err(|error| {
+            let text = error.body_text();
+            let reason = text.trim_start_matches("Failed to deserialize query string: ").to_owned();
+            match reason.split_once(": ") {
+                Some((field, reason)) if !field.contains(' ') => at_fault(field, reason),
+                Some(_) | None => match at_fault("", &reason) {
+                    Error::InvalidInput { field, reason } if field == "body" => Error::input("query", reason),
+                    named => named,
+                },
+            }
+        })))
+    }
+}

@@ -1,0 +1,96 @@
+//! Pages: `limit` and `cursor` in, `{data, next_cursor, has_more}` out.
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::error::Error;
+use crate::domain::Tenant;
+
+/// How many, and from where on.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageParams {
+    /// At most this many.
+    #[param(minimum = 1, maximum = 250, default = 50, example = 50)]
+    pub limit: Option<u32>,
+    /// The `next_cursor` of the page before. It is bound to the tenant and the filters.
+    #[param(example = json!(null))]
+    pub cursor: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub(super) struct PageOf<T> {
+    /// The page.
+    pub data: Vec<T>,
+    /// What to send as `cursor` for the next page.
+    pub next_cursor: Option<String>,
+    /// Whether there is one.
+    pub has_more: bool,
+}
+
+const DEFAULT_LIMIT: u32 = 50;
+const MAX_LIMIT: u32 = 250;
+/// Half of an HMAC-SHA-256 (RFC 2104 allows no shorter one).
+const TAG_BYTES: usize = 16;
+
+impl PageParams {
+    /// How many.
+    pub(super) fn limit(&self) -> Result<usize, Error> {
+        match self.limit.unwrap_or(DEFAULT_LIMIT) {
+            limit @ 1..=MAX_LIMIT => Ok(limit as usize),
+            _ => Err(Error::input("limit", format!("must be between 1 and {MAX_LIMIT}"))),
+        }
+    }
+
+    /// The position a cursor names, not yet checked: good for a read that [`PageParams::check`] must approve of.
+    pub(super) fn position(&self) -> Result<Option<String>, Error> {
+        self.cursor.as_deref().map(|cursor| split(cursor).map(|(position, _)| position)).transpose()
+    }
+
+    /// Checks that the cursor was made for this tenant and these filters.
+    pub(super) fn check(&self, tenant: &Tenant, filter: &str) -> Result<(), Error> {
+        let Some(cursor) = &self.cursor else { return Ok(()) };
+        let (position, tag) = split(cursor)?;
+        let expected = sign(tenant, filter, &position);
+        aws_lc_rs::constant_time::verify_slices_are_equal(&tag, &expected).map_err(|_| refused())
+    }
+}
+
+impl<T> PageOf<T> {
+    /// A page, with the cursor of the position after it.
+    pub(super) fn new(data: Vec<T>, next: Option<String>, tenant: &Tenant, filter: &str) -> Self {
+        let next_cursor = next.map(|position| {
+            let mut bytes = sign(tenant, filter, &position);
+            bytes.extend_from_slice(position.as_bytes());
+            URL_SAFE_NO_PAD.encode(bytes)
+        });
+        Self { data, has_more: next_cursor.is_some(), next_cursor }
+    }
+}
+
+fn refused() -> Error {
+    Error::input("cursor", "is not a cursor of this list with these filters; start again without it")
+}
+
+fn split(cursor: &str) -> Result<(String, Vec<u8>), Error> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| refused())?;
+    let (tag, position) = bytes.split_at_checked(TAG_BYTES).ok_or_else(refused)?;
+    let position = String::from_utf8(position.to_vec()).map_err(|_| refused())?;
+    if position.is_empty() {
+        return Err(refused());
+    }
+    Ok((position, tag.to_vec()))
+}
+
+fn sign(tenant: &Tenant, filter: &str, position: &str) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, tenant.cursor_key.as_bytes());
+    let text = serde_json::json!([tenant.id, filter, position]).to_string();
+    let mut tag = hmac::sign(&key, text.as_bytes()).as_ref().to_vec();
+    tag.truncate(TAG_BYTES);
+    tag
+}

@@ -1,0 +1,71 @@
+//! The operations, one file each, named as the operation is.
+
+use utoipa_axum::router::OpenApiRouter;
+
+use super::Api;
+
+macro_rules! endpoints {
+    ($($name:ident)+) => {
+        $(pub mod $name;)+
+
+        /// Every endpoint's router, by the name of its binary.
+        #[must_use]
+        pub fn all() -> Vec<(&'static str, OpenApiRouter<Api>)> {
+            vec![$((stringify!($name), $name::router())),+]
+        }
+    };
+}
+
+endpoints! {
+    approve_request
+    cancel_request
+    create_request
+    create_request_message
+    deny_request
+    ensure_access
+    extend_grant
+    get_access_request_status
+    get_grant
+    get_health
+    get_open_api
+    get_request
+    list_grants
+    list_request_messages
+    list_requests
+    revoke_grant
+    update_grant
+}
+
+/// All endpoints in one router, as the local server has them.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    all().into_iter().fold(OpenApiRouter::new(), |merged, (_, router)| merged.merge(router))
+}
+
+/// Reads a record by its id.
+async fn read<R: crate::store::Record>(
+    table: crate::store::TenantTable,
+    id: impl std::fmt::Display,
+) -> Result<Option<R>, super::error::Error> {
+    Ok(table.get::<R>(id.to_string()).await?)
+}
+
+/// What every endpoint needs.
+mod prelude {
+    pub(super) use axum::Json;
+    pub(super) use axum::extract::{Path, Query};
+    pub(super) use axum::http::StatusCode;
+    pub(super) use axum::response::{IntoResponse, Response};
+    pub(super) use utoipa_axum::router::OpenApiRouter;
+    pub(super) use utoipa_axum::routes;
+
+    pub(super) use super::read;
+    pub(super) use crate::auth::scope;
+    pub(super) use crate::http::Api;
+    pub(super) use crate::http::body::{Body, Input, OptionalBody};
+    pub(super) use crate::http::cursor::{PageOf, PageParams};
+    pub(super) use crate::http::error::Error;
+    pub(super) use crate::http::openapi::{Failures, IdempotencyHeader, NotFoundFailure, TenantHeader, WriteFailures};
+    pub(super) use crate::http::session::Session;
+    pub(super) use crate::http::view;
+}

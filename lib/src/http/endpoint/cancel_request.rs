@@ -1,0 +1,35 @@
+//! `POST /v1/requests/{id}/cancel`.
+
+use super::prelude::*;
+use crate::access::cancel;
+use crate::domain::{AccessRequest, RequestId};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(cancel_request))
+}
+
+/// Withdraw an access request
+#[utoipa::path(
+    post,
+    path = "/v1/requests/{id}/cancel",
+    operation_id = "cancelRequest",
+    tag = "Requests",
+    params(("id" = RequestId, Path, description = "the request's id"), TenantHeader, IdempotencyHeader),
+    request_body = Option<view::Nothing>,
+    responses((status = 200, description = "The request, cancelled.", body = view::AccessRequest), WriteFailures, NotFoundFailure),
+    security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
+)]
+async fn cancel_request(session: Session<scope::AccessRequest>, id: Input<Path<RequestId>>, body: OptionalBody<view::Nothing>) -> Result<Response, Error> {
+    let id = session.accept(id).await?.0;
+    let body = session.accept(body.into()).await?;
+    session
+        .change(
+            StatusCode::OK,
+            &body,
+            |table| read::<AccessRequest>(table, id),
+            |access, request| async move { Ok(cancel(&access, request).await?.map(view::AccessRequest::from)) },
+        )
+        .await
+}

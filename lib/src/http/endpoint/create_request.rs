@@ -1,0 +1,46 @@
+//! `POST /v1/requests`: asks for access.
+
+use super::prelude::*;
+use crate::access::{Ask, submit};
+use crate::domain::User;
+use crate::store::TenantTable;
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(create_request))
+}
+
+/// Submit access request
+#[utoipa::path(
+    post,
+    path = "/v1/requests",
+    operation_id = "createRequest",
+    tag = "Requests",
+    params(TenantHeader, IdempotencyHeader),
+    request_body = view::CreateRequest,
+    responses((status = 201, description = "The request: granted at once, or waiting for people.", body = view::AccessRequest), WriteFailures),
+    security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
+)]
+async fn create_request(session: Session<scope::AccessRequest>, body: Input<Body<view::CreateRequest>>) -> Result<Response, Error> {
+    let body = session.accept(body).await?;
+    let ask = session.accept(Input(Ask::try_from(body.value.clone()))).await?;
+    session
+        .change(
+            StatusCode::CREATED,
+            &body,
+            |table| named_person(table, body.value.on_behalf_of.clone()),
+            |access, named| {
+                let ask = ask.clone();
+                async move { Ok(submit(&access, ask, named).await?.map(view::AccessRequest::from)) }
+            },
+        )
+        .await
+}
+
+async fn named_person(table: TenantTable, sub: Option<String>) -> Result<Option<User>, Error> {
+    match sub {
+        Some(sub) => Ok(table.get::<User>(sub).await?),
+        None => Ok(None),
+    }
+}

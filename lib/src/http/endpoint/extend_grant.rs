@@ -1,0 +1,41 @@
+//! `POST /v1/grants/{id}/extend`.
+
+use super::prelude::*;
+use crate::access::extend;
+use crate::domain::{Grant, GrantId};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(extend_grant))
+}
+
+/// Extend a grant
+///
+/// Policy decides again. The grant never lasts longer than the policies' maximum, counted from `granted_at`; where
+/// policy asks people, make a new request instead: access goes on without a gap once it is approved.
+#[utoipa::path(
+    post,
+    path = "/v1/grants/{id}/extend",
+    operation_id = "extendGrant",
+    tag = "Grants",
+    params(("id" = GrantId, Path, description = "the grant's id"), TenantHeader, IdempotencyHeader),
+    request_body = view::ExtendGrant,
+    responses((status = 200, description = "The grant, with its new end.", body = view::Grant), WriteFailures, NotFoundFailure),
+    security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
+)]
+async fn extend_grant(session: Session<scope::AccessRequest>, id: Input<Path<GrantId>>, body: Input<Body<view::ExtendGrant>>) -> Result<Response, Error> {
+    let id = session.accept(id).await?.0;
+    let body = session.accept(body).await?;
+    session
+        .change(
+            StatusCode::OK,
+            &body,
+            |table| read::<Grant>(table, id),
+            |access, grant| {
+                let (by, reason) = (body.value.duration_seconds, body.value.reason());
+                async move { Ok(extend(&access, grant, by, reason?.as_deref()).await?.map(view::Grant::from)) }
+            },
+        )
+        .await
+}

@@ -1,0 +1,32 @@
+//! `GET /v1/access/requests/{id}`: what a client polls.
+
+use super::prelude::*;
+use futures_util::future::try_join_all;
+
+use crate::access::request_visible;
+use crate::domain::{AccessRequest, Grant, RequestId};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(get_access_request_status))
+}
+
+/// Where a request and its grants stand
+#[utoipa::path(
+    get,
+    path = "/v1/access/requests/{id}",
+    operation_id = "getAccessRequestStatus",
+    tag = "Access",
+    params(("id" = RequestId, Path, description = "the request's id"), TenantHeader),
+    responses((status = 200, description = "Where they stand.", body = view::AccessRequestStatus), Failures, NotFoundFailure),
+    security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
+)]
+async fn get_access_request_status(session: Session<scope::AccessRequest>, id: Input<Path<RequestId>>) -> Result<Response, Error> {
+    let id = session.accept(id).await?.0;
+    let (access, request) = session.open(|table| read::<AccessRequest>(table, id)).await?;
+    let request = request_visible(&access, request).await?;
+    let grants = request.grant_ids.iter().map(|id| read::<Grant>(access.table().clone(), *id));
+    let grants = try_join_all(grants).await?.into_iter().flatten().collect();
+    Ok(Json(view::AccessRequestStatus::new(&request, grants)).into_response())
+}

@@ -1,0 +1,39 @@
+//! `GET /healthz`: whether the table answers.
+
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::prelude::*;
+use crate::http::ErrorBody;
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(get_health))
+}
+
+/// Good health.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"status": "ok"}))]
+struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Whether the service works
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    operation_id = "getHealth",
+    tag = "Service",
+    responses(
+        (status = 200, description = "It does.", body = Health),
+        (status = 503, description = "The table cannot be reached.", body = ErrorBody)
+    ),
+    security(())
+)]
+async fn get_health(State(api): State<Api>) -> Result<Response, Error> {
+    api.table().ping().await?;
+    Ok(Json(Health { status: "ok" }).into_response())
+}

@@ -1,0 +1,28 @@
+//! `GET /v1/requests/{id}`.
+
+use super::prelude::*;
+use crate::access::request_visible;
+use crate::domain::{AccessRequest, RequestId};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(get_request))
+}
+
+/// Get an access request
+#[utoipa::path(
+    get,
+    path = "/v1/requests/{id}",
+    operation_id = "getRequest",
+    tag = "Requests",
+    params(("id" = RequestId, Path, description = "the request's id"), TenantHeader),
+    responses((status = 200, description = "The request.", body = view::AccessRequest), Failures, NotFoundFailure),
+    security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))
+)]
+async fn get_request(session: Session<scope::RequestsRead>, id: Input<Path<RequestId>>) -> Result<Response, Error> {
+    let id = session.accept(id).await?.0;
+    let (access, request) = session.open(|table| read::<AccessRequest>(table, id)).await?;
+    let request = request_visible(&access, request).await?;
+    Ok(Json(view::AccessRequest::from(request)).into_response())
+}

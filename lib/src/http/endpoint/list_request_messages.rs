@@ -1,0 +1,42 @@
+//! `GET /v1/requests/{id}/messages`, oldest first.
+
+use super::prelude::*;
+use futures_util::future::try_join;
+
+use crate::access::request_visible;
+use crate::domain::{AccessRequest, RequestId, RequestMessage};
+use crate::store::{Listing, messages_of};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(list_request_messages))
+}
+
+/// What was said about a request, oldest first
+#[utoipa::path(
+    get,
+    path = "/v1/requests/{id}/messages",
+    operation_id = "listRequestMessages",
+    tag = "Requests",
+    params(("id" = RequestId, Path, description = "the request's id"), PageParams, TenantHeader),
+    responses((status = 200, description = "A page of messages.", body = PageOf<view::RequestMessage>), Failures, NotFoundFailure),
+    security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))
+)]
+async fn list_request_messages(session: Session<scope::RequestsRead>, id: Input<Path<RequestId>>, page: Input<Query<PageParams>>) -> Result<Response, Error> {
+    let id = session.accept(id).await?.0;
+    let page = session.accept(page).await?.0;
+    let (limit, after) = (page.limit(), page.position());
+    let (access, (request, messages)) = session
+        .open(|table| async move {
+            let listing = Listing::partition(messages_of(table.id(), id)).oldest_first().limit(limit?).after(after?);
+            let messages = async { Ok(table.list::<RequestMessage>(&listing).await?) };
+            try_join(read::<AccessRequest>(table.clone(), id), messages).await
+        })
+        .await?;
+    let filter = format!("listRequestMessages {id}");
+    page.check(access.tenant(), &filter)?;
+    request_visible(&access, request).await?;
+    let data = messages.records.into_iter().map(view::RequestMessage::from).collect();
+    Ok(Json(PageOf::new(data, messages.next, access.tenant(), &filter)).into_response())
+}

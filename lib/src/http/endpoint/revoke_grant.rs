@@ -1,0 +1,34 @@
+//! `DELETE /v1/grants/{id}`: ends a grant early.
+
+use super::prelude::*;
+use crate::access::revoke;
+use crate::domain::{Grant, GrantId};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(revoke_grant))
+}
+
+/// End a grant early
+#[utoipa::path(
+    delete,
+    path = "/v1/grants/{id}",
+    operation_id = "revokeGrant",
+    tag = "Grants",
+    params(("id" = GrantId, Path, description = "the grant's id"), TenantHeader),
+    responses((status = 202, description = "The grant has ended; `revocation` tells how far taking the access away has come.", body = view::Grant), WriteFailures, NotFoundFailure),
+    security(("api_key" = ["grants:revoke"]), ("bearer" = ["grants:revoke"]))
+)]
+async fn revoke_grant(session: Session<scope::GrantsRevoke>, id: Input<Path<GrantId>>, body: OptionalBody<view::Nothing>) -> Result<Response, Error> {
+    let id = session.accept(id).await?.0;
+    let body = session.accept(body.into()).await?;
+    session
+        .change(
+            StatusCode::ACCEPTED,
+            &body,
+            |table| read::<Grant>(table, id),
+            |access, grant| async move { Ok(revoke(&access, grant).await?.map(view::Grant::from)) },
+        )
+        .await
+}

@@ -1,0 +1,228 @@
+//! Errors as callers read them, and as operators do.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::access::AccessError;
+use crate::auth::AuthError;
+use crate::store::{CommitError, StoreError};
+
+/// What every failure answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "code": "not_found",
+    "message": "there is no such request, or you may not know of it",
+    "details": {"request_id": "019a3f5e-7c1b-7000-8000-000000000001"}
+}))]
+pub struct ErrorBody {
+    /// Machine-readable error code, such as `not_found` or `tenant_mismatch`.
+    pub code: String,
+    /// Human-readable description of the error.
+    pub message: String,
+    /// Additional context: always `request_id`, and what the code calls for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub details: Option<Value>,
+    /// Notices of the Cedar rules that determined the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notices: Option<Vec<String>>,
+}
+
+/// Why an operation failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The credential is missing, bad, of another tenant or lacks a scope.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// The use case refused.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The input cannot be read.
+    #[error("{field}: {reason}")]
+    InvalidInput {
+        /// Where.
+        field: String,
+        /// What is wrong and what is expected.
+        reason: String,
+    },
+    /// The body is over the limit.
+    #[error("the body is over {} KiB", super::body::MAX_BODY_BYTES / 1024)]
+    PayloadTooLarge,
+    /// The body is not JSON.
+    #[error("the body must be JSON: send `Content-Type: application/json`")]
+    UnsupportedMediaType,
+    /// There is such a path, not with this method.
+    #[error("this path has no such method")]
+    MethodNotAllowed,
+    /// The same key came with another body.
+    #[error("this `Idempotency-Key` was used with another body; use a new key for a new request")]
+    IdempotencyConflict,
+    /// The table, or something else we need, is down.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// A bug.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            StoreError::Corrupt { .. } | StoreError::Unstorable(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Conflict => Self::Unavailable("others keep changing the same thing".to_owned()),
+            CommitError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Error {
+    /// Bad input at `field`.
+    pub(super) fn input(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::InvalidInput { field: field.into(), reason: reason.into() }
+    }
+
+    /// The answer's status and body, without the id of the call: the one place where errors become answers.
+    pub(super) fn answer(&self) -> (StatusCode, ErrorBody) {
+        let message = self.to_string();
+        let (status, code, message, details) = match self {
+            Self::Auth(error) => auth(error),
+            Self::Access(error) => return access(error),
+            Self::InvalidInput { field, reason } => {
+                (StatusCode::BAD_REQUEST, "invalid_input", message, json!({"field": field, "reason": reason}))
+            }
+            Self::PayloadTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "payload_too_large",
+                message,
+                json!({"max_bytes": super::body::MAX_BODY_BYTES}),
+            ),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message, json!({}))
+            }
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message, json!({})),
+            Self::IdempotencyConflict => (StatusCode::CONFLICT, "idempotency_conflict", message, json!({})),
+            Self::Unavailable(_) => unavailable(),
+            Self::Internal(_) => internal(),
+        };
+        (status, ErrorBody { code: code.to_owned(), message, details: Some(details), notices: None })
+    }
+}
+
+type Parts = (StatusCode, &'static str, String, Value);
+
+fn unavailable() -> Parts {
+    let message = "something this needs is down; try again shortly".to_owned();
+    (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message, json!({}))
+}
+
+fn internal() -> Parts {
+    let message = "this is our fault and has been logged; quote the request id".to_owned();
+    (StatusCode::INTERNAL_SERVER_ERROR, "internal", message, json!({}))
+}
+
+fn auth(error: &AuthError) -> Parts {
+    match error {
+        AuthError::Unauthenticated(_) => (
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "a valid credential is required: `X-API-Key`, or `Authorization: Bearer`".to_owned(),
+            json!({}),
+        ),
+        AuthError::TenantMismatch => (
+            StatusCode::FORBIDDEN,
+            "tenant_mismatch",
+            "the credential and `X-Tenant-ID` belong to different tenants".to_owned(),
+            json!({}),
+        ),
+        AuthError::InsufficientScope(scope) => {
+            (StatusCode::FORBIDDEN, "insufficient_scope", error.to_string(), json!({"required": scope}))
+        }
+        AuthError::Unavailable(_) | AuthError::Store(StoreError::Unavailable(_)) => unavailable(),
+        AuthError::Store(StoreError::Corrupt { .. } | StoreError::Unstorable(_)) => internal(),
+    }
+}
+
+fn access(error: &AccessError) -> (StatusCode, ErrorBody) {
+    let body = |code: &str, details: Value, notices: Option<&Vec<String>>| ErrorBody {
+        code: code.to_owned(),
+        message: error.to_string(),
+        details: Some(details),
+        notices: notices.filter(|notices| !notices.is_empty()).cloned(),
+    };
+    match error {
+        AccessError::InvalidInput { field, reason } => {
+            (StatusCode::BAD_REQUEST, body("invalid_input", json!({"field": field, "reason": reason}), None))
+        }
+        AccessError::InvalidPolicy(errors) => {
+            (StatusCode::BAD_REQUEST, body("invalid_policy", json!({"errors": errors}), None))
+        }
+        AccessError::DurationExceedsMaximum { field, maximum } => (
+            StatusCode::BAD_REQUEST,
+            body("duration_exceeds_maximum", json!({"field": field, "max_duration_seconds": maximum}), None),
+        ),
+        AccessError::PolicyDenied { notices, .. } => {
+            (StatusCode::FORBIDDEN, body("policy_denied", json!({}), Some(notices)))
+        }
+        AccessError::SelfApproval => (StatusCode::FORBIDDEN, body("self_approval", json!({}), None)),
+        AccessError::BreakGlassNotPermitted(_) => {
+            (StatusCode::FORBIDDEN, body("break_glass_not_permitted", json!({}), None))
+        }
+        AccessError::NotFound(_) => (StatusCode::NOT_FOUND, body("not_found", json!({}), None)),
+        AccessError::Conflict { status, .. } => {
+            (StatusCode::CONFLICT, body("conflict", json!({"status": status}), None))
+        }
+        AccessError::PreconditionFailed { version } => (
+            StatusCode::PRECONDITION_FAILED,
+            body("precondition_failed", json!({"etag": format!("\"{version}\"")}), None),
+        ),
+        AccessError::Auth(error) => Error::answer_of(auth(error)),
+        AccessError::Store(error) => Error::answer_of(match error {
+            StoreError::Unavailable(_) => unavailable(),
+            StoreError::Corrupt { .. } | StoreError::Unstorable(_) => internal(),
+        }),
+        AccessError::Policies(_) => Error::answer_of(internal()),
+    }
+}
+
+impl Error {
+    fn answer_of((status, code, message, details): Parts) -> (StatusCode, ErrorBody) {
+        (status, ErrorBody { code: code.to_owned(), message, details: Some(details), notices: None })
+    }
+
+    /// Status and body, with the id of the call in the details.
+    pub(super) fn answer_for(&self, call_id: &str) -> (StatusCode, ErrorBody) {
+        let (status, mut body) = self.answer();
+        if let Some(Value::Object(details)) = &mut body.details {
+            details.insert("request_id".to_owned(), Value::String(call_id.to_owned()));
+        }
+        (status, body)
+    }
+
+    /// The answer; what is our fault is logged here, once, with its cause.
+    pub(super) fn to_answer(&self, call_id: &str) -> Response {
+        let (status, body) = self.answer_for(call_id);
+        if status.is_server_error() {
+            tracing::error!(request_id = call_id, code = body.code, cause = %self, "the call failed");
+        }
+        let mut response = (status, Json(body)).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        response
+    }
+}
+
+/// The id of a call, on every answer.
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -1,0 +1,245 @@
+//! A call: its credential, its tenant, and the only way from an endpoint to the table.
+//!
+//! An endpoint cannot read or write before it names the scope it needs and the credential was checked: the table is
+//! only to be had from a [`Session`].
+
+use std::convert::Infallible;
+use std::marker::PhantomData;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::{join, try_join};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::app::{Api, Call};
+use super::body::{Body, Input};
+use super::error::Error;
+use crate::access::{Access, Change};
+use crate::auth::{AuthError, Credential, RequiredScope, authenticate};
+use crate::domain::{PrincipalRef, TenantId};
+use crate::store::{CommitError, IdempotencyRecord, TenantTable};
+
+/// A call that needs the scope `S`, whose credential has not been looked at.
+pub(super) struct Session<S> {
+    api: Api,
+    call: Call,
+    credential: Option<Credential>,
+    tenant: Result<TenantId, &'static str>,
+    idempotency_key: Result<Option<String>, Error>,
+    source_ip: Option<IpAddr>,
+    scope: PhantomData<S>,
+}
+
+impl<S> FromRequestParts<Api> for Session<S> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Infallible> {
+        let headers = &parts.headers;
+        let call = parts.extensions.get::<Call>().cloned().unwrap_or_else(|| api.new_call(&parts.method, &parts.uri));
+        Ok(Self {
+            api: api.clone(),
+            source_ip: call.source_ip,
+            credential: credential(headers),
+            tenant: tenant(headers),
+            idempotency_key: idempotency_key(headers),
+            call,
+            scope: PhantomData,
+        })
+    }
+}
+
+fn credential(headers: &HeaderMap) -> Option<Credential> {
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    match (headers.get("x-api-key").and_then(text), headers.get(header::AUTHORIZATION).and_then(text)) {
+        (Some(key), None) => Credential::api_key(&key),
+        (None, Some(value)) => {
+            let (scheme, token) = value.split_once(' ')?;
+            if scheme.eq_ignore_ascii_case("bearer") { Credential::token(token.trim()) } else { None }
+        }
+        // Two credentials: whose call would it be?
+        (Some(_), Some(_)) | (None, None) => None,
+    }
+}
+
+fn tenant(headers: &HeaderMap) -> Result<TenantId, &'static str> {
+    let value = headers.get("x-tenant-id").ok_or("this header is required: the tenant's UUID")?;
+    value.to_str().ok().and_then(|text| text.parse().ok()).ok_or("must be the tenant's UUID")
+}
+
+const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if (1..=MAX_IDEMPOTENCY_KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
+        Ok(_) | Err(_) => Err(Error::input("Idempotency-Key", "must be 1 to 255 visible ASCII characters")),
+    }
+}
+
+/// How often a change that others got ahead of is decided anew.
+const ATTEMPTS: u32 = 12;
+/// How long the answer to an `Idempotency-Key` is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+impl<S: RequiredScope> Session<S> {
+    /// What was read of the input; if it could not be read, who is not let in does not learn why.
+    pub(super) async fn accept<T>(&self, input: Input<T>) -> Result<T, Error> {
+        match input.0 {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                self.enter().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Checks the credential.
+    pub(super) async fn enter(&self) -> Result<Access, Error> {
+        self.open(|_| async { Ok(()) }).await.map(|(access, ())| access)
+    }
+
+    /// Who the credential claims to be, for naming reads.
+    pub(super) fn claimed_principal(&self) -> PrincipalRef {
+        self.credential.as_ref().map_or_else(|| PrincipalRef::user(""), Credential::claimed_principal)
+    }
+
+    /// Checks the credential and reads what can be named without knowing the caller, at the same time. Nothing that
+    /// was read comes back unless the credential is good.
+    pub(super) async fn open<T, F>(&self, read: impl FnOnce(TenantTable) -> F) -> Result<(Access, T), Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let missing = || AuthError::Unauthenticated("there is no credential, or it is malformed".to_owned());
+        let credential = self.credential.as_ref().ok_or_else(missing)?;
+        let tenant = self.tenant.map_err(|reason| Error::input("X-Tenant-ID", reason))?;
+        let now = self.api.clock().now();
+        let table = self.api.table().tenant(tenant);
+        let (caller, read) = join(
+            authenticate(self.api.table(), self.api.keys(), credential, tenant, self.source_ip, now),
+            read(table.clone()),
+        )
+        .await;
+        let caller = caller?;
+        caller.require(S::SCOPE)?;
+        let access = Access::new(caller, table, self.api.engines().clone(), self.api.ids().clone(), now, self.call.id);
+        Ok((access, read?))
+    }
+
+    /// Makes a change: reads, lets `act` decide on what was read, and commits what it decided, all or nothing. If
+    /// others changed what was read in the meantime, it is read and decided anew.
+    ///
+    /// INVARIANT 8 (twice is once): with an `Idempotency-Key` the answer is kept in the transaction it answers, so a
+    /// key is never taken without an answer, wherever the process dies.
+    pub(super) async fn change<B, L, LF, T, AF>(
+        &self,
+        status: StatusCode,
+        body: &Body<B>,
+        read: impl Fn(TenantTable) -> LF,
+        act: impl Fn(Access, L) -> AF,
+    ) -> Result<Response, Error>
+    where
+        LF: Future<Output = Result<L, Error>>,
+        AF: Future<Output = Result<Change<T>, Error>>,
+        T: Serialize,
+    {
+        let key = self.stored_answer_key(body).await?;
+        for attempt in 0..ATTEMPTS {
+            let read = |table: TenantTable| try_join(stored_answer(table.clone(), key.clone()), read(table));
+            let (access, (stored, loaded)) = self.open(read).await?;
+            let forgotten = match stored {
+                Some(stored) if stored.expires_at > access.now() => return replay(stored, &body.fingerprint),
+                other => other,
+            };
+            let table = access.table().clone();
+            let now = access.now();
+            let Change { mut writes, answer } = act(access, loaded).await?;
+            let answer = Answer::new(status, answer.map_err(Error::from), &self.call.id.to_string())?;
+            if let Some(key) = &key {
+                let record = answer.record(key, &body.fingerprint, now);
+                match forgotten {
+                    Some(IdempotencyRecord { version, .. }) => {
+                        writes.update(&IdempotencyRecord { version, ..record })?
+                    }
+                    None => writes.create(&record)?,
+                }
+            }
+            match table.commit(writes).await {
+                Ok(()) => return Ok(answer.into_response()),
+                Err(CommitError::Conflict) => {
+                    // Sixty-four callers at once must not meet again and again: each waits a little differently.
+                    let spread = u64::from(self.call.id.as_bytes().last().copied().unwrap_or_default() % 16);
+                    self.api.clock().sleep(Duration::from_millis(u64::from(attempt) * (5 + spread))).await;
+                }
+                Err(error @ CommitError::Store(_)) => return Err(error.into()),
+            }
+        }
+        Err(CommitError::Conflict.into())
+    }
+
+    async fn stored_answer_key<B>(&self, _: &Body<B>) -> Result<Option<String>, Error> {
+        match &self.idempotency_key {
+            Ok(key) => Ok(key.as_ref().map(|key| {
+                let parts = serde_json::json!([self.claimed_principal().to_string(), self.call.target, key]);
+                crate::hash::sha256(parts.to_string().as_bytes())
+            })),
+            Err(_) => {
+                self.enter().await?;
+                Err(Error::input("Idempotency-Key", "must be 1 to 255 visible ASCII characters"))
+            }
+        }
+    }
+}
+
+async fn stored_answer(table: TenantTable, key: Option<String>) -> Result<Option<IdempotencyRecord>, Error> {
+    match key {
+        Some(key) => Ok(table.get::<IdempotencyRecord>(key).await?),
+        None => Ok(None),
+    }
+}
+
+fn replay(stored: IdempotencyRecord, fingerprint: &str) -> Result<Response, Error> {
+    if stored.fingerprint != fingerprint {
+        return Err(Error::IdempotencyConflict);
+    }
+    let status = StatusCode::from_u16(stored.status).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(Answer { status, body: stored.body }.into_response())
+}
+
+/// An answer whose text is settled before it is given, so that it can be kept.
+struct Answer {
+    status: StatusCode,
+    body: String,
+}
+
+impl Answer {
+    fn new<T: Serialize>(status: StatusCode, answer: Result<T, Error>, call_id: &str) -> Result<Self, Error> {
+        let unserializable = |error: serde_json::Error| Error::Internal(error.to_string());
+        match answer {
+            Ok(value) => Ok(Self { status, body: serde_json::to_string(&value).map_err(unserializable)? }),
+            Err(error) => {
+                let (status, body) = error.answer_for(call_id);
+                Ok(Self { status, body: serde_json::to_string(&body).map_err(unserializable)? })
+            }
+        }
+    }
+
+    fn record(&self, key: &str, fingerprint: &str, now: Timestamp) -> IdempotencyRecord {
+        IdempotencyRecord {
+            key: key.to_owned(),
+            fingerprint: fingerprint.to_owned(),
+            status: self.status.as_u16(),
+            body: self.body.clone(),
+            expires_at: now + KEPT,
+            version: 0,
+        }
+    }
+
+    fn into_response(self) -> Response {
+        (self.status, [(header::CONTENT_TYPE, "application/json")], self.body).into_response()
+    }
+}

@@ -1,0 +1,178 @@
+//! Grants on the wire.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{MAX_REASON, bounded};
+use crate::domain::{
+    self, GrantId, GrantStatus, Metadata, Provisioning, RequestId, ResourceRef, RevocationStatus, Seconds,
+};
+use crate::http::error::Error;
+
+/// Access somebody has for a stint. `active` with `provisioning_status: pending` means decided, not usable yet.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "019a3f5e-7c1b-7000-8000-000000000002",
+    "request_id": "019a3f5e-7c1b-7000-8000-000000000001",
+    "grantee_id": "alice",
+    "resource": {"type": "aws_account", "id": "111111111111"},
+    "action": "PowerUserAccess",
+    "status": "active",
+    "expires_at": "2026-11-21T10:00:00Z",
+    "granted_at": "2026-11-21T09:00:00Z",
+    "revoked_at": null,
+    "metadata": {},
+    "created_at": "2026-11-21T09:00:00Z",
+    "updated_at": "2026-11-21T09:00:02Z",
+    "provisioning_status": "successful",
+    "provisioning_error": null,
+    "activated_at": "2026-11-21T09:00:02Z",
+    "audit_enabled": true,
+    "revocation": {"status": "none", "attempts": 0, "last_error": null, "credentials_valid_until": null}
+}))]
+pub struct Grant {
+    /// Its id.
+    pub id: GrantId,
+    /// The request it came of.
+    pub request_id: Option<RequestId>,
+    /// Who has it.
+    pub grantee_id: String,
+    /// Access to what.
+    pub resource: ResourceRef,
+    /// Which access.
+    pub action: String,
+    /// Active, or how it ended.
+    pub status: GrantStatus,
+    /// When it ends.
+    #[schema(value_type = Option<String>, format = "date-time")]
+    pub expires_at: Option<Timestamp>,
+    /// When it began.
+    #[schema(value_type = String, format = "date-time")]
+    pub granted_at: Timestamp,
+    /// When it was ended early.
+    #[schema(value_type = Option<String>, format = "date-time")]
+    pub revoked_at: Option<Timestamp>,
+    /// What was attached.
+    #[schema(value_type = Object)]
+    pub metadata: Metadata,
+    /// When it was made.
+    #[schema(value_type = String, format = "date-time")]
+    pub created_at: Timestamp,
+    /// When it last changed.
+    #[schema(value_type = String, format = "date-time")]
+    pub updated_at: Timestamp,
+    /// Whether it is usable yet.
+    pub provisioning_status: ProvisioningStatus,
+    /// Why it is not, if an attempt failed.
+    pub provisioning_error: Option<String>,
+    /// When it became usable.
+    #[schema(value_type = Option<String>, format = "date-time")]
+    pub activated_at: Option<Timestamp>,
+    /// Whether its sessions are audited.
+    pub audit_enabled: bool,
+    /// How far taking it away has come.
+    pub revocation: RevocationView,
+}
+
+/// Whether a grant is usable yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProvisioningStatus {
+    /// Not yet.
+    Pending,
+    /// Identity Center reported success.
+    Successful,
+    /// It could not be given.
+    Failed,
+}
+
+impl From<&Provisioning> for ProvisioningStatus {
+    fn from(provisioning: &Provisioning) -> Self {
+        match provisioning {
+            Provisioning::Pending { .. } => Self::Pending,
+            Provisioning::Successful { .. } => Self::Successful,
+            Provisioning::Failed { .. } => Self::Failed,
+        }
+    }
+}
+
+/// How far taking a grant away has come.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Revocation, example = json!({
+    "status": "done", "attempts": 1, "last_error": null, "credentials_valid_until": "2026-11-21T11:00:00Z"
+}))]
+pub struct RevocationView {
+    /// `none`: the grant has not ended; `pending`: it has, the access has not been taken away yet; `retrying`: an attempt
+    /// failed and there will be others until one succeeds; `done`: Identity Center confirmed the deletion, or another
+    /// live grant holds the assignment.
+    pub status: RevocationStatus,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// Until when role credentials issued before the end go on working.
+    #[schema(value_type = Option<String>, format = "date-time")]
+    pub credentials_valid_until: Option<Timestamp>,
+}
+
+impl From<domain::Grant> for Grant {
+    fn from(grant: domain::Grant) -> Self {
+        Self {
+            id: grant.id,
+            request_id: grant.request_id,
+            status: grant.status,
+            expires_at: Some(grant.expires_at),
+            granted_at: grant.granted_at,
+            revoked_at: grant.ended_at.filter(|_| grant.status == GrantStatus::Revoked),
+            provisioning_status: (&grant.provisioning).into(),
+            provisioning_error: match &grant.provisioning {
+                Provisioning::Pending { last_error, .. } => last_error.clone(),
+                Provisioning::Successful { .. } => None,
+                Provisioning::Failed { error } => Some(error.clone()),
+            },
+            activated_at: grant.activated_at(),
+            grantee_id: grant.grantee.who.id,
+            resource: grant.resource,
+            action: grant.action,
+            metadata: grant.metadata,
+            created_at: grant.created_at,
+            updated_at: grant.updated_at,
+            audit_enabled: grant.audit_enabled,
+            revocation: RevocationView {
+                status: grant.revocation.status,
+                attempts: grant.revocation.attempts,
+                last_error: grant.revocation.last_error,
+                credentials_valid_until: grant.revocation.credentials_valid_until,
+            },
+        }
+    }
+}
+
+/// What may be changed of a grant.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"audit_enabled": true}))]
+pub struct UpdateGrant {
+    /// Whether its sessions are audited.
+    #[schema(example = true)]
+    pub audit_enabled: Option<bool>,
+}
+
+/// More time for a grant.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"duration_seconds": 900, "reason": "the migration is still running"}))]
+pub struct ExtendGrant {
+    /// How many seconds more.
+    pub duration_seconds: Seconds,
+    /// Why, at most 2,000 characters.
+    #[schema(max_length = 2000, example = "the migration is still running")]
+    pub reason: Option<String>,
+}
+
+impl ExtendGrant {
+    pub(in crate::http) fn reason(&self) -> Result<Option<String>, Error> {
+        bounded("reason", self.reason.clone(), MAX_REASON)
+    }
+}

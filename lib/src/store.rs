@@ -1,0 +1,23 @@
+//! The table: one DynamoDB table, opened for one tenant at a time.
+//!
+//! Every state change is one [`Transaction`]: the new state, conditional on the old version, with its event.
+//! [`keys`] is the only place that builds keys.
+
+mod due;
+mod error;
+pub mod keys;
+mod query;
+mod record;
+mod records;
+mod table;
+mod transaction;
+
+pub use due::{DueItem, Work};
+pub use error::{CommitError, StoreError};
+pub use query::{Listing, Page};
+pub use record::{Index, Record};
+pub use records::{
+    AuditEntry, AuditHead, EnsureSlot, IdempotencyRecord, IssuerEntry, OutboxEvent, assignment_key, messages_of,
+};
+pub use table::{Table, TenantTable};
+pub use transaction::Transaction;

@@ -1,0 +1,101 @@
+//! Every key of the table and its indexes, and nothing else.
+//!
+//! A tenant's partition keys all begin with `T#<tenant>`, so that `dynamodb:LeadingKeys` can hold a function to one
+//! tenant.
+//!
+//! | what | `pk` | `sk` |
+//! |---|---|---|
+//! | a tenant's records, by kind | `T#<tenant>#<KIND>` | the record's own key |
+//! | the directory of issuers (no tenant's data) | `ISSUER#<issuer>` | `AUD#<audience>` |
+//!
+//! | index | partition | for |
+//! |---|---|---|
+//! | `by_principal` | `T#<tenant>#<KIND>#P#<principal>` | what a person asked for or was granted |
+//! | `by_access` | `T#<tenant>#<KIND>#A#<principal>#<resource>#<action>` | ensure: is there a live grant or an open request? |
+//! | `by_status` | `T#<tenant>#<KIND>#S#<status>` | what is pending, what is active |
+//! | `due` | `DUE#<shard>` | work that falls due, by time |
+
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::Timestamp;
+
+use crate::domain::{PrincipalRef, ResourceRef, TenantId};
+
+/// The partition key's attribute.
+pub const PK: &str = "pk";
+/// The sort key's attribute.
+pub const SK: &str = "sk";
+/// The attribute by which DynamoDB deletes what has had its day, in epoch seconds.
+pub const TTL: &str = "ttl";
+/// The index of work that falls due.
+pub const DUE_INDEX: &str = "due";
+/// Its partition key's attribute.
+pub const DUE_PK: &str = "due_pk";
+/// Its sort key's attribute.
+pub const DUE_SK: &str = "due_sk";
+/// Work that falls due is spread over this many partitions.
+pub const DUE_SHARDS: u8 = 16;
+
+/// The partition of a tenant's records of one kind.
+#[must_use]
+pub fn partition(tenant: TenantId, kind: &str) -> String {
+    format!("T#{tenant}#{kind}")
+}
+
+/// The tenant and kind a partition key names, if it is one of a tenant's.
+#[must_use]
+pub fn parse_partition(pk: &str) -> Option<(TenantId, &str)> {
+    let (tenant, kind) = pk.strip_prefix("T#")?.split_once('#')?;
+    Some((tenant.parse().ok()?, kind))
+}
+
+/// The partition of [`super::Index::Principal`].
+#[must_use]
+pub fn by_principal(tenant: TenantId, kind: &str, principal: &PrincipalRef) -> String {
+    format!("T#{tenant}#{kind}#P#{principal}")
+}
+
+/// The key of one access of one principal, shared by requests, grants and ensure's slot. It is hashed, since none of
+/// its parts is free of the separator.
+#[must_use]
+pub fn access(principal: &PrincipalRef, resource: &ResourceRef, action: &str) -> String {
+    let text = serde_json::json!([principal.to_string(), resource.to_string(), action]).to_string();
+    hex::encode(digest(&SHA256, text.as_bytes()))
+}
+
+/// The partition of [`super::Index::Access`].
+#[must_use]
+pub fn by_access(tenant: TenantId, kind: &str, access: &str) -> String {
+    format!("T#{tenant}#{kind}#A#{access}")
+}
+
+/// The partition of [`super::Index::Status`].
+#[must_use]
+pub fn by_status(tenant: TenantId, kind: &str, status: &str) -> String {
+    format!("T#{tenant}#{kind}#S#{status}")
+}
+
+/// The partition of the due index an item is in: by a hash of its key, so that it never moves.
+#[must_use]
+pub fn due_shard(pk: &str, sk: &str) -> String {
+    let hash = digest(&SHA256, format!("{pk}|{sk}").as_bytes());
+    let first = hash.as_ref().first().copied().unwrap_or_default();
+    due_partition(first % DUE_SHARDS)
+}
+
+/// A partition of the due index.
+#[must_use]
+pub fn due_partition(shard: u8) -> String {
+    format!("DUE#{shard:02}")
+}
+
+/// A place in the due index: milliseconds since the epoch, in a width that sorts.
+#[must_use]
+pub fn due_time(at: Timestamp) -> String {
+    format!("{:015}", at.as_millisecond().max(0))
+}
+
+/// The partition of the directory of issuers.
+#[must_use]
+pub fn issuer_partition(issuer: &str) -> String {
+    format!("ISSUER#{issuer}")
+}

@@ -1,0 +1,278 @@
+//! The kinds of item and where each stands.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::keys;
+use super::{Index, Record};
+use crate::domain::{
+    AccessRequest, Assignment, AssignmentKey, AwsResource, Event, Grant, Policy, RequestId, RequestMessage, Tenant,
+    TenantId, User,
+};
+
+impl Record for Tenant {
+    const KIND: &'static str = "TENANT";
+
+    fn sort_key(&self) -> String {
+        Self::KIND.to_owned()
+    }
+}
+
+impl Record for User {
+    const KIND: &'static str = "USER";
+
+    fn sort_key(&self) -> String {
+        self.sub.clone()
+    }
+}
+
+impl Record for AwsResource {
+    const KIND: &'static str = "RESOURCE";
+
+    fn sort_key(&self) -> String {
+        self.resource.to_string()
+    }
+}
+
+impl Record for Policy {
+    const KIND: &'static str = "POLICY";
+
+    fn sort_key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+impl Record for AccessRequest {
+    const KIND: &'static str = "REQUEST";
+
+    fn sort_key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn indexes(&self, tenant: TenantId) -> Vec<(Index, String)> {
+        let access = keys::access(&self.requester.who, &self.resource, &self.action);
+        vec![
+            (Index::Principal, keys::by_principal(tenant, Self::KIND, &self.requester.who)),
+            (Index::Access, keys::by_access(tenant, Self::KIND, &access)),
+            (Index::Status, keys::by_status(tenant, Self::KIND, self.status().as_str())),
+        ]
+    }
+
+    fn due_at(&self) -> Option<Timestamp> {
+        self.lapses_at()
+    }
+}
+
+impl Record for Grant {
+    const KIND: &'static str = "GRANT";
+
+    fn sort_key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn indexes(&self, tenant: TenantId) -> Vec<(Index, String)> {
+        let access = keys::access(&self.grantee.who, &self.resource, &self.action);
+        vec![
+            (Index::Principal, keys::by_principal(tenant, Self::KIND, &self.grantee.who)),
+            (Index::Access, keys::by_access(tenant, Self::KIND, &access)),
+            (Index::Status, keys::by_status(tenant, Self::KIND, self.status.as_str())),
+        ]
+    }
+
+    fn due_at(&self) -> Option<Timestamp> {
+        Grant::due_at(self)
+    }
+}
+
+impl Record for RequestMessage {
+    const KIND: &'static str = "MESSAGE";
+
+    fn partition(&self, tenant: TenantId) -> String {
+        messages_of(tenant, self.request_id)
+    }
+
+    fn sort_key(&self) -> String {
+        self.id.to_string()
+    }
+}
+
+/// The partition of a request's messages.
+#[must_use]
+pub fn messages_of(tenant: TenantId, request: RequestId) -> String {
+    keys::partition(tenant, &format!("{}#{request}", RequestMessage::KIND))
+}
+
+impl Record for Assignment {
+    const KIND: &'static str = "ASSIGNMENT";
+
+    fn sort_key(&self) -> String {
+        assignment_key(&self.key)
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// The sort key of an assignment.
+#[must_use]
+pub fn assignment_key(key: &AssignmentKey) -> String {
+    format!("{}#{}#{}#{}", key.instance_arn, key.principal_id, key.account_id, key.permission_set_arn)
+}
+
+/// An event waiting to be sealed and put on the bus (the outbox).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutboxEvent {
+    /// The event.
+    #[serde(flatten)]
+    pub event: Event,
+    /// Its place in the audit chain, once it is sealed.
+    pub sealed_as: Option<u64>,
+    /// Whether the bus has it.
+    pub published: bool,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+impl Record for OutboxEvent {
+    const KIND: &'static str = "EVENT";
+
+    fn sort_key(&self) -> String {
+        self.event.id.to_string()
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The stream delivers within seconds; if it did not, `sweep` does.
+    fn due_at(&self) -> Option<Timestamp> {
+        (!self.published).then(|| self.event.created_at + SignedDuration::from_mins(1))
+    }
+
+    /// The audit entry is what lasts.
+    fn delete_after(&self) -> Option<Timestamp> {
+        self.published.then(|| self.event.created_at + SignedDuration::from_hours(24 * 7))
+    }
+}
+
+/// An entry of a tenant's audit chain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditEntry {
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+    /// Its place in the chain, from 1, without a gap.
+    pub sequence: u64,
+    /// The hash of the entry before; of the first, 64 zeros.
+    pub prev_hash: String,
+    /// SHA-256 over the previous hash, the sequence and the event.
+    pub hash: String,
+}
+
+impl Record for AuditEntry {
+    const KIND: &'static str = "AUDIT";
+
+    fn sort_key(&self) -> String {
+        format!("{:015}", self.sequence)
+    }
+}
+
+/// The end of a tenant's audit chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditHead {
+    /// The sequence of the last entry; 0 when there is none.
+    pub sequence: u64,
+    /// Its hash.
+    pub hash: String,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+impl Record for AuditHead {
+    const KIND: &'static str = "AUDITHEAD";
+
+    fn sort_key(&self) -> String {
+        Self::KIND.to_owned()
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// The request ensure opened for one access of one principal; what keeps sixty-four at once from opening two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnsureSlot {
+    /// The access, see [`keys::access`].
+    pub access: String,
+    /// The request.
+    pub request_id: RequestId,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+impl Record for EnsureSlot {
+    const KIND: &'static str = "SLOT";
+
+    fn sort_key(&self) -> String {
+        self.access.clone()
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+}
+
+/// The first answer to an `Idempotency-Key`, written in the transaction it answers: there is no moment at which the
+/// key is taken and the answer missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotencyRecord {
+    /// Who, which operation and which key, hashed.
+    pub key: String,
+    /// The request's body, hashed.
+    pub fingerprint: String,
+    /// The answer's status.
+    pub status: u16,
+    /// The answer's body, as JSON text.
+    pub body: String,
+    /// When it may be forgotten.
+    pub expires_at: Timestamp,
+    /// Counts the uses of the key, a day or more apart.
+    pub version: u64,
+}
+
+impl Record for IdempotencyRecord {
+    const KIND: &'static str = "IDEMPOTENCY";
+
+    fn sort_key(&self) -> String {
+        self.key.clone()
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn delete_after(&self) -> Option<Timestamp> {
+        Some(self.expires_at)
+    }
+}
+
+/// Which tenant an issuer's tokens for an audience belong to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuerEntry {
+    /// The tenant.
+    pub tenant_id: TenantId,
+}

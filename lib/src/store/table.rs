@@ -1,0 +1,112 @@
+//! The table, and its part of one tenant.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::keys;
+use super::record::from_item;
+use super::{IssuerEntry, StoreError};
+use crate::domain::TenantId;
+
+/// The whole table. Only the session and the workers open it for a tenant.
+#[derive(Debug, Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    /// The table of that name.
+    #[must_use]
+    pub fn new(client: Client, name: impl Into<String>) -> Self {
+        Self { client, name: name.into() }
+    }
+
+    /// One tenant's part: it cannot name a key outside.
+    #[must_use]
+    pub fn tenant(&self, id: TenantId) -> TenantTable {
+        TenantTable { table: self.clone(), id }
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether the table answers.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.get_raw("HEALTH".to_owned(), "HEALTH".to_owned()).await.map(|_| ())
+    }
+
+    /// The tenant an issuer's tokens for an audience belong to.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the table does not answer or the item is corrupt.
+    pub async fn issuer(&self, issuer: &str, audience: &str) -> Result<Option<IssuerEntry>, StoreError> {
+        self.get_raw(keys::issuer_partition(issuer), audience.to_owned()).await?.map(from_item).transpose()
+    }
+
+    /// Records which tenant an issuer's tokens for an audience belong to.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the table does not answer.
+    pub async fn put_issuer(&self, issuer: &str, audience: &str, entry: &IssuerEntry) -> Result<(), StoreError> {
+        let item = serde_dynamo::to_item(entry).map_err(|error| StoreError::Unstorable(error.to_string()))?;
+        self.client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .item(keys::PK, AttributeValue::S(keys::issuer_partition(issuer)))
+            .item(keys::SK, AttributeValue::S(audience.to_owned()))
+            .send()
+            .await
+            .map_err(StoreError::sdk)?;
+        Ok(())
+    }
+
+    async fn get_raw(&self, pk: String, sk: String) -> Result<Option<super::record::Item>, StoreError> {
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .key(keys::PK, AttributeValue::S(pk))
+            .key(keys::SK, AttributeValue::S(sk))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(StoreError::sdk)?;
+        Ok(answer.item)
+    }
+}
+
+/// One tenant's part of the table.
+#[derive(Debug, Clone)]
+pub struct TenantTable {
+    table: Table,
+    id: TenantId,
+}
+
+impl TenantTable {
+    /// Which tenant.
+    #[must_use]
+    pub fn id(&self) -> TenantId {
+        self.id
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        self.table.client()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.table.name()
+    }
+}

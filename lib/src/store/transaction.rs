@@ -1,0 +1,206 @@
+//! Transactions: a state change with its conditions and its event, all or nothing.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+
+use super::keys;
+use super::record::{Item, to_item};
+use super::{CommitError, OutboxEvent, Record, StoreError, TenantTable};
+use crate::domain::{Event, Tenant, TenantId};
+
+/// Writes that are committed together, in the part of one tenant.
+///
+/// Each write of a versioned record is conditional on the version that was read, so a decision made on what has
+/// changed since is never committed.
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    tenant: TenantId,
+    writes: Vec<Write>,
+}
+
+#[derive(Debug, Clone)]
+enum Write {
+    Put { item: Item, expected_version: Option<u64> },
+    Delete { pk: String, sk: String, expected_version: u64 },
+    Check { pk: String, sk: String, expected_version: u64 },
+    Count { pk: String, sk: String, counter: &'static str },
+}
+
+impl Transaction {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(tenant: TenantId) -> Self {
+        Self { tenant, writes: Vec::new() }
+    }
+
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Writes a record that must not exist yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    pub fn create<R: Record>(&mut self, record: &R) -> Result<(), StoreError> {
+        let item = to_item(self.tenant, record)?;
+        self.writes.push(Write::Put { item, expected_version: None });
+        Ok(())
+    }
+
+    /// Writes a record over the version that was read: its own version, which this counts up.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    pub fn update<R: Record>(&mut self, record: &R) -> Result<(), StoreError> {
+        let mut item = to_item(self.tenant, record)?;
+        let version = record.version();
+        item.insert(VERSION.to_owned(), AttributeValue::N((version + 1).to_string()));
+        self.writes.push(Write::Put { item, expected_version: Some(version) });
+        Ok(())
+    }
+
+    /// Deletes the version of a record that was read.
+    pub fn delete<R: Record>(&mut self, record: &R) {
+        let (pk, sk) = (record.partition(self.tenant), record.sort_key());
+        self.writes.push(Write::Delete { pk, sk, expected_version: record.version() });
+    }
+
+    /// Commits only if a record is still at the version that was read.
+    pub fn check<R: Record>(&mut self, record: &R) {
+        let (pk, sk) = (record.partition(self.tenant), record.sort_key());
+        self.writes.push(Write::Check { pk, sk, expected_version: record.version() });
+    }
+
+    /// Counts the version of the tenant's policies up.
+    pub fn policies_changed(&mut self) {
+        self.count("policy_version");
+    }
+
+    /// Counts the version of the tenant's directory up.
+    pub fn directory_changed(&mut self) {
+        self.count("directory_version");
+    }
+
+    fn count(&mut self, counter: &'static str) {
+        let (pk, sk) = (keys::partition(self.tenant, Tenant::KIND), Tenant::KIND.to_owned());
+        self.writes.push(Write::Count { pk, sk, counter });
+    }
+
+    /// INVARIANT 4 (one audit entry a change): the event of the change, in the same transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    pub fn event(&mut self, event: Event) -> Result<(), StoreError> {
+        self.create(&OutboxEvent { event, sealed_as: None, published: false, version: 0 })
+    }
+}
+
+const VERSION: &str = "version";
+
+impl TenantTable {
+    /// Commits a transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Conflict`] when a condition did not hold: nothing was written.
+    pub async fn commit(&self, transaction: Transaction) -> Result<(), CommitError> {
+        debug_assert_eq!(transaction.tenant, self.id(), "a transaction belongs to the tenant it was begun for");
+        if transaction.is_empty() {
+            return Ok(());
+        }
+        let writes = transaction
+            .writes
+            .into_iter()
+            .map(|write| write.into_sdk(self.name()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| StoreError::Unstorable(error.to_string()))?;
+        match self.client().transact_write_items().set_transact_items(Some(writes)).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if is_conflict(&error) => Err(CommitError::Conflict),
+            Err(error) => Err(CommitError::Store(StoreError::sdk(error))),
+        }
+    }
+}
+
+/// A condition failed, or another transaction had one of the items.
+fn is_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled
+            .cancellation_reasons()
+            .iter()
+            .any(|reason| matches!(reason.code(), Some("ConditionalCheckFailed" | "TransactionConflict"))),
+        Some(TransactWriteItemsError::TransactionInProgressException(_)) => true,
+        Some(_) | None => false,
+    }
+}
+
+impl Write {
+    fn into_sdk(self, table: &str) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
+        let names = || HashMap::from([("#v".to_owned(), VERSION.to_owned())]);
+        let values = |version: u64| HashMap::from([(":v".to_owned(), AttributeValue::N(version.to_string()))]);
+        let key = |pk, sk| {
+            HashMap::from([(keys::PK.to_owned(), AttributeValue::S(pk)), (keys::SK.to_owned(), AttributeValue::S(sk))])
+        };
+        let item = TransactWriteItem::builder();
+        Ok(match self {
+            Self::Put { item: values_, expected_version: None } => item.put(
+                Put::builder()
+                    .table_name(table)
+                    .set_item(Some(values_))
+                    .condition_expression("attribute_not_exists(pk)")
+                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::None)
+                    .build()?,
+            ),
+            Self::Put { item: values_, expected_version: Some(version) } => item.put(
+                Put::builder()
+                    .table_name(table)
+                    .set_item(Some(values_))
+                    .condition_expression(AT_VERSION)
+                    .set_expression_attribute_names(Some(names()))
+                    .set_expression_attribute_values(Some(values(version)))
+                    .build()?,
+            ),
+            Self::Delete { pk, sk, expected_version } => item.delete(
+                Delete::builder()
+                    .table_name(table)
+                    .set_key(Some(key(pk, sk)))
+                    .condition_expression(AT_VERSION)
+                    .set_expression_attribute_names(Some(names()))
+                    .set_expression_attribute_values(Some(values(expected_version)))
+                    .build()?,
+            ),
+            Self::Check { pk, sk, expected_version } => item.condition_check(
+                ConditionCheck::builder()
+                    .table_name(table)
+                    .set_key(Some(key(pk, sk)))
+                    .condition_expression(AT_VERSION)
+                    .set_expression_attribute_names(Some(names()))
+                    .set_expression_attribute_values(Some(values(expected_version)))
+                    .build()?,
+            ),
+            Self::Count { pk, sk, counter } => item.update(
+                Update::builder()
+                    .table_name(table)
+                    .set_key(Some(key(pk, sk)))
+                    .update_expression("ADD #counter :one")
+                    .condition_expression("attribute_exists(pk)")
+                    .expression_attribute_names("#counter", counter)
+                    .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+                    .build()?,
+            ),
+        }
+        .build())
+    }
+}
+
+const AT_VERSION: &str = "#v = :v";

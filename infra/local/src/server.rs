@@ -11,17 +11,17 @@ use axum::http::header;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use serde_json::Value;
+use stint::access::Ids;
 use stint::auth::api_key::ApiKeySecret;
 use stint::clock::Clock;
 use stint::context::Settings;
-use stint::domain::{ApiKeyId, OidcConfig, TenantId};
+use stint::domain::{OidcConfig, TenantId};
 use stint::http::{Api, SourceIp, app, endpoint};
 use stint::schedule::ScheduleSettings;
 use stint::store::Table;
 use stint::workers::{WorkerError, Workers, provision_grant, publish_events, revoke_grant, sweep};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 use crate::aws::{self, AwsEndpoint, Limits, Options, Rule, Storage, StreamTarget, Wiring};
 use crate::dev;
@@ -149,7 +149,7 @@ impl Local {
     ///
     /// [`StartError`] when the seed is not valid.
     pub async fn plant(&self) -> Result<ApiKeySecret, StartError> {
-        let key_id: ApiKeyId = Uuid::now_v7().into();
+        let key_id = Ids::new(self.clock.clone()).id();
         let key = self.seed.plant(&self.table, self.oidc.clone(), key_id, self.clock.now()).await?;
         for policy in &self.seed.policies {
             self.create_policy(&key, policy).await?;

@@ -14,11 +14,10 @@ mod extend;
 mod grants;
 mod ids;
 mod messages;
-mod policies;
+pub mod policies;
 mod question;
-mod reorder;
 mod requests;
-mod rules;
+pub mod rules;
 mod submit;
 
 pub use change::{Access, Change};
@@ -30,11 +29,5 @@ pub use extend::extend;
 pub use grants::{grant_visible, revoke, set_audit};
 pub use ids::Ids;
 pub use messages::add_message;
-pub(crate) use policies::assembled;
-pub use policies::{
-    PolicyFields, create_policy, delete_policy, policies_in_order, policy_found, update_policy, validate_policies,
-};
-pub use reorder::reorder_policies;
 pub use requests::request_visible;
-pub use rules::{RuleChange, ScopeChange, create_rule, delete_rule, reorder_rules, rule_of, update_rule};
 pub use submit::{Ask, submit};

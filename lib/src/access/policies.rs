@@ -1,5 +1,7 @@
 //! Making, changing and deleting policies.
 
+mod reorder;
+
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
@@ -11,12 +13,14 @@ use crate::domain::{EventKind, Metadata, Policy, PolicyId, PolicySettings, Rule,
 use crate::policy::{ParsedRule, PolicyErrors, Report, parse_policy_set, parse_rule, validate};
 use crate::store::StoreError;
 
+pub use reorder::reorder;
+
 /// The lowest and the highest priority.
-pub(super) const PRIORITIES: std::ops::RangeInclusive<i32> = -1_000_000..=1_000_000;
+const PRIORITIES: std::ops::RangeInclusive<i32> = -1_000_000..=1_000_000;
 const MOST_RULES: usize = 200;
 /// A policy is one item of at most 400 KB, and so is the kept answer to an `Idempotency-Key`, which holds the policy
 /// and its text once more.
-pub(super) const MOST_BYTES: usize = 300_000;
+const MOST_BYTES: usize = 300_000;
 
 const MAX_NAME: usize = 128;
 const MAX_DESCRIPTION: usize = 1_000;
@@ -97,7 +101,7 @@ fn length(field: &'static str, text: Option<&String>, shortest: usize, longest: 
 /// # Errors
 ///
 /// [`AccessError::NotFound`] when there is none.
-pub fn policy_found(policy: Option<Policy>) -> Result<Policy, AccessError> {
+pub fn found(policy: Option<Policy>) -> Result<Policy, AccessError> {
     policy.ok_or(AccessError::NotFound("there is no such policy"))
 }
 
@@ -107,7 +111,7 @@ pub fn policy_found(policy: Option<Policy>) -> Result<Policy, AccessError> {
 /// # Errors
 ///
 /// [`AccessError`] when they cannot be read.
-pub async fn policies_in_order<T>(
+pub async fn in_order<T>(
     access: &Access,
     form: impl Fn(&Policy) -> T,
 ) -> Result<Vec<((Reverse<i32>, PolicyId), T)>, AccessError> {
@@ -126,11 +130,7 @@ pub async fn policies_in_order<T>(
 /// # Errors
 ///
 /// [`AccessError`] when a field cannot be what it is, or the text is not valid.
-pub async fn create_policy(
-    access: &Access,
-    fields: PolicyFields,
-    cedar: Option<&str>,
-) -> Result<Change<Policy>, AccessError> {
+pub async fn create(access: &Access, fields: PolicyFields, cedar: Option<&str>) -> Result<Change<Policy>, AccessError> {
     fields.check()?;
     let rules = match cedar {
         Some(text) => statements(&*access.engine().await?, text)?,
@@ -165,14 +165,14 @@ pub async fn create_policy(
 ///
 /// [`AccessError`] when there is no such policy, it is not of the version that was expected, a field cannot be what it
 /// is, or the text is not valid.
-pub async fn update_policy(
+pub async fn update(
     access: &Access,
     policy: Option<Policy>,
     expected: &Expected,
     edit: impl FnOnce(PolicyFields) -> PolicyFields,
     cedar: Option<&str>,
 ) -> Result<Change<Policy>, AccessError> {
-    let before = policy_found(policy)?;
+    let before = found(policy)?;
     expected.check(before.version)?;
     let fields = edit(PolicyFields::of(&before));
     fields.check()?;
@@ -189,8 +189,8 @@ pub async fn update_policy(
 /// # Errors
 ///
 /// [`AccessError`] when there is no such policy, or it is not of the version that was expected.
-pub fn delete_policy(access: &Access, policy: Option<Policy>, expected: &Expected) -> Result<Change<()>, AccessError> {
-    let policy = policy_found(policy)?;
+pub fn delete(access: &Access, policy: Option<Policy>, expected: &Expected) -> Result<Change<()>, AccessError> {
+    let policy = found(policy)?;
     expected.check(policy.version)?;
     let mut writes = access.begin();
     writes.delete(&policy);
@@ -204,7 +204,7 @@ pub fn delete_policy(access: &Access, policy: Option<Policy>, expected: &Expecte
 /// # Errors
 ///
 /// [`AccessError`] when there is no schema to be had.
-pub async fn validate_policies(access: &Access, text: &str) -> Result<Report, AccessError> {
+pub async fn validation(access: &Access, text: &str) -> Result<Report, AccessError> {
     Ok(validate(text, &access.engine().await?.schema))
 }
 
@@ -277,7 +277,7 @@ pub(crate) fn assembled(rules: &[Rule]) -> String {
 }
 
 /// About how long the item is, with the text once more.
-pub(super) fn size(policy: &Policy) -> usize {
+fn size(policy: &Policy) -> usize {
     serde_json::to_string(&(policy, assembled(&policy.rules))).map_or(usize::MAX, |text| text.len())
 }
 
@@ -347,9 +347,10 @@ fn replaced(former: Vec<Rule>, parsed: Vec<ParsedRule>, now: Timestamp, new_id: 
     let mut former: Vec<_> = former.into_iter().map(named).collect();
     numbered(parsed.into_iter().map(|parsed| {
         let name = name(&parsed);
-        let same = former.iter().position(|(_, rule)| rule.policy_text == parsed.text).or_else(|| {
-            former.iter().position(|(former_name, _)| former_name.is_some() && *former_name == name)
-        });
+        let same = former
+            .iter()
+            .position(|(_, rule)| rule.policy_text == parsed.text)
+            .or_else(|| former.iter().position(|(former_name, _)| former_name.is_some() && *former_name == name));
         let (id, created_at) = match same.map(|place| former.swap_remove(place).1) {
             Some(rule) => (rule.id, rule.created_at),
             None => (new_id(), now),

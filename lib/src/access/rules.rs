@@ -1,6 +1,6 @@
 //! The rules of a policy, one by one.
 
-use super::policies::{check_schema, invalid, numbered, policy_found, rule_as, save};
+use super::policies::{check_schema, found, invalid, numbered, rule_as, save};
 use super::{Access, AccessError, Change, Expected, TenantEngine};
 use crate::domain::{ActionScope, Effect, Policy, Rule, RuleId, Scope};
 use crate::policy::{
@@ -47,7 +47,7 @@ pub struct ScopeChange {
 /// # Errors
 ///
 /// [`AccessError::NotFound`] when the policy has no such rule.
-pub fn rule_of(policy: &Policy, id: RuleId) -> Result<&Rule, AccessError> {
+pub fn of(policy: &Policy, id: RuleId) -> Result<&Rule, AccessError> {
     policy.rules.iter().find(|rule| rule.id == id).ok_or(AccessError::NotFound("the policy has no such rule"))
 }
 
@@ -56,12 +56,8 @@ pub fn rule_of(policy: &Policy, id: RuleId) -> Result<&Rule, AccessError> {
 /// # Errors
 ///
 /// [`AccessError`] when there is no such policy, or the rule is not valid.
-pub async fn create_rule(
-    access: &Access,
-    policy: Option<Policy>,
-    rule: &RuleChange,
-) -> Result<Change<Rule>, AccessError> {
-    let before = policy_found(policy)?;
+pub async fn create(access: &Access, policy: Option<Policy>, rule: &RuleChange) -> Result<Change<Rule>, AccessError> {
+    let before = found(policy)?;
     let missing = || AccessError::input("effect", "is required, unless there is a `policy_text`");
     let text = match &rule.policy_text {
         Some(text) => text.clone(),
@@ -81,15 +77,15 @@ pub async fn create_rule(
 ///
 /// [`AccessError`] when there is no such rule, its policy is not of the version that was expected, or what it becomes
 /// is not valid.
-pub async fn update_rule(
+pub async fn update(
     access: &Access,
     policy: Option<Policy>,
     id: RuleId,
     expected: &Expected,
     change: &RuleChange,
 ) -> Result<Change<Rule>, AccessError> {
-    let before = policy_found(policy)?;
-    let former = rule_of(&before, id)?;
+    let before = found(policy)?;
+    let former = of(&before, id)?;
     expected.check(before.version)?;
     let text = match &change.policy_text {
         Some(text) => text.clone(),
@@ -108,14 +104,14 @@ pub async fn update_rule(
 /// # Errors
 ///
 /// [`AccessError`] when there is no such rule, or its policy is not of the version that was expected.
-pub fn delete_rule(
+pub fn delete(
     access: &Access,
     policy: Option<Policy>,
     id: RuleId,
     expected: &Expected,
 ) -> Result<Change<()>, AccessError> {
-    let before = policy_found(policy)?;
-    rule_of(&before, id)?;
+    let before = found(policy)?;
+    of(&before, id)?;
     expected.check(before.version)?;
     let mut after = before.clone();
     after.rules.retain(|rule| rule.id != id);
@@ -129,13 +125,13 @@ pub fn delete_rule(
 ///
 /// [`AccessError`] when there is no such policy, it is not of the version that was expected, or `ids` are not those of
 /// its rules, each once.
-pub fn reorder_rules(
+pub fn reorder(
     access: &Access,
     policy: Option<Policy>,
     ids: &[RuleId],
     expected: &Expected,
 ) -> Result<Change<Policy>, AccessError> {
-    let before = policy_found(policy)?;
+    let before = found(policy)?;
     expected.check(before.version)?;
     let mut after = before.clone();
     after.rules = permuted(&before.rules, ids)
@@ -151,7 +147,7 @@ fn permuted(rules: &[Rule], ids: &[RuleId]) -> Option<Vec<Rule>> {
 
 fn answer(access: &Access, before: &Policy, mut after: Policy, id: RuleId) -> Result<Change<Rule>, AccessError> {
     after.rules = numbered(after.rules);
-    let rule = rule_of(&after, id)?.clone();
+    let rule = of(&after, id)?.clone();
     Ok(save(access, before, after)?.map(|_| rule))
 }
 

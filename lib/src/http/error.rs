@@ -184,10 +184,9 @@ fn access(error: &AccessError) -> (StatusCode, ErrorBody) {
         AccessError::Conflict { status, .. } => {
             (StatusCode::CONFLICT, body("conflict", json!({"status": status}), None))
         }
-        AccessError::PreconditionFailed { version } => (
-            StatusCode::PRECONDITION_FAILED,
-            body("precondition_failed", json!({"etag": etag(*version)}), None),
-        ),
+        AccessError::PreconditionFailed { version } => {
+            (StatusCode::PRECONDITION_FAILED, body("precondition_failed", json!({"etag": etag(*version)}), None))
+        }
         AccessError::Auth(error) => Error::answer_of(auth(error)),
         AccessError::Store(error) => Error::answer_of(match error {
             StoreError::Unavailable(_) => unavailable(),

@@ -9,6 +9,7 @@ mod request;
 mod rule;
 
 pub use ensure::{EnsureAccess, EnsureAccessAnswer};
+pub(super) use evaluate::AskedPolicies;
 pub use evaluate::{EvaluatePolicies, PolicyEvaluation, PolicyValidation, ValidatePolicies};
 pub use grant::{ExtendGrant, Grant, UpdateGrant};
 pub use message::{CreateRequestMessage, RequestMessage};

@@ -162,12 +162,17 @@ mod tests {
     fn scopes_are_the_same_there_and_back() {
         let entity = || EntityRef { entity_type: "Group".to_owned(), entity_id: "a \"b\"\n".to_owned() };
         let user = || "User".to_owned();
-        for scope in [Scope::Any, Scope::Eq(entity()), Scope::In(entity()), Scope::Is(user()), Scope::IsIn(user(), entity())]
+        for scope in
+            [Scope::Any, Scope::Eq(entity()), Scope::In(entity()), Scope::Is(user()), Scope::IsIn(user(), entity())]
         {
             assert_eq!(Scope::try_from(FlatScope::from(&scope)).unwrap(), scope);
         }
-        for scope in [ActionScope::Any, ActionScope::Eq("a".to_owned()), ActionScope::In(vec![]), ActionScope::In(vec!["a".to_owned()])]
-        {
+        for scope in [
+            ActionScope::Any,
+            ActionScope::Eq("a".to_owned()),
+            ActionScope::In(vec![]),
+            ActionScope::In(vec!["a".to_owned()]),
+        ] {
             let (scope_type, ids) = flat_actions(&scope);
             assert_eq!(action_scope(scope_type, ids).unwrap(), scope);
         }
@@ -176,7 +181,8 @@ mod tests {
     #[test]
     fn parts_that_do_not_belong_or_are_missing_are_named() {
         let text = || Some("x".to_owned());
-        let flat = |scope_type, entity_type, entity_id| Scope::try_from(FlatScope { scope_type, entity_type, entity_id });
+        let flat =
+            |scope_type, entity_type, entity_id| Scope::try_from(FlatScope { scope_type, entity_type, entity_id });
         assert!(matches!(flat(ScopeType::Any, text(), None), Err(FlatError::EntityType(_))));
         assert!(matches!(flat(ScopeType::Any, None, text()), Err(FlatError::EntityId(_))));
         assert!(matches!(flat(ScopeType::Is, text(), text()), Err(FlatError::EntityId(_))));

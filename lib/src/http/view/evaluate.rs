@@ -56,9 +56,9 @@ impl TryFrom<EvaluatePolicies> for AskedPolicies {
         if !(1..=MAX_PRINCIPAL).contains(&asked.principal.chars().count()) {
             return Err(Error::input("principal", format!("must be 1 to {MAX_PRINCIPAL} characters")));
         }
-        let who = parse_principal(&asked.principal)
-            .filter(|who| !who.id.is_empty())
-            .ok_or_else(|| Error::input("principal", "must name a person, or a service account by the id of its API key"))?;
+        let who = parse_principal(&asked.principal).filter(|who| !who.id.is_empty()).ok_or_else(|| {
+            Error::input("principal", "must name a person, or a service account by the id of its API key")
+        })?;
         Ok(Self {
             who,
             groups: asked.groups,

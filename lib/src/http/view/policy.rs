@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::present;
 use super::rule::PolicyRule;
-use crate::access::{PolicyFields, assembled};
+use crate::access::policies::{PolicyFields, assembled};
 use crate::domain::{self, ApprovalMode, PolicyId, PolicySettings, Seconds};
 
 /// A policy to make.
@@ -45,7 +45,9 @@ pub struct CreatePolicy {
     /// Cedar statements, each of which becomes a rule; at most 200. `@notice("…")` is told to who asks when the rule
     /// decides, `@audit_session("false")` keeps sessions from being audited, and `@id("…")` keeps the rule the same when
     /// the text is replaced.
-    #[schema(example = "permit (principal in Group::\"engineering\", action, resource == AwsAccount::\"111111111111\");")]
+    #[schema(
+        example = "permit (principal in Group::\"engineering\", action, resource == AwsAccount::\"111111111111\");"
+    )]
     pub cedar_policy_set: Option<String>,
     /// Whether a permitted request is granted at once (`auto`) or waits for people (`require`).
     #[serde(default = "approval_mode")]
@@ -393,7 +395,16 @@ mod tests {
 
     #[test]
     fn null_is_no_value_of_the_others_and_unknown_fields_are_refused() {
-        for field in ["name", "enabled", "priority", "max_duration_seconds", "cedar_policy_set", "approval_mode", "require_reason", "required_approvals"] {
+        for field in [
+            "name",
+            "enabled",
+            "priority",
+            "max_duration_seconds",
+            "cedar_policy_set",
+            "approval_mode",
+            "require_reason",
+            "required_approvals",
+        ] {
             assert!(change(&format!("{{\"{field}\": null}}")).is_err(), "{field}");
         }
         assert!(change(r#"{"rules": []}"#).is_err());

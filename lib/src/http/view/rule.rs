@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::present;
-use crate::access::{RuleChange, ScopeChange};
+use crate::access::rules::{RuleChange, ScopeChange};
 use crate::domain::{self, Effect, RuleId};
 use crate::policy::{ActionScopeType, FlatScope, ScopeType, flat_actions};
 

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::change::{About, metadata};
-use super::policies::{PRIORITIES, size};
-use super::{Access, AccessError, Change};
+use super::{PRIORITIES, size};
+use crate::access::change::{About, metadata};
+use crate::access::{Access, AccessError, Change};
 use crate::domain::{EventKind, Policy, PolicyId};
 
 /// A transaction has 100 items; ten are for what else belongs to the change.
@@ -21,15 +21,17 @@ const MOST_BYTES: usize = 3_500_000;
 ///
 /// [`AccessError::InvalidInput`] when an id is unknown or comes twice, there are too many, or priorities that are drawn
 /// apart would change how the policies stand to one that is not named.
-pub fn reorder_policies(access: &Access, policies: &[Policy], ids: &[PolicyId]) -> Result<Change<Vec<Policy>>, AccessError> {
+pub fn reorder(access: &Access, policies: &[Policy], ids: &[PolicyId]) -> Result<Change<Vec<Policy>>, AccessError> {
     let refused = |reason: String| AccessError::input("ids", reason);
     if ids.is_empty() || ids.len() > MOST {
         return Err(refused(format!("must be 1 to {MOST} ids")));
     }
     let mut named: Vec<&Policy> = Vec::new();
     for id in ids {
-        let policy =
-            policies.iter().find(|policy| policy.id == *id).ok_or_else(|| refused(format!("there is no policy `{id}`")))?;
+        let policy = policies
+            .iter()
+            .find(|policy| policy.id == *id)
+            .ok_or_else(|| refused(format!("there is no policy `{id}`")))?;
         if named.iter().any(|other| other.id == *id) {
             return Err(refused(format!("`{id}` is there twice")));
         }
@@ -37,10 +39,13 @@ pub fn reorder_policies(access: &Access, policies: &[Policy], ids: &[PolicyId]) 
     }
     let others: Vec<_> = policies.iter().filter(|policy| !ids.contains(&policy.id)).collect();
     let held: Vec<_> = named.iter().map(|policy| policy.priority).collect();
-    let priorities = assigned(held, &others.iter().map(|other| other.priority).collect::<Vec<_>>()).map_err(|place| {
-        let other = others.get(place).map(|other| other.name.as_str()).unwrap_or_default();
-        refused(format!("some of these have the same priority, and `{other}` is in the way of drawing them apart: name it too"))
-    })?;
+    let priorities =
+        assigned(held, &others.iter().map(|other| other.priority).collect::<Vec<_>>()).map_err(|place| {
+            let other = others.get(place).map(|other| other.name.as_str()).unwrap_or_default();
+            refused(format!(
+                "some of these have the same priority, and `{other}` is in the way of drawing them apart: name it too"
+            ))
+        })?;
 
     let mut writes = access.begin();
     let (mut reordered, mut moved, mut bytes) = (Vec::new(), Vec::new(), 0_usize);

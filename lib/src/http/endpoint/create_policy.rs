@@ -20,7 +20,10 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 201, description = "Full policy with nested rules.", body = view::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
-async fn create_policy(session: Session<scope::PoliciesWrite>, body: Input<Body<view::CreatePolicy>>) -> Result<Response, Error> {
+async fn create_policy(
+    session: Session<scope::PoliciesWrite>,
+    body: Input<Body<view::CreatePolicy>>,
+) -> Result<Response, Error> {
     let body = session.accept(body).await?;
     session
         .change(

@@ -21,7 +21,11 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 201, description = "The rule.", body = view::PolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
-async fn create_policy_rule(session: Session<scope::PoliciesWrite>, id: Input<Path<PolicyId>>, body: Input<Body<view::WritePolicyRule>>) -> Result<Response, Error> {
+async fn create_policy_rule(
+    session: Session<scope::PoliciesWrite>,
+    id: Input<Path<PolicyId>>,
+    body: Input<Body<view::WritePolicyRule>>,
+) -> Result<Response, Error> {
     let id = session.accept(id).await?.0;
     let body = session.accept(body).await?;
     session

@@ -20,7 +20,12 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 204, description = "It is gone, with its rules."), WriteFailures, NotFoundFailure, PreconditionFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
-async fn delete_policy(session: Session<scope::PoliciesWrite>, id: Input<Path<PolicyId>>, expected: Input<Expected>, body: OptionalBody<view::Nothing>) -> Result<Response, Error> {
+async fn delete_policy(
+    session: Session<scope::PoliciesWrite>,
+    id: Input<Path<PolicyId>>,
+    expected: Input<Expected>,
+    body: OptionalBody<view::Nothing>,
+) -> Result<Response, Error> {
     let id = session.accept(id).await?.0;
     let expected = session.accept(expected).await?;
     let body = session.accept(body.into()).await?;

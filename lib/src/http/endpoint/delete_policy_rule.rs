@@ -20,7 +20,12 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 204, description = "It is gone."), WriteFailures, NotFoundFailure, PreconditionFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
-async fn delete_policy_rule(session: Session<scope::PoliciesWrite>, ids: Input<Path<(PolicyId, RuleId)>>, expected: Input<Expected>, body: OptionalBody<view::Nothing>) -> Result<Response, Error> {
+async fn delete_policy_rule(
+    session: Session<scope::PoliciesWrite>,
+    ids: Input<Path<(PolicyId, RuleId)>>,
+    expected: Input<Expected>,
+    body: OptionalBody<view::Nothing>,
+) -> Result<Response, Error> {
     let (id, rule) = session.accept(ids).await?.0;
     let expected = session.accept(expected).await?;
     let body = session.accept(body.into()).await?;

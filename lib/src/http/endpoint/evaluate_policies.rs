@@ -26,7 +26,10 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "What the policies say.", body = view::PolicyEvaluation), WriteFailures),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
-async fn evaluate_policies(session: Session<scope::PoliciesRead>, body: Input<Body<view::EvaluatePolicies>>) -> Result<Response, Error> {
+async fn evaluate_policies(
+    session: Session<scope::PoliciesRead>,
+    body: Input<Body<view::EvaluatePolicies>>,
+) -> Result<Response, Error> {
     let body = session.accept(body).await?;
     let asked = session.accept(Input(AskedPolicies::try_from(body.value.clone()))).await?;
     session

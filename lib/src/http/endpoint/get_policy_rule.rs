@@ -20,7 +20,10 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "The rule.", body = view::PolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
-async fn get_policy_rule(session: Session<scope::PoliciesRead>, ids: Input<Path<(PolicyId, RuleId)>>) -> Result<Response, Error> {
+async fn get_policy_rule(
+    session: Session<scope::PoliciesRead>,
+    ids: Input<Path<(PolicyId, RuleId)>>,
+) -> Result<Response, Error> {
     let (id, rule) = session.accept(ids).await?.0;
     let (_, policy) = session.open(|table| read::<Policy>(table, id)).await?;
     let policy = policies::found(policy)?;

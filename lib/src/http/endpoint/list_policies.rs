@@ -21,7 +21,10 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "A page of policies, without their rules.", body = PageOf<view::PolicySummary>), Failures),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
-async fn list_policies(session: Session<scope::PoliciesRead>, page: Input<Query<PageParams>>) -> Result<Response, Error> {
+async fn list_policies(
+    session: Session<scope::PoliciesRead>,
+    page: Input<Query<PageParams>>,
+) -> Result<Response, Error> {
     let page = session.accept(page).await?.0;
     let access = session.enter().await?;
     let all = policies::in_order(&access, |policy| view::PolicySummary::from(policy)).await?;

@@ -20,7 +20,11 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "A page of rules, in their order.", body = PageOf<view::PolicyRule>, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
-async fn list_policy_rules(session: Session<scope::PoliciesRead>, id: Input<Path<PolicyId>>, page: Input<Query<PageParams>>) -> Result<Response, Error> {
+async fn list_policy_rules(
+    session: Session<scope::PoliciesRead>,
+    id: Input<Path<PolicyId>>,
+    page: Input<Query<PageParams>>,
+) -> Result<Response, Error> {
     let id = session.accept(id).await?.0;
     let page = session.accept(page).await?.0;
     let (access, policy) = session.open(|table| read::<Policy>(table, id)).await?;

@@ -26,7 +26,10 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "The policies that were named, highest priority first.", body = view::ReorderedPolicies), WriteFailures),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
-async fn reorder_policies(session: Session<scope::PoliciesWrite>, body: Input<Body<view::ReorderPolicies>>) -> Result<Response, Error> {
+async fn reorder_policies(
+    session: Session<scope::PoliciesWrite>,
+    body: Input<Body<view::ReorderPolicies>>,
+) -> Result<Response, Error> {
     let body = session.accept(body).await?;
     session
         .change(

@@ -23,7 +23,12 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "Full policy with nested rules, in their new order.", body = view::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
-async fn reorder_policy_rules(session: Session<scope::PoliciesWrite>, id: Input<Path<PolicyId>>, expected: Input<Expected>, body: Input<Body<view::ReorderPolicyRules>>) -> Result<Response, Error> {
+async fn reorder_policy_rules(
+    session: Session<scope::PoliciesWrite>,
+    id: Input<Path<PolicyId>>,
+    expected: Input<Expected>,
+    body: Input<Body<view::ReorderPolicyRules>>,
+) -> Result<Response, Error> {
     let id = session.accept(id).await?.0;
     let expected = session.accept(expected).await?;
     let body = session.accept(body).await?;

@@ -21,7 +21,12 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "Full policy with nested rules.", body = view::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
-async fn update_policy(session: Session<scope::PoliciesWrite>, id: Input<Path<PolicyId>>, expected: Input<Expected>, body: Input<Body<view::UpdatePolicy>>) -> Result<Response, Error> {
+async fn update_policy(
+    session: Session<scope::PoliciesWrite>,
+    id: Input<Path<PolicyId>>,
+    expected: Input<Expected>,
+    body: Input<Body<view::UpdatePolicy>>,
+) -> Result<Response, Error> {
     let id = session.accept(id).await?.0;
     let expected = session.accept(expected).await?;
     let body = session.accept(body).await?;

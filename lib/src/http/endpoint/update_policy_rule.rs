@@ -21,7 +21,12 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "The rule.", body = view::PolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
-async fn update_policy_rule(session: Session<scope::PoliciesWrite>, ids: Input<Path<(PolicyId, RuleId)>>, expected: Input<Expected>, body: Input<Body<view::WritePolicyRule>>) -> Result<Response, Error> {
+async fn update_policy_rule(
+    session: Session<scope::PoliciesWrite>,
+    ids: Input<Path<(PolicyId, RuleId)>>,
+    expected: Input<Expected>,
+    body: Input<Body<view::WritePolicyRule>>,
+) -> Result<Response, Error> {
     let (id, rule) = session.accept(ids).await?.0;
     let expected = session.accept(expected).await?;
     let body = session.accept(body).await?;

@@ -22,7 +22,10 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "What is wrong with the text, and where.", body = view::PolicyValidation), WriteFailures),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
-async fn validate_policies(session: Session<scope::PoliciesRead>, body: Input<Body<view::ValidatePolicies>>) -> Result<Response, Error> {
+async fn validate_policies(
+    session: Session<scope::PoliciesRead>,
+    body: Input<Body<view::ValidatePolicies>>,
+) -> Result<Response, Error> {
     let body = session.accept(body).await?;
     session
         .change(

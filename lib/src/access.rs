@@ -20,6 +20,7 @@ mod requests;
 pub mod rules;
 mod submit;
 
+pub(crate) use change::system_event;
 pub use change::{Access, Change};
 pub use decide::{cancel, decide, lapse};
 pub use engines::{Engines, TenantEngine};

@@ -7,6 +7,7 @@
 //! | `session` | the credential and the tenant; the only way to the table |
 //! | `body` | parses input once, naming what is wrong with it |
 //! | `cursor` | pages |
+//! | `precondition` | entity tags |
 //! | `error` | errors as callers read them |
 //! | `app` | what every answer carries, and routes that do not exist |
 //! | `openapi` | the description of it all |
@@ -17,6 +18,7 @@ mod cursor;
 pub mod endpoint;
 mod error;
 mod openapi;
+mod precondition;
 mod session;
 pub mod view;
 

@@ -5,6 +5,7 @@
 //! | `model` | the tenant's directory, and the Cedar schema made of it |
 //! | `world` | the Cedar entities of the directory, and those of a question |
 //! | `scan`, `text` | statements to fields and back |
+//! | `flat` | scopes as the API has them |
 //! | `problem` | what is wrong with a text, and where; strict validation |
 //! | `index` | finds the rules that can apply without looking at the others |
 //! | `facts` | the context of a question |
@@ -16,6 +17,7 @@
 mod decision;
 mod engine;
 mod facts;
+mod flat;
 mod index;
 mod model;
 mod permit;
@@ -27,6 +29,7 @@ mod world;
 pub use decision::{Decision, Determining, Outcome, RuleError};
 pub use engine::{CompileError, Engine, Question};
 pub use facts::{Auth, ContextError, QuestionContext};
+pub use flat::{ActionScopeType, FlatError, FlatScope, ScopeType, action_scope, flat_actions, parse_principal};
 pub use model::{Directory, RESERVED_ACTIONS, SchemaError, TenantSchema};
 pub use permit::{Approve, Authority, Permit, Revoke};
 pub use problem::{PolicyErrors, Problem, Report, validate};

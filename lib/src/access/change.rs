@@ -134,25 +134,33 @@ pub struct Change<T> {
     pub writes: Transaction,
     /// The answer, once they are.
     pub answer: Result<T, AccessError>,
+    /// The version of what is answered, for its entity tag.
+    pub version: Option<u64>,
 }
 
 impl<T> Change<T> {
     /// Writes and what to answer.
     #[must_use]
     pub fn new(writes: Transaction, answer: T) -> Self {
-        Self { writes, answer: Ok(answer) }
+        Self { writes, answer: Ok(answer), version: None }
     }
 
     /// A refusal that leaves a trace.
     #[must_use]
     pub fn refused(writes: Transaction, why: AccessError) -> Self {
-        Self { writes, answer: Err(why) }
+        Self { writes, answer: Err(why), version: None }
+    }
+
+    /// The same change, whose answer shows this version.
+    #[must_use]
+    pub fn at_version(self, version: u64) -> Self {
+        Self { version: Some(version), ..self }
     }
 
     /// The same change with another form of the answer.
     #[must_use]
     pub fn map<U>(self, form: impl FnOnce(T) -> U) -> Change<U> {
-        Change { writes: self.writes, answer: self.answer.map(form) }
+        Change { writes: self.writes, answer: self.answer.map(form), version: self.version }
     }
 }
 

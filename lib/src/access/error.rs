@@ -1,5 +1,7 @@
 //! Why a use case refuses.
 
+use std::borrow::Cow;
+
 use crate::auth::AuthError;
 use crate::domain::Seconds;
 use crate::policy::Problem;
@@ -12,7 +14,7 @@ pub enum AccessError {
     #[error("{field}: {reason}")]
     InvalidInput {
         /// What.
-        field: &'static str,
+        field: Cow<'static, str>,
         /// Why, and what can.
         reason: String,
     },
@@ -78,7 +80,7 @@ fn count(problems: &[Problem]) -> String {
 
 impl AccessError {
     /// Something at `field` cannot be.
-    pub(crate) fn input(field: &'static str, reason: impl Into<String>) -> Self {
-        Self::InvalidInput { field, reason: reason.into() }
+    pub(crate) fn input(field: impl Into<Cow<'static, str>>, reason: impl Into<String>) -> Self {
+        Self::InvalidInput { field: field.into(), reason: reason.into() }
     }
 }

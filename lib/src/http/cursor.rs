@@ -3,6 +3,7 @@
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -70,6 +71,28 @@ impl<T> PageOf<T> {
             URL_SAFE_NO_PAD.encode(bytes)
         });
         Self { data, has_more: next_cursor.is_some(), next_cursor }
+    }
+}
+
+impl<T> PageOf<T> {
+    /// A page of what is in memory as a whole, in the order of its keys.
+    pub(super) fn of_all<K: Ord + Serialize + DeserializeOwned>(
+        all: impl IntoIterator<Item = (K, T)>,
+        page: &PageParams,
+        tenant: &Tenant,
+        filter: &str,
+    ) -> Result<Self, Error> {
+        let limit = page.limit()?;
+        page.check(tenant, filter)?;
+        let after: Option<K> =
+            page.position()?.map(|position| serde_json::from_str(&position).map_err(|_| refused())).transpose()?;
+        let mut rest: Vec<_> =
+            all.into_iter().filter(|(key, _)| after.as_ref().is_none_or(|after| key > after)).collect();
+        rest.sort_by(|(left, _), (right, _)| left.cmp(right));
+        let more = rest.len() > limit;
+        rest.truncate(limit);
+        let last = rest.last().filter(|_| more).map(|(key, _)| serde_json::json!(key).to_string());
+        Ok(Self::new(rest.into_iter().map(|(_, item)| item).collect(), last, tenant, filter))
     }
 }
 

@@ -19,21 +19,36 @@ macro_rules! endpoints {
 endpoints! {
     approve_request
     cancel_request
+    create_policy
+    create_policy_rule
     create_request
     create_request_message
+    delete_policy
+    delete_policy_rule
     deny_request
     ensure_access
+    evaluate_policies
     extend_grant
     get_access_request_status
     get_grant
     get_health
     get_open_api
+    get_policy
+    get_policy_rule
+    get_policy_schema
     get_request
     list_grants
+    list_policies
+    list_policy_rules
     list_request_messages
     list_requests
+    reorder_policies
+    reorder_policy_rules
     revoke_grant
     update_grant
+    update_policy
+    update_policy_rule
+    validate_policies
 }
 
 /// All endpoints in one router, as the local server has them.
@@ -50,6 +65,12 @@ async fn read<R: crate::store::Record>(
     Ok(table.get::<R>(id.to_string()).await?)
 }
 
+/// An answer that shows this version of something.
+fn tagged(version: u64, body: impl serde::Serialize) -> axum::response::Response {
+    use axum::response::IntoResponse as _;
+    ([(axum::http::header::ETAG, super::precondition::etag(version))], axum::Json(body)).into_response()
+}
+
 /// What every endpoint needs.
 mod prelude {
     pub(super) use axum::Json;
@@ -59,13 +80,16 @@ mod prelude {
     pub(super) use utoipa_axum::router::OpenApiRouter;
     pub(super) use utoipa_axum::routes;
 
-    pub(super) use super::read;
+    pub(super) use super::{read, tagged};
+    pub(super) use crate::access::Expected;
     pub(super) use crate::auth::scope;
     pub(super) use crate::http::Api;
     pub(super) use crate::http::body::{Body, Input, OptionalBody};
     pub(super) use crate::http::cursor::{PageOf, PageParams};
     pub(super) use crate::http::error::Error;
-    pub(super) use crate::http::openapi::{Failures, IdempotencyHeader, NotFoundFailure, TenantHeader, WriteFailures};
+    pub(super) use crate::http::openapi::{
+        Failures, IdempotencyHeader, IfMatchHeader, NotFoundFailure, PreconditionFailure, TenantHeader, WriteFailures,
+    };
     pub(super) use crate::http::session::Session;
     pub(super) use crate::http::view;
 }

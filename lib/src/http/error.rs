@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use super::precondition::etag;
 use crate::access::AccessError;
 use crate::auth::AuthError;
 use crate::store::{CommitError, StoreError};
@@ -183,10 +184,9 @@ fn access(error: &AccessError) -> (StatusCode, ErrorBody) {
         AccessError::Conflict { status, .. } => {
             (StatusCode::CONFLICT, body("conflict", json!({"status": status}), None))
         }
-        AccessError::PreconditionFailed { version } => (
-            StatusCode::PRECONDITION_FAILED,
-            body("precondition_failed", json!({"etag": format!("\"{version}\"")}), None),
-        ),
+        AccessError::PreconditionFailed { version } => {
+            (StatusCode::PRECONDITION_FAILED, body("precondition_failed", json!({"etag": etag(*version)}), None))
+        }
         AccessError::Auth(error) => Error::answer_of(auth(error)),
         AccessError::Store(error) => Error::answer_of(match error {
             StoreError::Unavailable(_) => unavailable(),

@@ -72,6 +72,16 @@ pub(super) struct IdempotencyHeader {
     key: Option<String>,
 }
 
+/// Not over somebody else's change.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a header that `Input<Expected>` reads")]
+pub(super) struct IfMatchHeader {
+    /// Only if the last version is one of these entity tags; `*` and no header at all mean any version.
+    #[param(rename = "If-Match", example = "\"3\"")]
+    expected: Option<String>,
+}
+
 macro_rules! failures {
     ($($(#[$doc:meta])+ $name:ident { $($status:literal $description:literal)+ })+) => {$(
         $(#[$doc])+

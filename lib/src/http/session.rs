@@ -19,6 +19,7 @@ use serde::Serialize;
 use super::app::{Api, Call};
 use super::body::{Body, Input};
 use super::error::Error;
+use super::precondition::etag;
 use crate::access::{Access, Change};
 use crate::auth::{AuthError, Credential, RequiredScope, authenticate};
 use crate::domain::{PrincipalRef, TenantId};
@@ -157,8 +158,8 @@ impl<S: RequiredScope> Session<S> {
             };
             let table = access.table().clone();
             let now = access.now();
-            let Change { mut writes, answer } = act(access, loaded).await?;
-            let answer = Answer::new(status, answer.map_err(Error::from), &self.call.id.to_string())?;
+            let Change { mut writes, answer, version } = act(access, loaded).await?;
+            let answer = Answer::new(status, answer.map_err(Error::from), version, &self.call.id.to_string())?;
             if let Some(key) = &key {
                 let record = answer.record(key, &body.fingerprint, now);
                 match forgotten {
@@ -207,23 +208,33 @@ fn replay(stored: IdempotencyRecord, fingerprint: &str) -> Result<Response, Erro
         return Err(Error::IdempotencyConflict);
     }
     let status = StatusCode::from_u16(stored.status).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(Answer { status, body: stored.body }.into_response())
+    Ok(Answer { status, body: stored.body, etag: stored.etag }.into_response())
 }
 
 /// An answer whose text is settled before it is given, so that it can be kept.
 struct Answer {
     status: StatusCode,
     body: String,
+    etag: Option<String>,
 }
 
 impl Answer {
-    fn new<T: Serialize>(status: StatusCode, answer: Result<T, Error>, call_id: &str) -> Result<Self, Error> {
+    fn new<T: Serialize>(
+        status: StatusCode,
+        answer: Result<T, Error>,
+        version: Option<u64>,
+        call_id: &str,
+    ) -> Result<Self, Error> {
         let unserializable = |error: serde_json::Error| Error::Internal(error.to_string());
         match answer {
-            Ok(value) => Ok(Self { status, body: serde_json::to_string(&value).map_err(unserializable)? }),
+            Ok(_) if status == StatusCode::NO_CONTENT => Ok(Self { status, body: String::new(), etag: None }),
+            Ok(value) => {
+                let body = serde_json::to_string(&value).map_err(unserializable)?;
+                Ok(Self { status, body, etag: version.map(etag) })
+            }
             Err(error) => {
                 let (status, body) = error.answer_for(call_id);
-                Ok(Self { status, body: serde_json::to_string(&body).map_err(unserializable)? })
+                Ok(Self { status, body: serde_json::to_string(&body).map_err(unserializable)?, etag: None })
             }
         }
     }
@@ -234,12 +245,17 @@ impl Answer {
             fingerprint: fingerprint.to_owned(),
             status: self.status.as_u16(),
             body: self.body.clone(),
+            etag: self.etag.clone(),
             expires_at: now + KEPT,
             version: 0,
         }
     }
 
     fn into_response(self) -> Response {
-        (self.status, [(header::CONTENT_TYPE, "application/json")], self.body).into_response()
+        if self.status == StatusCode::NO_CONTENT {
+            return self.status.into_response();
+        }
+        let etag = self.etag.map(|etag| [(header::ETAG, etag)]);
+        (self.status, [(header::CONTENT_TYPE, "application/json")], etag, self.body).into_response()
     }
 }

@@ -1,14 +1,21 @@
 //! What goes over the wire. Answers are made of domain types; input becomes domain types.
 
 mod ensure;
+mod evaluate;
 mod grant;
 mod message;
+mod policy;
 mod request;
+mod rule;
 
 pub use ensure::{EnsureAccess, EnsureAccessAnswer};
+pub(super) use evaluate::AskedPolicies;
+pub use evaluate::{EvaluatePolicies, PolicyEvaluation, PolicyValidation, ValidatePolicies};
 pub use grant::{ExtendGrant, Grant, UpdateGrant};
 pub use message::{CreateRequestMessage, RequestMessage};
+pub use policy::{CreatePolicy, Policy, PolicySummary, ReorderPolicies, ReorderedPolicies, UpdatePolicy};
 pub use request::{AccessRequest, AccessRequestStatus, CreateRequest, Decide};
+pub use rule::{PolicyRule, ReorderPolicyRules, WritePolicyRule};
 
 use super::error::Error;
 
@@ -34,6 +41,12 @@ fn metadata(given: Option<crate::domain::Metadata>) -> Result<crate::domain::Met
         return Err(Error::input("metadata", format!("must be at most {MAX_METADATA_BYTES} bytes of JSON")));
     }
     Ok(metadata)
+}
+
+/// A field of a change that is there; one that is not stays `None` by `#[serde(default)]`. So `null` is refused where it
+/// is no value, and told from nothing where it is one.
+fn present<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(given: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(given).map(Some)
 }
 
 /// A body that says nothing.

@@ -154,7 +154,7 @@ fn rule(text: &str, statement: &Statement) -> Result<ParsedRule, PolicyErrors> {
     })
 }
 
-fn entity_ref(uid: &EntityUid) -> EntityRef {
+pub(super) fn entity_ref(uid: &EntityUid) -> EntityRef {
     EntityRef { entity_type: uid.type_name().to_string(), entity_id: uid.id().unescaped().to_owned() }
 }
 
@@ -252,6 +252,11 @@ fn uid(variable: &'static str, entity: &EntityRef) -> Result<EntityUid, RenderEr
 
 fn type_name(field: &'static str, name: &str) -> Result<EntityTypeName, RenderError> {
     EntityTypeName::from_str(name).map_err(|_| RenderError::Altered { field })
+}
+
+/// An entity as Cedar writes it.
+pub(super) fn entity_text(entity: &EntityRef) -> String {
+    format!("{}::{}", entity.entity_type, quote(&entity.entity_id))
 }
 
 fn action(id: &str) -> String {

@@ -248,6 +248,9 @@ pub struct IdempotencyRecord {
     pub status: u16,
     /// The answer's body, as JSON text.
     pub body: String,
+    /// The answer's entity tag.
+    #[serde(default)]
+    pub etag: Option<String>,
     /// When it may be forgotten.
     pub expires_at: Timestamp,
     /// Counts the uses of the key, a day or more apart.

@@ -1,0 +1,42 @@
+//! `POST /v1/policies`.
+
+use super::prelude::*;
+use crate::access::policies;
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(create_policy))
+}
+
+/// Create policy
+#[utoipa::path(
+    post,
+    path = "/v1/policies",
+    operation_id = "createPolicy",
+    tag = "Policies",
+    params(TenantHeader, IdempotencyHeader),
+    request_body = view::CreatePolicy,
+    responses((status = 201, description = "Full policy with nested rules.", body = view::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures),
+    security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
+)]
+async fn create_policy(
+    session: Session<scope::PoliciesWrite>,
+    body: Input<Body<view::CreatePolicy>>,
+) -> Result<Response, Error> {
+    let body = session.accept(body).await?;
+    session
+        .change(
+            StatusCode::CREATED,
+            &body,
+            |_| async { Ok(()) },
+            |access, ()| {
+                let policy = body.value.clone();
+                async move {
+                    let cedar = policy.cedar_policy_set.clone();
+                    Ok(policies::create(&access, policy.into(), cedar.as_deref()).await?.map(view::Policy::from))
+                }
+            },
+        )
+        .await
+}

@@ -1,0 +1,42 @@
+//! `POST /v1/policies/{policyId}/rules`.
+
+use super::prelude::*;
+use crate::access::rules;
+use crate::domain::{Policy, PolicyId};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(create_policy_rule))
+}
+
+/// Add a rule to a policy
+#[utoipa::path(
+    post,
+    path = "/v1/policies/{policyId}/rules",
+    operation_id = "createPolicyRule",
+    tag = "Policies",
+    params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader, IdempotencyHeader),
+    request_body = view::WritePolicyRule,
+    responses((status = 201, description = "The rule.", body = view::PolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure),
+    security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
+)]
+async fn create_policy_rule(
+    session: Session<scope::PoliciesWrite>,
+    id: Input<Path<PolicyId>>,
+    body: Input<Body<view::WritePolicyRule>>,
+) -> Result<Response, Error> {
+    let id = session.accept(id).await?.0;
+    let body = session.accept(body).await?;
+    session
+        .change(
+            StatusCode::CREATED,
+            &body,
+            |table| read::<Policy>(table, id),
+            |access, policy| {
+                let rule = body.value.clone().into();
+                async move { Ok(rules::create(&access, policy, &rule).await?.map(view::PolicyRule::from)) }
+            },
+        )
+        .await
+}

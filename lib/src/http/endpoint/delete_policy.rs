@@ -1,0 +1,43 @@
+//! `DELETE /v1/policies/{policyId}`.
+
+use super::prelude::*;
+use crate::access::policies;
+use crate::domain::{Policy, PolicyId};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(delete_policy))
+}
+
+/// Delete a policy
+#[utoipa::path(
+    delete,
+    path = "/v1/policies/{policyId}",
+    operation_id = "deletePolicy",
+    tag = "Policies",
+    params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader, IfMatchHeader),
+    responses((status = 204, description = "It is gone, with its rules."), WriteFailures, NotFoundFailure, PreconditionFailure),
+    security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
+)]
+async fn delete_policy(
+    session: Session<scope::PoliciesWrite>,
+    id: Input<Path<PolicyId>>,
+    expected: Input<Expected>,
+    body: OptionalBody<view::Nothing>,
+) -> Result<Response, Error> {
+    let id = session.accept(id).await?.0;
+    let expected = session.accept(expected).await?;
+    let body = session.accept(body.into()).await?;
+    session
+        .change(
+            StatusCode::NO_CONTENT,
+            &body,
+            |table| read::<Policy>(table, id),
+            |access, policy| {
+                let expected = expected.clone();
+                async move { Ok(policies::delete(&access, policy, &expected)?) }
+            },
+        )
+        .await
+}

@@ -1,0 +1,43 @@
+//! `DELETE /v1/policies/{policyId}/rules/{ruleId}`.
+
+use super::prelude::*;
+use crate::access::rules;
+use crate::domain::{Policy, PolicyId, RuleId};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(delete_policy_rule))
+}
+
+/// Take a rule out of a policy
+#[utoipa::path(
+    delete,
+    path = "/v1/policies/{policyId}/rules/{ruleId}",
+    operation_id = "deletePolicyRule",
+    tag = "Policies",
+    params(("policyId" = PolicyId, Path, description = "the policy's id"), ("ruleId" = RuleId, Path, description = "the rule's id"), TenantHeader, IfMatchHeader),
+    responses((status = 204, description = "It is gone."), WriteFailures, NotFoundFailure, PreconditionFailure),
+    security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
+)]
+async fn delete_policy_rule(
+    session: Session<scope::PoliciesWrite>,
+    ids: Input<Path<(PolicyId, RuleId)>>,
+    expected: Input<Expected>,
+    body: OptionalBody<view::Nothing>,
+) -> Result<Response, Error> {
+    let (id, rule) = session.accept(ids).await?.0;
+    let expected = session.accept(expected).await?;
+    let body = session.accept(body.into()).await?;
+    session
+        .change(
+            StatusCode::NO_CONTENT,
+            &body,
+            |table| read::<Policy>(table, id),
+            |access, policy| {
+                let expected = expected.clone();
+                async move { Ok(rules::delete(&access, policy, rule, &expected)?) }
+            },
+        )
+        .await
+}

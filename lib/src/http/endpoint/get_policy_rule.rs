@@ -1,0 +1,31 @@
+//! `GET /v1/policies/{policyId}/rules/{ruleId}`.
+
+use super::prelude::*;
+use crate::access::{policies, rules};
+use crate::domain::{Policy, PolicyId, RuleId};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(get_policy_rule))
+}
+
+/// Get a rule of a policy
+#[utoipa::path(
+    get,
+    path = "/v1/policies/{policyId}/rules/{ruleId}",
+    operation_id = "getPolicyRule",
+    tag = "Policies",
+    params(("policyId" = PolicyId, Path, description = "the policy's id"), ("ruleId" = RuleId, Path, description = "the rule's id"), TenantHeader),
+    responses((status = 200, description = "The rule.", body = view::PolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
+    security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
+)]
+async fn get_policy_rule(
+    session: Session<scope::PoliciesRead>,
+    ids: Input<Path<(PolicyId, RuleId)>>,
+) -> Result<Response, Error> {
+    let (id, rule) = session.accept(ids).await?.0;
+    let (_, policy) = session.open(|table| read::<Policy>(table, id)).await?;
+    let policy = policies::found(policy)?;
+    Ok(tagged(policy.version, view::PolicyRule::from(rules::of(&policy, rule)?.clone())))
+}

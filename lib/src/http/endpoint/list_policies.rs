@@ -1,0 +1,32 @@
+//! `GET /v1/policies`, highest priority first, then oldest first.
+
+use super::prelude::*;
+use crate::access::policies;
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(list_policies))
+}
+
+/// List policies
+///
+/// Highest priority first; of one priority, the oldest first.
+#[utoipa::path(
+    get,
+    path = "/v1/policies",
+    operation_id = "listPolicies",
+    tag = "Policies",
+    params(PageParams, TenantHeader),
+    responses((status = 200, description = "A page of policies, without their rules.", body = PageOf<view::PolicySummary>), Failures),
+    security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
+)]
+async fn list_policies(
+    session: Session<scope::PoliciesRead>,
+    page: Input<Query<PageParams>>,
+) -> Result<Response, Error> {
+    let page = session.accept(page).await?.0;
+    let access = session.enter().await?;
+    let all = policies::in_order(&access, |policy| view::PolicySummary::from(policy)).await?;
+    Ok(Json(PageOf::of_all(all, &page, access.tenant(), "listPolicies")?).into_response())
+}

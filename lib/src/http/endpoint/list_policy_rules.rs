@@ -1,0 +1,35 @@
+//! `GET /v1/policies/{policyId}/rules`, in their order.
+
+use super::prelude::*;
+use crate::access::policies;
+use crate::domain::{Policy, PolicyId};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(list_policy_rules))
+}
+
+/// List the rules of a policy
+#[utoipa::path(
+    get,
+    path = "/v1/policies/{policyId}/rules",
+    operation_id = "listPolicyRules",
+    tag = "Policies",
+    params(("policyId" = PolicyId, Path, description = "the policy's id"), PageParams, TenantHeader),
+    responses((status = 200, description = "A page of rules, in their order.", body = PageOf<view::PolicyRule>, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
+    security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
+)]
+async fn list_policy_rules(
+    session: Session<scope::PoliciesRead>,
+    id: Input<Path<PolicyId>>,
+    page: Input<Query<PageParams>>,
+) -> Result<Response, Error> {
+    let id = session.accept(id).await?.0;
+    let page = session.accept(page).await?.0;
+    let (access, policy) = session.open(|table| read::<Policy>(table, id)).await?;
+    let policy = policies::found(policy)?;
+    let all = policy.rules.into_iter().map(|rule| (rule.ordinal, view::PolicyRule::from(rule)));
+    let page = PageOf::of_all(all, &page, access.tenant(), &format!("listPolicyRules {id}"))?;
+    Ok(tagged(policy.version, page))
+}

@@ -1,0 +1,49 @@
+//! `PATCH /v1/policies/{policyId}`.
+
+use super::prelude::*;
+use crate::access::policies;
+use crate::domain::{Policy, PolicyId};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(update_policy))
+}
+
+/// Change a policy
+#[utoipa::path(
+    patch,
+    path = "/v1/policies/{policyId}",
+    operation_id = "updatePolicy",
+    tag = "Policies",
+    params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader, IfMatchHeader),
+    request_body = view::UpdatePolicy,
+    responses((status = 200, description = "Full policy with nested rules.", body = view::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
+    security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
+)]
+async fn update_policy(
+    session: Session<scope::PoliciesWrite>,
+    id: Input<Path<PolicyId>>,
+    expected: Input<Expected>,
+    body: Input<Body<view::UpdatePolicy>>,
+) -> Result<Response, Error> {
+    let id = session.accept(id).await?.0;
+    let expected = session.accept(expected).await?;
+    let body = session.accept(body).await?;
+    session
+        .change(
+            StatusCode::OK,
+            &body,
+            |table| read::<Policy>(table, id),
+            |access, policy| {
+                let (change, expected) = (body.value.clone(), expected.clone());
+                async move {
+                    let cedar = change.cedar_policy_set.clone();
+                    let edit = |fields| change.over(fields);
+                    let change = policies::update(&access, policy, &expected, edit, cedar.as_deref()).await?;
+                    Ok(change.map(view::Policy::from))
+                }
+            },
+        )
+        .await
+}

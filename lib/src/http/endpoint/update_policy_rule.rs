@@ -1,0 +1,46 @@
+//! `PATCH /v1/policies/{policyId}/rules/{ruleId}`.
+
+use super::prelude::*;
+use crate::access::rules;
+use crate::domain::{Policy, PolicyId, RuleId};
+
+/// The operation's router.
+#[must_use]
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(update_policy_rule))
+}
+
+/// Change a rule of a policy
+#[utoipa::path(
+    patch,
+    path = "/v1/policies/{policyId}/rules/{ruleId}",
+    operation_id = "updatePolicyRule",
+    tag = "Policies",
+    params(("policyId" = PolicyId, Path, description = "the policy's id"), ("ruleId" = RuleId, Path, description = "the rule's id"), TenantHeader, IfMatchHeader),
+    request_body = view::WritePolicyRule,
+    responses((status = 200, description = "The rule.", body = view::PolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
+    security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
+)]
+async fn update_policy_rule(
+    session: Session<scope::PoliciesWrite>,
+    ids: Input<Path<(PolicyId, RuleId)>>,
+    expected: Input<Expected>,
+    body: Input<Body<view::WritePolicyRule>>,
+) -> Result<Response, Error> {
+    let (id, rule) = session.accept(ids).await?.0;
+    let expected = session.accept(expected).await?;
+    let body = session.accept(body).await?;
+    session
+        .change(
+            StatusCode::OK,
+            &body,
+            |table| read::<Policy>(table, id),
+            |access, policy| {
+                let (change, expected) = (body.value.clone().into(), expected.clone());
+                async move {
+                    Ok(rules::update(&access, policy, rule, &expected, &change).await?.map(view::PolicyRule::from))
+                }
+            },
+        )
+        .await
+}

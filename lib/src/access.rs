@@ -16,6 +16,7 @@ mod question;
 mod requests;
 mod submit;
 
+pub(crate) use change::system_event;
 pub use change::{Access, Change};
 pub use decide::{cancel, decide, lapse};
 pub use engines::{Engines, TenantEngine};

@@ -5,8 +5,13 @@
 pub mod access;
 pub mod auth;
 pub mod clock;
+pub mod context;
 pub mod domain;
+pub mod events;
 pub mod hash;
 pub mod http;
+pub mod identity_center;
 pub mod policy;
+pub mod schedule;
 pub mod store;
+pub mod workers;

@@ -190,6 +190,17 @@ impl Subject for crate::domain::Grant {
     }
 }
 
+/// An event the product itself caused.
+pub(crate) fn system_event(
+    subject: &impl Subject,
+    kind: EventKind,
+    tenant: crate::domain::TenantId,
+    id: crate::domain::EventId,
+    now: Timestamp,
+) -> Event {
+    subject.about().event(kind, Actor::system(), tenant, id, now)
+}
+
 /// An object of what is given.
 pub(crate) fn metadata<const N: usize>(fields: [(&str, serde_json::Value); N]) -> Metadata {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()

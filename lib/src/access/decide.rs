@@ -3,12 +3,10 @@
 
 use jiff::Timestamp;
 
-use super::change::{Subject, record};
+use super::change::{record, system_event};
 use super::submit::{give, grant_of};
 use super::{Access, AccessError, Change, Ids, request_visible};
-use crate::domain::{
-    AccessRequest, Actor, ApprovedBy, Decision, EventKind, RequestState, RequestStatus, TenantId, Verdict,
-};
+use crate::domain::{AccessRequest, ApprovedBy, Decision, EventKind, RequestState, RequestStatus, TenantId, Verdict};
 use crate::store::{StoreError, Transaction};
 
 /// Approves or denies a request.
@@ -57,7 +55,7 @@ pub async fn decide(
             let mode = ApprovedBy::People { last: caller.clone() };
             request.state = RequestState::Approved { mode, reasoning };
             let maximum = request.terms.as_ref().map_or(request.duration_seconds, |terms| terms.max_duration_seconds);
-            let (approved, grant) = grant_of(access, request, maximum)?;
+            let (approved, grant) = grant_of(access, &engine, request, maximum)?;
             request = approved;
             record(access, &mut writes, EventKind::RequestApproved, &request)?;
             give(access, &mut writes, &grant)?;
@@ -125,6 +123,6 @@ pub fn lapse(
     request.updated_at = now;
     let mut writes = Transaction::new(tenant);
     writes.update(&request)?;
-    writes.event(request.about().event(EventKind::RequestExpired, Actor::system(), tenant, ids.id(), now))?;
+    writes.event(system_event(&request, EventKind::RequestExpired, tenant, ids.id(), now))?;
     Ok(Some(writes))
 }

@@ -2,7 +2,7 @@
 
 use super::{Access, AccessError, TenantEngine};
 use crate::auth::Caller;
-use crate::domain::{AccountId, Principal, ResourceRef, ResourceType, Seconds};
+use crate::domain::{AccountId, AwsResource, Principal, ResourceRef, ResourceType, Seconds};
 use crate::policy::{Approve, Decision, Permit, Question, QuestionContext, Revoke};
 
 /// What somebody asks for, as far as policy is concerned.
@@ -92,6 +92,20 @@ impl TenantEngine {
                 format!("access to `{kind}` cannot be given yet; ask for a role on an `aws_account`"),
             )),
         }
+    }
+}
+
+impl TenantEngine {
+    /// The permission set that gives an action on a resource.
+    pub(super) fn permission_set_of(&self, resource: &ResourceRef, action: &str) -> Result<String, AccessError> {
+        if resource.kind() == ResourceType::AwsPermissionSet {
+            return Ok(resource.id().to_owned());
+        }
+        let named =
+            |known: &&AwsResource| known.resource.kind() == ResourceType::AwsPermissionSet && known.name == action;
+        self.directory.iter().find(named).map(|known| known.resource.id().to_owned()).ok_or_else(|| {
+            AccessError::input("action", format!("the directory knows no permission set named `{action}`"))
+        })
     }
 }
 

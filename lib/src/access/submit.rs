@@ -7,8 +7,8 @@ use super::question::{Asked, denied};
 use super::{Access, AccessError, Change, TenantEngine};
 use crate::auth::Scope;
 use crate::domain::{
-    AccessRequest, AccountId, ApprovalMode, ApprovedBy, EventKind, Grant, GrantStatus, Metadata, Principal,
-    PrincipalRef, Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
+    AccessRequest, ApprovalMode, ApprovedBy, EventKind, Grant, GrantStatus, Metadata, Principal, PrincipalRef,
+    Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
 };
 use crate::policy::Outcome;
 use crate::store::{StoreError, Transaction};
@@ -124,7 +124,8 @@ impl Asking<'_> {
     /// Weighs it by the policies.
     pub(super) fn weigh(&self) -> Result<Weighed, AccessError> {
         let Ask { resource, action, reason, tickets, duration, .. } = &self.ask;
-        let account = self.engine.account_of(resource)?;
+        // What cannot be given is refused before policy is asked.
+        self.engine.account_of(resource)?;
         let asked = Asked {
             principal: &self.requester,
             resource,
@@ -137,7 +138,7 @@ impl Asking<'_> {
         let Outcome::Permitted(terms) = &decision.outcome else {
             let state = RequestState::Denied { by: None, reasoning: Some(decision.reason.clone()) };
             let length = duration.unwrap_or(self.access.tenant().settings.default_duration_seconds);
-            let request = self.request(account, length, None, state);
+            let request = self.request(length, None, state);
             return Ok(Weighed::Denied { request, why: denied(&decision) });
         };
         self.check_justification(terms)?;
@@ -146,14 +147,14 @@ impl Asking<'_> {
             ApprovalMode::Auto => {
                 let state =
                     RequestState::Approved { mode: ApprovedBy::Policy, reasoning: Some(decision.reason.clone()) };
-                let request = self.request(account, length, Some(terms.clone()), state);
-                let (request, grant) = grant_of(self.access, request, terms.max_duration_seconds)?;
+                let request = self.request(length, Some(terms.clone()), state);
+                let (request, grant) = grant_of(self.access, self.engine, request, terms.max_duration_seconds)?;
                 Ok(Weighed::Granted(request, grant))
             }
             ApprovalMode::Require => {
                 let expires_at = self.access.now() + terms.approval_timeout_seconds.span();
                 let state = RequestState::Pending { expires_at };
-                Ok(Weighed::Waits(self.request(account, length, Some(terms.clone()), state)))
+                Ok(Weighed::Waits(self.request(length, Some(terms.clone()), state)))
             }
         }
     }
@@ -171,7 +172,6 @@ impl Asking<'_> {
         if self.ask.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
             return Err(AccessError::input("reason", "is required to break the glass: say what the emergency is"));
         }
-        let account = self.engine.account_of(&self.ask.resource)?;
         let maximum = settings.break_glass.max_duration_seconds;
         let length = match self.ask.duration {
             Some(asked) if asked > maximum => {
@@ -182,7 +182,7 @@ impl Asking<'_> {
         };
         let reasoning = Some("the glass was broken; to be reviewed".to_owned());
         let state = RequestState::Approved { mode: ApprovedBy::BreakGlass, reasoning };
-        Ok(grant_of(self.access, self.request(account, length, None, state), maximum)?)
+        grant_of(self.access, self.engine, self.request(length, None, state), maximum)
     }
 
     fn check_justification(&self, terms: &Terms) -> Result<(), AccessError> {
@@ -213,13 +213,7 @@ impl Asking<'_> {
         }
     }
 
-    fn request(
-        &self,
-        account: AccountId,
-        duration_seconds: Seconds,
-        terms: Option<Terms>,
-        state: RequestState,
-    ) -> AccessRequest {
+    fn request(&self, duration_seconds: Seconds, terms: Option<Terms>, state: RequestState) -> AccessRequest {
         let caller = &self.access.caller().principal().who;
         let ask = &self.ask;
         AccessRequest {
@@ -228,7 +222,6 @@ impl Asking<'_> {
             submitted_by: (self.requester.who != *caller).then(|| caller.clone()),
             resource: ask.resource.clone(),
             action: ask.action.clone(),
-            account_id: Some(account),
             reason: ask.reason.clone(),
             tickets: ask.tickets.clone(),
             duration_seconds,
@@ -271,15 +264,14 @@ pub(super) fn unmatched_ticket_pattern<'a>(patterns: &'a [String], tickets: &[St
 /// The grant of an approved request, which then names it.
 pub(super) fn grant_of(
     access: &Access,
+    engine: &TenantEngine,
     mut request: AccessRequest,
     maximum: Seconds,
-) -> Result<(AccessRequest, Grant), StoreError> {
+) -> Result<(AccessRequest, Grant), AccessError> {
     let now = access.now();
     let granted_at = request.start_at.filter(|start| *start > now).unwrap_or(now);
-    let account_id = request
-        .account_id
-        .clone()
-        .ok_or_else(|| StoreError::Unstorable("an approved request without an account".to_owned()))?;
+    let account_id = engine.account_of(&request.resource)?;
+    let permission_set_arn = engine.permission_set_of(&request.resource, &request.action)?;
     let grant = Grant {
         id: access.id(),
         tenant_id: access.tenant().id,
@@ -288,6 +280,7 @@ pub(super) fn grant_of(
         resource: request.resource.clone(),
         action: request.action.clone(),
         account_id,
+        permission_set_arn,
         status: GrantStatus::Active,
         granted_at,
         expires_at: granted_at + request.duration_seconds.span(),

@@ -1,6 +1,6 @@
 //! Grants, and the assignments that carry them out.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,8 @@ pub struct Grant {
     pub action: String,
     /// The account the access is on.
     pub account_id: AccountId,
+    /// The permission set it gives there.
+    pub permission_set_arn: String,
     /// Active, or how it ended.
     pub status: GrantStatus,
     /// When it begins: at once, unless the request named a time.
@@ -214,8 +216,8 @@ pub struct AssignmentKey {
 pub struct Assignment {
     /// Which assignment.
     pub key: AssignmentKey,
-    /// The live grants that hold it, with the end of each.
-    pub holders: BTreeMap<GrantId, Timestamp>,
+    /// The live grants that hold it.
+    pub holders: BTreeSet<GrantId>,
     /// What Identity Center last confirmed.
     pub presence: Presence,
     /// The change that was begun and is not known to be over.
@@ -276,7 +278,7 @@ impl Assignment {
     pub fn new(key: AssignmentKey, now: Timestamp) -> Self {
         Self {
             key,
-            holders: BTreeMap::new(),
+            holders: BTreeSet::new(),
             presence: Presence::Unknown,
             operation: None,
             lease: None,

@@ -146,7 +146,7 @@ pub struct Terms {
     pub approval_mode: ApprovalMode,
     /// The smallest maximum.
     pub max_duration_seconds: Seconds,
-    /// The smallest default.
+    /// The smallest default, and no more than the maximum.
     pub default_duration_seconds: Option<Seconds>,
     /// The smallest timeout.
     pub approval_timeout_seconds: Seconds,
@@ -156,6 +156,6 @@ pub struct Terms {
     pub require_reason: bool,
     /// Every pattern; a ticket must match each.
     pub ticket_patterns: Vec<String>,
-    /// Whether all determining rules want sessions audited, or any does.
+    /// Whether any determining rule wants sessions audited.
     pub audit_session: bool,
 }

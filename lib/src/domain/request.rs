@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, GrantId, MessageId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, Seconds, Terms};
+use super::{GrantId, MessageId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, Seconds, Terms};
 
 /// A request for access.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,8 +19,6 @@ pub struct AccessRequest {
     pub resource: ResourceRef,
     /// Which access: the permission set's name, or the verb.
     pub action: String,
-    /// The account the access is on.
-    pub account_id: Option<AccountId>,
     /// Why.
     pub reason: Option<String>,
     /// The tickets that justify it.

@@ -144,11 +144,13 @@ impl Facts {
                         .ok_or_else(|| wrong("`{\"type\": \"ServiceAccount\", \"id\": \"…\"}` or null"))?;
                 }
                 "now" => {
-                    let now = value.as_str().and_then(|text| text.parse().ok());
-                    self.now = datetime(now.ok_or_else(|| wrong("an RFC 3339 time"))?);
+                    let now = value.as_str().and_then(|text| text.parse().ok()).map(datetime);
+                    let now = now.filter(|now| is_value(RestrictedExpression::new_datetime(now)));
+                    self.now = now.ok_or_else(|| wrong("an RFC 3339 time"))?;
                 }
                 "source_ip" => {
-                    let ip = optional_text(value).filter(|ip| ip.as_ref().is_none_or(|ip| is_ip(ip)));
+                    let ip = optional_text(value)
+                        .filter(|ip| ip.as_ref().is_none_or(|ip| is_value(RestrictedExpression::new_ip(ip))));
                     self.source_ip = ip.ok_or_else(|| wrong("an IP address, a range in CIDR notation, or null"))?;
                 }
                 "auth" => {
@@ -222,7 +224,7 @@ fn optional_entity(value: &Value, kind: PrincipalKind) -> Option<Option<EntityUi
     Some(Some(world::principal_uid(&PrincipalRef { kind, id: id.to_owned() })))
 }
 
-/// Whether Cedar's `ip()` reads it.
-fn is_ip(text: &str) -> bool {
-    Context::from_pairs([("ip".to_owned(), RestrictedExpression::new_ip(text))]).is_ok()
+/// Whether Cedar's own constructor reads it.
+fn is_value(constructed: RestrictedExpression) -> bool {
+    Context::from_pairs([("value".to_owned(), constructed)]).is_ok()
 }

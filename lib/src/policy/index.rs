@@ -160,3 +160,43 @@ impl Index {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::domain::{Principal, PrincipalRef, ResourceRef, ResourceType};
+    use crate::policy::model::Directory;
+    use crate::policy::world::{World, action_uid};
+
+    #[test]
+    fn a_question_meets_only_the_rules_of_its_scope() {
+        let mut builder = IndexBuilder::default();
+        for number in 0..300 {
+            let scope = match number % 3 {
+                0 => format!("principal in Group::\"{number}\", action == Action::\"read\", resource"),
+                1 => format!("principal, action == Action::\"{number}\", resource"),
+                _ => format!("principal, action == Action::\"read\", resource == AwsS3Bucket::\"bucket-{number}\""),
+            };
+            let text = format!("permit({scope});");
+            let rule =
+                cedar_policy::Policy::parse(Some(cedar_policy::PolicyId::new(number.to_string())), text).unwrap();
+            assert!(builder.add(number % 2, &rule));
+        }
+        let index = builder.build().unwrap();
+        let alice = Principal {
+            who: PrincipalRef::user("alice"),
+            email: None,
+            name: None,
+            groups: vec!["12".to_owned(), "15".to_owned(), "15".to_owned(), "unheard-of".to_owned()],
+        };
+        let bucket = ResourceRef::new(ResourceType::AwsS3Bucket, "bucket-17").unwrap();
+        let resource = World::new(&Directory::default()).unwrap().resource(&bucket).unwrap();
+        let cells = index.candidates(&Node::principal(&alice).unwrap(), &action_uid("read"), &resource);
+        let mut found: Vec<_> =
+            cells.iter().flat_map(|cell| cell.rules.policies()).map(|rule| rule.id().to_string()).collect();
+        found.sort_unstable();
+        assert_eq!(found, ["12", "15", "17"]);
+        assert!(cells.is_sorted_by_key(|cell| cell.rank));
+    }
+}

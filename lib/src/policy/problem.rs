@@ -44,18 +44,19 @@ impl Problem {
     /// What Cedar says, at the place it points to.
     fn of_diagnostic(text: &str, diagnostic: &(impl Diagnostic + ?Sized)) -> Self {
         let offset = diagnostic.labels().and_then(|mut labels| labels.next()).map_or(0, |label| label.offset());
-        let said = diagnostic.to_string();
-        // Cedar numbers the statements; the place says which one it is.
-        let said = said
-            .strip_prefix("for policy `policy")
-            .and_then(|rest| rest.split_once("`, "))
-            .map_or(&*said, |(_, said)| said);
+        let said = without_number(&diagnostic.to_string());
         let message = match diagnostic.help() {
-            Some(help) => format!("{said} ({help})"),
-            None => said.to_owned(),
+            Some(help) => format!("{said} ({})", without_number(&help.to_string())),
+            None => said,
         };
         Self::at(text, offset, message)
     }
+}
+
+/// Without the number Cedar gives the statement; the place says which one it is.
+fn without_number(said: &str) -> String {
+    let rest = said.strip_prefix("for policy `policy").and_then(|rest| rest.split_once("`, "));
+    rest.map_or(said, |(_, rest)| rest).to_owned()
 }
 
 /// Why a policy text is refused; at least one problem.

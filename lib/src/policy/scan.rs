@@ -100,9 +100,13 @@ pub(super) fn statements(text: &str) -> Vec<Statement> {
     statements
 }
 
-/// The `when` and `unless` clauses in a text that holds nothing else, without the comments around them.
+/// The `when` and `unless` clauses of a text, without the comments around them; none if there is anything else.
 pub(super) fn trim_clauses(text: &str) -> Option<&str> {
-    clauses(text, &tokens(text)).and_then(|clauses| text.get(clauses))
+    let tokens = tokens(text);
+    let clauses = clauses(text, &tokens)?;
+    let mut outside = tokens.iter().filter(|token| token.kind != Kind::Comment);
+    outside.all(|token| clauses.start <= token.span.start && token.span.end <= clauses.end).then_some(())?;
+    text.get(clauses)
 }
 
 /// From the first `when` or `unless` outside brackets and not the name of an annotation, to the last bracket.
@@ -128,7 +132,7 @@ fn clauses(text: &str, tokens: &[Token]) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
     use super::*;
 
     #[test]
@@ -136,12 +140,13 @@ mod tests {
         let text = "// head\npermit(principal, action, resource); // tail\n// next\n@when(\"a;\")\nforbid(principal, \
                     action, resource)\n// why\nwhen { \"}\" == \"};\" } // when\n unless { true } // end\n;\n// bye";
         let found = statements(text);
-        let texts: Vec<_> = found.iter().map(|statement| text.get(statement.span.clone()).unwrap()).collect();
-        assert_eq!(texts[0], "// head\npermit(principal, action, resource); // tail");
-        assert!(texts[1].starts_with("// next\n@when") && texts[1].ends_with("// end\n;"), "{}", texts[1]);
-        assert_eq!(texts.len(), 2);
-        assert_eq!(found[0].clauses, None);
-        let clauses = text.get(found[1].clauses.clone().unwrap()).unwrap();
+        let [first, second] = found.as_slice() else { panic!("two statements, not {found:?}") };
+        let of = |span: &Range<usize>| text.get(span.clone()).unwrap();
+        assert_eq!(of(&first.span), "// head\npermit(principal, action, resource); // tail");
+        assert_eq!(first.clauses, None);
+        let second_text = of(&second.span);
+        assert!(second_text.starts_with("// next\n@when") && second_text.ends_with("// end\n;"), "{second_text}");
+        let clauses = of(second.clauses.as_ref().unwrap());
         assert_eq!(clauses, "when { \"}\" == \"};\" } // when\n unless { true }");
     }
 }

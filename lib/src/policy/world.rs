@@ -279,3 +279,48 @@ fn resource_node(
     let node = Node::new(uid, attributes, ancestors, tags).map_err(refuse)?;
     Ok(Node { account_id: account_id.map(str::to_owned), ..node })
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::policy::model::TenantSchema;
+
+    #[test]
+    fn every_entity_fits_the_schema() {
+        let ids = [
+            (ResourceType::AwsAccount, "111111111111"),
+            (ResourceType::AwsPermissionSet, "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"),
+            (ResourceType::AwsS3Bucket, "my-bucket.example"),
+            (ResourceType::AwsRdsInstance, "arn:aws:rds:eu-west-1:111111111111:db:orders"),
+            (ResourceType::AwsEc2Instance, "i-0123456789abcdef0"),
+            (ResourceType::AwsOrganizationalUnit, "ou-ab12-12345678"),
+        ];
+        let known = ids.map(|(kind, id)| AwsResource {
+            resource: ResourceRef::new(kind, id).unwrap(),
+            name: "a name".to_owned(),
+            account_id: Some(crate::domain::AccountId::parse("111111111111").unwrap()),
+            parent: Some("r-ab12".to_owned()),
+            tags: [("env".to_owned(), "prod".to_owned())].into(),
+            rank: Some(3),
+            metadata: crate::domain::Metadata::new(),
+            last_synced_at: jiff::Timestamp::UNIX_EPOCH,
+        });
+        let directory = Directory::from_iter(known);
+        let (full, empty) = (World::new(&directory).unwrap(), World::new(&Directory::default()).unwrap());
+        let who = |kind| Principal {
+            who: PrincipalRef { kind, id: "x".to_owned() },
+            email: Some("x@example.com".to_owned()),
+            name: None,
+            groups: vec!["g".to_owned()],
+        };
+        let schema = TenantSchema::new(&directory).unwrap();
+        for world in [full, empty] {
+            let resources = ids.map(|(kind, id)| world.resource(&ResourceRef::new(kind, id).unwrap()).unwrap());
+            let principals =
+                [PrincipalKind::User, PrincipalKind::ServiceAccount].map(|kind| Node::principal(&who(kind)).unwrap());
+            let entities = resources.into_iter().chain(principals).map(|node| node.entity);
+            cedar_policy::Entities::from_entities(entities, Some(schema.schema())).unwrap();
+        }
+    }
+}

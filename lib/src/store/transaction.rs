@@ -4,9 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
 use super::keys;
 use super::record::{Item, to_item};
@@ -23,9 +21,17 @@ pub struct Transaction {
     writes: Vec<Write>,
 }
 
+/// What a write may replace.
+#[derive(Debug, Clone, Copy)]
+enum Over {
+    Nothing,
+    Version(u64),
+    Anything,
+}
+
 #[derive(Debug, Clone)]
 enum Write {
-    Put { item: Item, expected_version: Option<u64> },
+    Put { item: Item, over: Over },
     Delete { pk: String, sk: String, expected_version: u64 },
     Check { pk: String, sk: String, expected_version: u64 },
     Count { pk: String, sk: String, counter: &'static str },
@@ -51,7 +57,18 @@ impl Transaction {
     /// [`StoreError::Unstorable`] when it cannot be turned into an item.
     pub fn create<R: Record>(&mut self, record: &R) -> Result<(), StoreError> {
         let item = to_item(self.tenant, record)?;
-        self.writes.push(Write::Put { item, expected_version: None });
+        self.writes.push(Write::Put { item, over: Over::Nothing });
+        Ok(())
+    }
+
+    /// Writes a record whatever was there: for what is only ever written as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    pub fn put<R: Record>(&mut self, record: &R) -> Result<(), StoreError> {
+        let item = to_item(self.tenant, record)?;
+        self.writes.push(Write::Put { item, over: Over::Anything });
         Ok(())
     }
 
@@ -64,7 +81,7 @@ impl Transaction {
         let mut item = to_item(self.tenant, record)?;
         let version = record.version();
         item.insert(VERSION.to_owned(), AttributeValue::N((version + 1).to_string()));
-        self.writes.push(Write::Put { item, expected_version: Some(version) });
+        self.writes.push(Write::Put { item, over: Over::Version(version) });
         Ok(())
     }
 
@@ -153,23 +170,18 @@ impl Write {
         };
         let item = TransactWriteItem::builder();
         Ok(match self {
-            Self::Put { item: values_, expected_version: None } => item.put(
-                Put::builder()
-                    .table_name(table)
-                    .set_item(Some(values_))
-                    .condition_expression("attribute_not_exists(pk)")
-                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::None)
-                    .build()?,
-            ),
-            Self::Put { item: values_, expected_version: Some(version) } => item.put(
-                Put::builder()
-                    .table_name(table)
-                    .set_item(Some(values_))
-                    .condition_expression(AT_VERSION)
-                    .set_expression_attribute_names(Some(names()))
-                    .set_expression_attribute_values(Some(values(version)))
-                    .build()?,
-            ),
+            Self::Put { item: record, over } => {
+                let put = Put::builder().table_name(table).set_item(Some(record));
+                let put = match over {
+                    Over::Anything => put,
+                    Over::Nothing => put.condition_expression("attribute_not_exists(pk)"),
+                    Over::Version(version) => put
+                        .condition_expression(AT_VERSION)
+                        .set_expression_attribute_names(Some(names()))
+                        .set_expression_attribute_values(Some(values(version))),
+                };
+                item.put(put.build()?)
+            }
             Self::Delete { pk, sk, expected_version } => item.delete(
                 Delete::builder()
                     .table_name(table)

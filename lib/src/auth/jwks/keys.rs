@@ -75,15 +75,14 @@ fn verification_key(jwk: &Jwk) -> Option<VerificationKey> {
 
 /// The algorithm follows from the key's own type, never from the token: a public RSA key is no HMAC secret.
 fn pinned_algorithm(jwk: &Jwk) -> Option<Algorithm> {
-    let (algorithm, named) = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
-        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-            (Algorithm::ES256, KeyAlgorithm::ES256)
-        }
-        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-            (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
-        }
-        _ => return None,
+    let (algorithm, named) = if matches!(&jwk.algorithm, AlgorithmParameters::RSA(_)) {
+        (Algorithm::RS256, KeyAlgorithm::RS256)
+    } else if matches!(&jwk.algorithm, AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256) {
+        (Algorithm::ES256, KeyAlgorithm::ES256)
+    } else if matches!(&jwk.algorithm, AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519) {
+        (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
+    } else {
+        return None;
     };
     jwk.common.key_algorithm.is_none_or(|claimed| claimed == named).then_some(algorithm)
 }
@@ -95,12 +94,12 @@ mod tests {
 
     use super::*;
 
-    fn set(keys: Value) -> KeySet {
+    fn set(keys: &[Value]) -> KeySet {
         serde_json::from_value::<JwkSetDocument>(json!({"keys": keys})).unwrap().into()
     }
 
     /// P-256 key with `extra` members.
-    fn ec(extra: Value) -> Value {
+    fn ec(extra: &Value) -> Value {
         let mut key = json!({"kty": "EC", "crv": "P-256", "kid": "k",
             "x": "WKn-ZIGevcwGIyyrzFoZNBdaq9_TsqzGl96oc0CWuis", "y": "y77t-RvAHRKTsSGdIYUfweuOvwrvDD-Q3Hv5J0fSKbE"});
         key.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
@@ -109,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_key_is_good_for_the_algorithm_of_its_type_only() {
-        let set = set(json!([ec(json!({"use": "sig", "alg": "ES256", "key_ops": ["verify"]}))]));
+        let set = set(&[ec(&json!({"use": "sig", "alg": "ES256", "key_ops": ["verify"]}))]);
         assert!(set.find(Some("k"), Algorithm::ES256).is_ok());
         assert_eq!(set.find(Some("k"), Algorithm::RS256).err(), Some(NoKey::OtherAlgorithm));
         assert_eq!(set.find(Some("other"), Algorithm::ES256).err(), Some(NoKey::UnknownId));
@@ -118,19 +117,19 @@ mod tests {
     #[test]
     fn keys_for_other_purposes_are_left_out() {
         let others = [
-            ec(json!({"use": "enc"})),
-            ec(json!({"key_ops": ["encrypt"]})),
-            ec(json!({"alg": "ES384"})),
-            ec(json!({"alg": "HS256"})),
-            ec(json!({"crv": "P-384"})),
-            ec(json!({"crv": "secp256k1"})),
+            ec(&json!({"use": "enc"})),
+            ec(&json!({"key_ops": ["encrypt"]})),
+            ec(&json!({"alg": "ES384"})),
+            ec(&json!({"alg": "HS256"})),
+            ec(&json!({"crv": "P-384"})),
+            ec(&json!({"crv": "secp256k1"})),
             json!({"kty": "oct", "kid": "k", "k": "c2VjcmV0"}),
             json!({"kty": "OKP", "kid": "k", "crv": "X25519", "x": "AAAA"}),
             json!({"kty": "new", "kid": "k"}),
             json!("not an object"),
         ];
         for other in others {
-            let set = set(json!([other, ec(json!({"kid": "good"}))]));
+            let set = set(&[other.clone(), ec(&json!({"kid": "good"}))]);
             assert_eq!(set.0.len(), 1, "{other}");
             assert!(set.find(Some("good"), Algorithm::ES256).is_ok());
         }
@@ -138,10 +137,10 @@ mod tests {
 
     #[test]
     fn a_token_without_a_key_id_needs_exactly_one_candidate() {
-        let one = set(json!([ec(json!({}))]));
+        let one = set(&[ec(&json!({}))]);
         assert!(one.find(None, Algorithm::ES256).is_ok());
         assert_eq!(one.find(None, Algorithm::EdDSA).err(), Some(NoKey::Ambiguous));
-        let two = set(json!([ec(json!({})), ec(json!({"kid": "other"}))]));
+        let two = set(&[ec(&json!({})), ec(&json!({"kid": "other"}))]);
         assert_eq!(two.find(None, Algorithm::ES256).err(), Some(NoKey::Ambiguous));
     }
 }

@@ -1,0 +1,403 @@
+//! AWS on one machine: a loopback listener that speaks the wire protocols of the services stint uses, so that the real
+//! SDK clients drive it.
+//!
+//! - `wire`: which service a request is for; answers and errors on the wire.
+//! - `database`: DynamoDB and its streams, the `dynoxide` engine.
+//! - `sso_admin`, `identity_store`, `organizations`, `sts`: the stand-ins that answer from the [`World`].
+//! - `events`, `scheduler`: accept what `delivery` later calls functions with.
+//! - `state`: what survives a kill. `faults`: what goes wrong on purpose. `calls`: what was called.
+//!
+//! `stint-local` keeps one in a directory, on the machine's clock; each test has its own in memory, on its own clock.
+
+mod calls;
+mod database;
+mod delivery;
+mod events;
+mod faults;
+mod identity_store;
+mod options;
+mod organizations;
+mod scheduler;
+mod sso_admin;
+mod state;
+mod sts;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod world;
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State as Shared;
+use axum::http::request::Parts;
+use axum::http::{Response, StatusCode};
+use axum::serve::ListenerExt;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use stint::clock::Clock;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use calls::Call;
+pub use delivery::Invoker;
+pub use faults::{Fault, FaultKind, Faults};
+pub use options::{Limits, Options, Rule, Storage, StreamTarget, Wiring};
+pub use scheduler::ScheduleView;
+pub use wire::Service;
+pub use world::{Account, PermissionSet, Role, Unit, User, World};
+
+use calls::CallLog;
+use database::Database;
+use delivery::Delivery;
+use faults::{FaultBox, FaultKind as Kind};
+use state::Store;
+use wire::{Failure, Request};
+
+/// The region everything is in.
+const REGION: &str = "us-east-1";
+
+/// DynamoDB takes the largest requests, 16 MB.
+const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
+
+/// Called with the operation and its input before a mutating call is applied; it may look at the endpoint.
+pub type Observer = Arc<dyn Fn(&str, &Value) + Send + Sync>;
+
+/// Why an endpoint did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The loopback port is not to be had.
+    #[error("cannot listen on the loopback interface: {0}")]
+    Listen(std::io::Error),
+    /// A file of the data directory cannot be read or written.
+    #[error("cannot use `{0}`: {1}")]
+    File(PathBuf, std::io::Error),
+    /// The state file is not what was written.
+    #[error("`{0}` is corrupt: {1}")]
+    Corrupt(PathBuf, serde_json::Error),
+    /// The table's engine.
+    #[error("the table: {0}")]
+    Database(String),
+    /// The world does not hold together.
+    #[error("the world: {0}")]
+    World(String),
+}
+
+/// An assignment that exists in the stand-in Identity Center.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AssignmentView {
+    /// The account.
+    pub account_id: String,
+    /// The permission set's name.
+    pub permission_set: String,
+    /// The user's subject; the principal's id if it is no user of the world.
+    pub principal: String,
+    /// When it came to be.
+    pub created_at: Timestamp,
+}
+
+/// A running endpoint. It ends when it is dropped or [shut down](Self::shutdown).
+pub struct AwsEndpoint {
+    services: Arc<Services>,
+    url: String,
+    max_attempts: u32,
+    stop: watch::Sender<bool>,
+    servers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Everything behind the listener.
+struct Services {
+    clock: Clock,
+    world: World,
+    wiring: Wiring,
+    limits: Limits,
+    latency: Duration,
+    store: Store,
+    database: Database,
+    delivery: Delivery,
+    faults: FaultBox,
+    calls: CallLog,
+    observer: RwLock<Option<Observer>>,
+    recent_requests: Mutex<VecDeque<Timestamp>>,
+    requests: AtomicU64,
+}
+
+impl AwsEndpoint {
+    /// Starts an endpoint, with the table created.
+    ///
+    /// # Errors
+    /// The port is taken, the directory cannot be used, or the world does not hold together.
+    pub async fn start(options: Options) -> Result<Arc<Self>, Error> {
+        let world = options.world.with_ids();
+        world.check()?;
+        let directory = match &options.storage {
+            Storage::Memory => None,
+            Storage::Directory(directory) => {
+                std::fs::create_dir_all(directory).map_err(|error| Error::File(directory.clone(), error))?;
+                Some(directory.as_path())
+            }
+        };
+        let store = Store::open(directory, &world, &options.wiring.schedule_groups)?;
+        let (stop, stopped) = watch::channel(false);
+        let (database, table_server) =
+            Database::start(directory, &options.clock, &options.table_name, &world.account_id, stopped.clone()).await?;
+        let services = Arc::new(Services {
+            clock: options.clock,
+            world,
+            wiring: options.wiring,
+            limits: options.limits,
+            latency: options.latency,
+            store,
+            database,
+            delivery: Delivery::default(),
+            faults: FaultBox::default(),
+            calls: CallLog::default(),
+            observer: RwLock::default(),
+            recent_requests: Mutex::default(),
+            requests: AtomicU64::default(),
+        });
+        let (address, server) = serve(options.port, Arc::clone(&services), stopped).await?;
+        Ok(Arc::new(Self {
+            services,
+            url: format!("http://{address}"),
+            max_attempts: options.max_attempts,
+            stop,
+            servers: Mutex::new(vec![server, table_server]),
+        }))
+    }
+
+    /// What an SDK client takes as its endpoint.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A configuration for SDK clients of this endpoint. Its HTTP client speaks no TLS, which makes it quick to build.
+    #[must_use]
+    pub fn sdk_config(&self) -> SdkConfig {
+        let credentials = Credentials::new("AKIALOCAL", "local", None, None, "stint-local");
+        SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .endpoint_url(&self.url)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(RetryConfig::standard().with_max_attempts(self.max_attempts))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .build()
+    }
+
+    /// Stops listening and waits, for a second at most, until running requests are answered.
+    pub async fn shutdown(&self) {
+        self.stop.send_replace(true);
+        let servers: Vec<_> = {
+            let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+            servers.drain(..).collect()
+        };
+        let ended = futures_util::future::join_all(servers);
+        if tokio::time::timeout(Duration::from_secs(1), ended).await.is_err() {
+            tracing::warn!("requests were still running at shutdown");
+        }
+    }
+
+    /// Who calls the functions. Until it is set, everything to deliver waits.
+    pub fn set_invoker(&self, invoker: Invoker) {
+        let delivery = &self.services.delivery;
+        *delivery.invoker.write().unwrap_or_else(PoisonError::into_inner) = Some(invoker);
+        delivery.table_written.notify_one();
+        delivery.queue_changed.notify_one();
+    }
+
+    /// Who is told before a mutating call is applied.
+    pub fn set_observer(&self, observer: Observer) {
+        let mut slot = self.services.observer.write().unwrap_or_else(PoisonError::into_inner);
+        *slot = Some(observer);
+    }
+
+    /// Delivers once what is due: batches of the stream, events, schedules. Returns how often functions were called; a
+    /// call that failed is due again after a delay on the clock.
+    pub async fn deliver(&self) -> usize {
+        self.services.deliver().await
+    }
+
+    /// Delivers everything as it falls due, until the future is dropped. For an endpoint on the machine's clock.
+    pub async fn run(self: Arc<Self>) {
+        Arc::clone(&self.services).run().await;
+    }
+
+    /// Replaces the faults.
+    pub fn set_faults(&self, faults: Faults) {
+        self.services.faults.set(faults);
+    }
+
+    /// The faults with what is left of them.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        self.services.faults.get()
+    }
+
+    /// The calls clients made, in the order of their arrival.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.services.calls.all()
+    }
+
+    /// Forgets the calls so far.
+    pub fn clear_calls(&self) {
+        self.services.calls.clear();
+    }
+
+    /// The assignments that exist now.
+    #[must_use]
+    pub fn assignments(&self) -> Vec<AssignmentView> {
+        if let Err(error) = self.services.settle() {
+            tracing::error!(?error, "changes that are due cannot be kept");
+        }
+        let state = self.services.store.lock();
+        let held = state.assignments.iter();
+        held.map(|held| {
+            let set = state.permission_sets.iter().find(|set| set.arn == held.key.permission_set_arn);
+            let user = state.users.iter().find(|user| user.user_id == held.key.principal_id);
+            AssignmentView {
+                account_id: held.key.account_id.clone(),
+                permission_set: set.map_or(&held.key.permission_set_arn, |set| &set.name).clone(),
+                principal: user.map_or(&held.key.principal_id, |user| &user.sub).clone(),
+                created_at: held.created_at,
+            }
+        })
+        .collect()
+    }
+
+    /// The schedules that have not fired.
+    #[must_use]
+    pub fn schedules(&self) -> Vec<ScheduleView> {
+        let state = self.services.store.lock();
+        let waiting = state.schedules.values().filter(|schedule| !schedule.fired);
+        waiting.map(Services::schedule_view).collect()
+    }
+
+    /// How many events wait for a target.
+    #[must_use]
+    pub fn queued_events(&self) -> usize {
+        self.services.store.lock().queue.len()
+    }
+
+    /// Every item of the table, in DynamoDB's JSON.
+    #[must_use]
+    pub fn items(&self) -> Vec<Value> {
+        self.services.database.items()
+    }
+
+    /// The world it was started with, every id filled in.
+    #[must_use]
+    pub fn world(&self) -> &World {
+        &self.services.world
+    }
+}
+
+async fn serve(
+    port: u16,
+    services: Arc<Services>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(SocketAddr, JoinHandle<()>), Error> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(Error::Listen)?;
+    let address = listener.local_addr().map_err(Error::Listen)?;
+    let listener = listener.tap_io(|connection| {
+        // Small answers, one at a time: waiting to fill a packet would cost 40 ms each.
+        if let Err(error) = connection.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY");
+        }
+    });
+    let router = Router::new().fallback(handle).with_state(services);
+    let server = tokio::spawn(async move {
+        let stopped = async move {
+            // Either way it is over: told so, or the endpoint is gone.
+            let _ = stop.changed().await;
+        };
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+            tracing::error!(%error, "the endpoint ended");
+        }
+    });
+    Ok((address, server))
+}
+
+async fn handle(Shared(services): Shared<Arc<Services>>, request: axum::extract::Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, LARGEST_REQUEST).await else {
+        return plain(StatusCode::PAYLOAD_TOO_LARGE, "the request is too large");
+    };
+    let Some(request) = wire::classify(&parts, &body) else {
+        return plain(StatusCode::NOT_FOUND, r#"{"__type":"UnknownOperationException"}"#);
+    };
+    let call = services.calls.start(request.service, &request.operation);
+    let response = services.answer(&request, &parts, body).await;
+    services.calls.finish(call);
+    response
+}
+
+fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    response
+}
+
+impl Services {
+    async fn answer(&self, request: &Request, parts: &Parts, body: Bytes) -> Response<Body> {
+        let operation = request.operation.as_str();
+        let fault = self.faults.meet(request.service, operation);
+        let fault = fault.as_ref();
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let respond = |answer| wire::respond(request, answer, &format!("local-{number}"));
+        if let Some(failure) = fault.and_then(|fault| faults::answered(fault.kind, request)) {
+            return respond(Err(failure));
+        }
+        let mutates = mutates(operation);
+        if mutates {
+            let observer = self.observer.read().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(observer) = observer {
+                observer(operation, &request.input);
+            }
+        }
+        let input = &request.input;
+        let response = match request.service {
+            Service::DynamoDb | Service::DynamoDbStreams => {
+                self.database.forward(parts, body).await.unwrap_or_else(|failure| respond(Err(failure)))
+            }
+            Service::SsoAdmin => respond(self.sso_admin(operation, input, fault)),
+            Service::IdentityStore => respond(self.identity_store(operation, input)),
+            Service::Organizations => respond(self.organizations(operation, input)),
+            Service::Events => respond(self.events(operation, input)),
+            Service::Scheduler => respond(self.scheduler(operation, input)),
+            Service::Sts => respond(self.sts(operation, input)),
+            Service::StreamDelivery | Service::BusDelivery | Service::ScheduleDelivery => {
+                respond(Err(Failure::unknown_operation(operation)))
+            }
+        };
+        if mutates && request.service == Service::DynamoDb {
+            self.delivery.table_written.notify_one();
+        }
+        if mutates && matches!(request.service, Service::Events | Service::Scheduler) {
+            self.delivery.queue_changed.notify_one();
+        }
+        match fault {
+            Some(fault) if fault.kind == Kind::LoseAnswer => wire::lost_answer(),
+            Some(_) | None => response,
+        }
+    }
+}
+
+/// By the names AWS gives to what only reads.
+fn mutates(operation: &str) -> bool {
+    let reads = ["Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet", "AssumeRole"];
+    !reads.iter().any(|prefix| operation.starts_with(prefix))
+}

@@ -1,0 +1,217 @@
+//! The table: a dynoxide engine behind its own server, which this endpoint passes requests on to byte for byte.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::http::request::Parts;
+use axum::http::{Request, Response, Uri, header};
+use dynoxide::Database as Engine;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use stint::clock::Clock;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::wire::Failure;
+use super::{Error, REGION};
+
+/// What a Lambda function is given at most, and what is read at once.
+pub(super) const BATCH: usize = 100;
+
+/// A stream that has not been read begins here; sequence numbers have 21 digits.
+const BEFORE_ALL: &str = "100000000000000000000";
+
+pub(super) struct Database {
+    engine: Engine,
+    address: SocketAddr,
+    client: Client<HttpConnector, Body>,
+    table_name: String,
+    stream_arn: String,
+}
+
+/// dynoxide's view of our clock.
+struct EngineClock(Clock);
+
+impl dynoxide::storage_backend::Clock for EngineClock {
+    fn now_unix_secs(&self) -> u64 {
+        u64::try_from(self.0.now().as_second()).unwrap_or_default()
+    }
+
+    fn now_unix_secs_f64(&self) -> f64 {
+        self.0.now().as_duration().as_secs_f64()
+    }
+}
+
+impl Database {
+    /// Opens the engine, creates the table if it is missing, and serves until `stop` changes or is dropped.
+    pub(super) async fn start(
+        directory: Option<&Path>,
+        clock: &Clock,
+        table_name: &str,
+        account_id: &str,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(Self, JoinHandle<()>), Error> {
+        let engine = match directory {
+            None => Engine::memory_with_clock(Arc::new(EngineClock(clock.clone()))),
+            Some(directory) => Engine::new(&directory.join("dynamodb.sqlite").to_string_lossy()),
+        }
+        .map_err(engine_error)?;
+        if engine.get_table_metadata(table_name).map_err(engine_error)?.is_none() {
+            create_table(&engine, table_name)?;
+        }
+        let metadata = engine.get_table_metadata(table_name).map_err(engine_error)?;
+        let label = metadata.and_then(|metadata| metadata.stream_label).unwrap_or_default();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::Listen)?;
+        let address = listener.local_addr().map_err(Error::Listen)?;
+        let served = engine.clone();
+        let server = tokio::spawn(async move {
+            let stopped = async move {
+                // Either way it is over: told so, or the endpoint is gone.
+                let _ = stop.changed().await;
+            };
+            if let Err(error) = dynoxide::server::serve_with_shutdown(listener, served, stopped).await {
+                tracing::error!(error, "the table's server ended");
+            }
+        });
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let database = Self {
+            engine,
+            address,
+            client: Client::builder(TokioExecutor::new()).build(connector),
+            table_name: table_name.to_owned(),
+            stream_arn: format!("arn:aws:dynamodb:{REGION}:{account_id}:table/{table_name}/stream/{label}"),
+        };
+        Ok((database, server))
+    }
+
+    /// Passes a request on and its answer back.
+    pub(super) async fn forward(&self, parts: &Parts, body: Bytes) -> Result<Response<Body>, Failure> {
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        let uri: Uri = format!("http://{}{path}", self.address).parse().map_err(no_answer)?;
+        let mut request = Request::new(Body::from(body));
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = parts.headers.clone();
+        // The body is whole here, so these are the connection's own affair again.
+        for header in [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH] {
+            request.headers_mut().remove(header);
+        }
+        let mut response = self.client.request(request).await.map_err(no_answer)?;
+        response.headers_mut().remove(header::CONNECTION);
+        Ok(response.map(Body::new))
+    }
+
+    /// The stream's next records after a sequence number, as a Lambda function is given them.
+    pub(super) fn records_after(&self, position: Option<&str>) -> Result<Vec<Value>, String> {
+        let after: u128 = position.unwrap_or(BEFORE_ALL).parse().map_err(text)?;
+        let first: u128 = BEFORE_ALL.parse().map_err(text)?;
+        let iterator = dynoxide::actions::get_shard_iterator::encode_shard_iterator(
+            &self.table_name,
+            &dynoxide::streams::shard_id(&self.table_name),
+            i64::try_from(after.saturating_sub(first)).map_err(text)?,
+        );
+        let request =
+            dynoxide::actions::get_records::GetRecordsRequest { shard_iterator: iterator, limit: Some(BATCH) };
+        let response = self.engine.get_records(request).map_err(text)?;
+        response
+            .records
+            .into_iter()
+            .map(|record| {
+                let mut record = serde_json::to_value(record).map_err(text)?;
+                if let Some(members) = record.as_object_mut() {
+                    members.insert("awsRegion".to_owned(), json!(REGION));
+                    members.insert("eventSourceARN".to_owned(), json!(self.stream_arn));
+                }
+                Ok(record)
+            })
+            .collect()
+    }
+
+    /// Every item of the table.
+    pub(super) fn items(&self) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut start = Value::Null;
+        loop {
+            let request = json!({ "TableName": self.table_name, "ExclusiveStartKey": start });
+            let answer = serde_json::from_value(request)
+                .map_err(text)
+                .and_then(|request| self.engine.scan(request).map_err(text))
+                .and_then(|response| serde_json::to_value(response).map_err(text));
+            let mut answer = match answer {
+                Ok(answer) => answer,
+                Err(error) => {
+                    tracing::error!(error, "the table cannot be read");
+                    return items;
+                }
+            };
+            if let Some(Value::Array(more)) = answer.get_mut("Items").map(Value::take) {
+                items.extend(more);
+            }
+            start = answer.get_mut("LastEvaluatedKey").map(Value::take).unwrap_or_default();
+            if start.is_null() {
+                return items;
+            }
+        }
+    }
+
+    /// Removes what its `ttl` says is over.
+    pub(super) fn sweep_ttl(&self) {
+        if let Err(error) = self.engine.sweep_ttl() {
+            tracing::warn!(%error, "expired items could not be removed");
+        }
+    }
+}
+
+fn create_table(engine: &Engine, table_name: &str) -> Result<(), Error> {
+    let keys = |hash: &str, range: &str| {
+        json!([
+            { "AttributeName": hash, "KeyType": "HASH" },
+            { "AttributeName": range, "KeyType": "RANGE" },
+        ])
+    };
+    let index = |name: &str, hash: &str, range: &str| json!({ "IndexName": name, "KeySchema": keys(hash, range), "Projection": { "ProjectionType": "ALL" } });
+    let attributes = ["pk", "sk", "principal_pk", "access_pk", "status_pk", "due_pk", "due_sk"]
+        .map(|name| json!({ "AttributeName": name, "AttributeType": "S" }));
+    let request = json!({
+        "TableName": table_name,
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": keys("pk", "sk"),
+        "AttributeDefinitions": attributes,
+        "StreamSpecification": { "StreamEnabled": true, "StreamViewType": "NEW_AND_OLD_IMAGES" },
+        "GlobalSecondaryIndexes": [
+            index("by_principal", "principal_pk", "sk"),
+            index("by_access", "access_pk", "sk"),
+            index("by_status", "status_pk", "sk"),
+            index("due", "due_pk", "due_sk"),
+        ],
+    });
+    let ttl = json!({
+        "TableName": table_name,
+        "TimeToLiveSpecification": { "Enabled": true, "AttributeName": "ttl" },
+    });
+    serde_json::from_value(request)
+        .map_err(engine_error)
+        .and_then(|request| engine.create_table(request).map_err(engine_error))?;
+    serde_json::from_value(ttl)
+        .map_err(engine_error)
+        .and_then(|request| engine.update_time_to_live(request).map_err(engine_error))?;
+    Ok(())
+}
+
+fn engine_error(error: impl std::fmt::Display) -> Error {
+    Error::Database(error.to_string())
+}
+
+fn no_answer(error: impl std::fmt::Display) -> Failure {
+    Failure::new("InternalServerError", format!("the table does not answer: {error}"))
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}

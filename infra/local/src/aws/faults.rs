@@ -1,0 +1,227 @@
+//! What goes wrong on purpose.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::wire::{Failure, Request, Service};
+
+/// The faults that are set, in the order in which they are tried; the first that matches is used.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Faults {
+    /// The rules.
+    #[serde(default)]
+    pub rules: Vec<Fault>,
+}
+
+/// One rule.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// The service it is for. None is every service, but only deliveries are matched by the delivery kinds.
+    #[serde(default)]
+    pub service: Option<Service>,
+    /// The operation it is for, or for a delivery the function; none is every one.
+    #[serde(default)]
+    pub operation: Option<String>,
+    /// How many matching calls pass first; counts down.
+    #[serde(default)]
+    pub skip: u32,
+    /// How many matching calls it then hits; counts down.
+    #[serde(default = "once")]
+    pub times: u32,
+    /// What happens to them.
+    pub kind: FaultKind,
+    /// For `slow` and `delay_delivery`: how long.
+    #[serde(default = "a_second")]
+    pub milliseconds: i64,
+    /// How many calls it has hit; counts up.
+    #[serde(default)]
+    pub hits: u32,
+}
+
+/// What a fault does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// Answered 500, nothing is applied. A delivery: the function is not called, and it is tried again.
+    Refuse,
+    /// Applied, then the connection breaks. A delivery: the function is called, and it is tried again.
+    LoseAnswer,
+    /// The service's throttling error. A delivery: as `refuse`.
+    Throttle,
+    /// The service's conflict error; for transactions of the table, `TransactionCanceledException`.
+    Conflict,
+    /// An asynchronous operation of Identity Center ends FAILED.
+    FailAsync,
+    /// An asynchronous operation of Identity Center takes `milliseconds`.
+    Slow,
+    /// The delivery is lost and not tried again.
+    DropDelivery,
+    /// The function is called twice.
+    DoubleDelivery,
+    /// The delivery is put off by `milliseconds`.
+    DelayDelivery,
+}
+
+fn once() -> u32 {
+    1
+}
+
+fn a_second() -> i64 {
+    1_000
+}
+
+impl Fault {
+    /// Hits the next call there is, once.
+    #[must_use]
+    pub fn new(kind: FaultKind) -> Self {
+        Self { service: None, operation: None, skip: 0, times: once(), kind, milliseconds: a_second(), hits: 0 }
+    }
+
+    /// Only calls of this operation, or deliveries to this function.
+    #[must_use]
+    pub fn on(mut self, service: Service, operation: &str) -> Self {
+        self.service = Some(service);
+        self.operation = Some(operation.to_owned());
+        self
+    }
+
+    /// Lets `skip` matching calls pass first.
+    #[must_use]
+    pub fn after(mut self, skip: u32) -> Self {
+        self.skip = skip;
+        self
+    }
+
+    /// Hits this many calls.
+    #[must_use]
+    pub fn times(mut self, times: u32) -> Self {
+        self.times = times;
+        self
+    }
+
+    /// How long it holds things up.
+    #[must_use]
+    pub fn milliseconds(mut self, milliseconds: i64) -> Self {
+        self.milliseconds = milliseconds;
+        self
+    }
+
+    fn matches(&self, service: Service, operation: &str) -> bool {
+        let changes =
+            matches!(operation, "CreateAccountAssignment" | "DeleteAccountAssignment" | "ProvisionPermissionSet");
+        let applies = match self.kind {
+            FaultKind::Refuse | FaultKind::LoseAnswer | FaultKind::Throttle => {
+                !service.is_delivery() || self.service == Some(service)
+            }
+            FaultKind::Conflict => !service.is_delivery(),
+            FaultKind::FailAsync | FaultKind::Slow => service == Service::SsoAdmin && changes,
+            FaultKind::DropDelivery | FaultKind::DoubleDelivery | FaultKind::DelayDelivery => service.is_delivery(),
+        };
+        applies
+            && self.service.is_none_or(|wanted| wanted == service)
+            && self.operation.as_deref().is_none_or(|wanted| wanted == operation)
+    }
+}
+
+/// The faults of an endpoint.
+#[derive(Debug, Default)]
+pub(super) struct FaultBox(Mutex<Faults>);
+
+impl FaultBox {
+    pub(super) fn set(&self, faults: Faults) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+    }
+
+    pub(super) fn get(&self) -> Faults {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The fault this call or delivery meets.
+    pub(super) fn meet(&self, service: Service, operation: &str) -> Option<Fault> {
+        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for fault in &mut faults.rules {
+            if fault.times == 0 || !fault.matches(service, operation) {
+                continue;
+            }
+            if fault.skip > 0 {
+                fault.skip -= 1;
+                continue;
+            }
+            fault.times -= 1;
+            fault.hits += 1;
+            return Some(fault.clone());
+        }
+        None
+    }
+}
+
+/// The answer a fault puts in place of the service's, before anything is applied.
+pub(super) fn answered(kind: FaultKind, request: &Request) -> Option<Failure> {
+    match kind {
+        FaultKind::Refuse => Some(Failure::new(
+            match request.service {
+                Service::DynamoDb | Service::DynamoDbStreams => "InternalServerError",
+                Service::Organizations => "ServiceException",
+                Service::Events => "InternalException",
+                Service::Sts => "InternalFailure",
+                Service::SsoAdmin
+                | Service::IdentityStore
+                | Service::Scheduler
+                | Service::StreamDelivery
+                | Service::BusDelivery
+                | Service::ScheduleDelivery => "InternalServerException",
+            },
+            "refused, as a fault asks for",
+        )),
+        FaultKind::Throttle => Some(Failure::new(
+            match request.service {
+                Service::Organizations => "TooManyRequestsException",
+                Service::Sts => "Throttling",
+                Service::DynamoDb
+                | Service::DynamoDbStreams
+                | Service::SsoAdmin
+                | Service::IdentityStore
+                | Service::Events
+                | Service::Scheduler
+                | Service::StreamDelivery
+                | Service::BusDelivery
+                | Service::ScheduleDelivery => "ThrottlingException",
+            },
+            "Rate exceeded",
+        )),
+        FaultKind::Conflict => Some(conflict(request)),
+        FaultKind::LoseAnswer
+        | FaultKind::FailAsync
+        | FaultKind::Slow
+        | FaultKind::DropDelivery
+        | FaultKind::DoubleDelivery
+        | FaultKind::DelayDelivery => None,
+    }
+}
+
+fn conflict(request: &Request) -> Failure {
+    let message = "Transaction is ongoing for the item";
+    match (request.service, request.operation.as_str()) {
+        (Service::DynamoDb, "TransactWriteItems" | "TransactGetItems") => {
+            let items = request.input.get("TransactItems").and_then(|items| items.as_array());
+            let reasons: Vec<_> = (0..items.map_or(1, Vec::len))
+                .map(|place| match place {
+                    0 => serde_json::json!({ "Code": "TransactionConflict", "Message": message }),
+                    _ => serde_json::json!({ "Code": "None" }),
+                })
+                .collect();
+            Failure::new(
+                "TransactionCanceledException",
+                "Transaction cancelled, please refer cancellation reasons for specific reasons [TransactionConflict]",
+            )
+            .with("CancellationReasons", reasons.into())
+        }
+        (Service::DynamoDb, _) => Failure::new("TransactionConflictException", message),
+        (Service::Organizations, _) => Failure::new("ConcurrentModificationException", "conflict, as a fault asks for"),
+        (Service::Events, _) => Failure::new("ConcurrentModificationException", "conflict, as a fault asks for"),
+        _ => Failure::conflict("conflict, as a fault asks for"),
+    }
+}

@@ -1,0 +1,161 @@
+//! identitystore: who has which user id.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Services;
+use super::wire::{Answer, Failure, page, read};
+use super::world::User;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GetUserId {
+    alternate_identifier: AlternateIdentifier,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AlternateIdentifier {
+    unique_attribute: Option<Attribute>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Attribute {
+    attribute_path: String,
+    attribute_value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UserId {
+    user_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListUsers {
+    #[serde(default)]
+    filters: Vec<Attribute>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CreateUser {
+    user_name: String,
+    #[serde(default)]
+    emails: Vec<Email>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Email {
+    value: String,
+}
+
+impl Services {
+    pub(super) fn identity_store(&self, operation: &str, input: &Value) -> Answer {
+        let store = input.get("IdentityStoreId").and_then(Value::as_str);
+        let ours = self.world.identity_store_id.as_str();
+        match store {
+            None => return Err(Failure::validation("IdentityStoreId is missing")),
+            Some(store) if store != ours => {
+                return Err(
+                    Failure::not_found("IDENTITY_STORE not found.").with("ResourceType", json!("IDENTITY_STORE"))
+                );
+            }
+            Some(_) => {}
+        }
+        match operation {
+            "GetUserId" => {
+                let wanted = read::<GetUserId>(input)?.alternate_identifier.unique_attribute;
+                let wanted =
+                    wanted.ok_or_else(|| Failure::validation("only UniqueAttribute identifies a user here"))?;
+                let by = attribute(&wanted.attribute_path)?;
+                let state = self.store.lock();
+                let user = state
+                    .users
+                    .iter()
+                    .find(|user| by(user).eq_ignore_ascii_case(&wanted.attribute_value))
+                    .ok_or_else(no_user)?;
+                Ok(json!({ "IdentityStoreId": ours, "UserId": user.user_id }))
+            }
+            "DescribeUser" => {
+                let UserId { user_id } = read(input)?;
+                let state = self.store.lock();
+                let user = state.users.iter().find(|user| user.user_id == user_id);
+                user.map(|user| document(ours, user)).ok_or_else(no_user)
+            }
+            "ListUsers" => {
+                let ListUsers { filters } = read(input)?;
+                let filters = filters
+                    .iter()
+                    .map(|filter| match filter.attribute_path.as_str() {
+                        "UserName" | "userName" => Ok(&filter.attribute_value),
+                        other => Err(Failure::validation(format!("no filter by `{other}`"))),
+                    })
+                    .collect::<Result<Vec<_>, _>>()?;
+                let state = self.store.lock();
+                let users = state
+                    .users
+                    .iter()
+                    .filter(|user| filters.iter().all(|name| user.user_name == **name))
+                    .map(|user| document(ours, user))
+                    .collect();
+                drop(state);
+                page("Users", users, input, 100)
+            }
+            "CreateUser" => self.create_user(read(input)?),
+            "DeleteUser" => {
+                let UserId { user_id } = read(input)?;
+                self.store.change(|state| {
+                    let place = state.users.iter().position(|user| user.user_id == user_id);
+                    state.users.remove(place.ok_or_else(no_user)?);
+                    Ok(json!({}))
+                })
+            }
+            _ => Err(Failure::unknown_operation(operation)),
+        }
+    }
+
+    fn create_user(&self, input: CreateUser) -> Answer {
+        let now = self.clock.now();
+        self.store.change(|state| {
+            let taken = |user: &User| user.user_name.eq_ignore_ascii_case(&input.user_name);
+            if state.users.iter().any(taken) {
+                return Err(Failure::conflict("Duplicate UserName"));
+            }
+            let user_id = state.next_uuid(now).to_string();
+            let email = input.emails.into_iter().next().map(|email| email.value);
+            state.users.push(User {
+                user_id: user_id.clone(),
+                sub: input.user_name.clone(),
+                user_name: input.user_name,
+                email: email.unwrap_or_default(),
+            });
+            Ok(json!({ "IdentityStoreId": self.world.identity_store_id, "UserId": user_id }))
+        })
+    }
+}
+
+fn attribute(path: &str) -> Result<fn(&User) -> &str, Failure> {
+    match path {
+        "userName" => Ok(|user| &user.user_name),
+        "emails.value" => Ok(|user| &user.email),
+        other => Err(Failure::validation(format!("`{other}` does not identify a user"))),
+    }
+}
+
+fn document(identity_store_id: &str, user: &User) -> Value {
+    json!({
+        "IdentityStoreId": identity_store_id,
+        "UserId": user.user_id,
+        "UserName": user.user_name,
+        "DisplayName": user.user_name,
+        "Emails": [{ "Value": user.email, "Type": "work", "Primary": true }],
+    })
+}
+
+fn no_user() -> Failure {
+    Failure::not_found("USER not found.").with("ResourceType", json!("USER"))
+}

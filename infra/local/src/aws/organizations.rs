@@ -1,0 +1,167 @@
+//! organizations: the tree of units and accounts.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Services;
+use super::wire::{Answer, Failure, page, read};
+use super::world::{Account, Unit, World};
+
+const ORGANIZATION_ID: &str = "o-stint00001";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Parent {
+    parent_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Child {
+    child_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ChildrenOf {
+    parent_id: String,
+    child_type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AccountId {
+    account_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UnitId {
+    organizational_unit_id: String,
+}
+
+impl Services {
+    pub(super) fn organizations(&self, operation: &str, input: &Value) -> Answer {
+        let world = &self.world;
+        let account = |account: &Account| account_document(world, account);
+        let unit = |unit: &Unit| unit_document(world, unit);
+        match operation {
+            "DescribeOrganization" => Ok(json!({ "Organization": {
+                "Id": ORGANIZATION_ID,
+                "Arn": arn(world, "organization", ORGANIZATION_ID),
+                "FeatureSet": "ALL",
+                "MasterAccountId": world.account_id,
+                "MasterAccountArn": arn(world, "account", &format!("{ORGANIZATION_ID}/{}", world.account_id)),
+                "MasterAccountEmail": "management@example.com",
+            }})),
+            "ListRoots" => {
+                let mut root = unit(&world.root);
+                if let Some(members) = root.as_object_mut() {
+                    members.insert("PolicyTypes".to_owned(), json!([]));
+                }
+                page("Roots", vec![root], input, 20)
+            }
+            "ListOrganizationalUnitsForParent" => {
+                let units = parent(world, &read::<Parent>(input)?.parent_id)?.units.iter();
+                page("OrganizationalUnits", units.map(unit).collect(), input, 20)
+            }
+            "ListAccountsForParent" => {
+                let accounts = parent(world, &read::<Parent>(input)?.parent_id)?.accounts.iter();
+                page("Accounts", accounts.map(account).collect(), input, 20)
+            }
+            "ListChildren" => {
+                let wanted: ChildrenOf = read(input)?;
+                let parent = parent(world, &wanted.parent_id)?;
+                let ids: Vec<_> = match wanted.child_type.as_str() {
+                    "ACCOUNT" => parent.accounts.iter().map(|account| &account.id).collect(),
+                    "ORGANIZATIONAL_UNIT" => parent.units.iter().map(|unit| &unit.id).collect(),
+                    other => {
+                        return Err(invalid(format!("`{other}` is no type of child")));
+                    }
+                };
+                let children = ids.into_iter().map(|id| json!({ "Id": id, "Type": wanted.child_type })).collect();
+                page("Children", children, input, 20)
+            }
+            "ListParents" => {
+                let Child { child_id } = read(input)?;
+                let holds = |unit: &&Unit| {
+                    unit.units.iter().any(|below| below.id == child_id)
+                        || unit.accounts.iter().any(|account| account.id == child_id)
+                };
+                let parent = world
+                    .units()
+                    .into_iter()
+                    .find(holds)
+                    .ok_or_else(|| Failure::new("ChildNotFoundException", format!("no child `{child_id}`")))?;
+                let kind = match parent.id == world.root.id {
+                    true => "ROOT",
+                    false => "ORGANIZATIONAL_UNIT",
+                };
+                page("Parents", vec![json!({ "Id": parent.id, "Type": kind })], input, 20)
+            }
+            "DescribeAccount" => {
+                let AccountId { account_id } = read(input)?;
+                let accounts = world.accounts();
+                let found = accounts.iter().find(|account| account.id == account_id);
+                let found = found.ok_or_else(|| {
+                    Failure::new("AccountNotFoundException", "You specified an account that doesn't exist.")
+                })?;
+                Ok(json!({ "Account": account(found) }))
+            }
+            "DescribeOrganizationalUnit" => {
+                let UnitId { organizational_unit_id } = read(input)?;
+                let units = world.units();
+                let found = units.iter().skip(1).find(|unit| unit.id == organizational_unit_id);
+                let found = found.ok_or_else(|| {
+                    Failure::new(
+                        "OrganizationalUnitNotFoundException",
+                        "You specified an organizational unit that doesn't exist.",
+                    )
+                })?;
+                Ok(json!({ "OrganizationalUnit": unit(found) }))
+            }
+            "ListAccounts" => {
+                let accounts = world.accounts().into_iter().map(account).collect();
+                page("Accounts", accounts, input, 20)
+            }
+            _ => Err(Failure::unknown_operation(operation)),
+        }
+        .map_err(|failure| failure.renamed("ValidationException", "InvalidInputException"))
+    }
+}
+
+fn parent<'world>(world: &'world World, id: &str) -> Result<&'world Unit, Failure> {
+    world
+        .units()
+        .into_iter()
+        .find(|unit| unit.id == id)
+        .ok_or_else(|| Failure::new("ParentNotFoundException", format!("no parent `{id}`")))
+}
+
+fn invalid(message: String) -> Failure {
+    Failure::new("InvalidInputException", message)
+}
+
+fn arn(world: &World, kind: &str, rest: &str) -> String {
+    format!("arn:aws:organizations::{}:{kind}/{rest}", world.account_id)
+}
+
+fn unit_document(world: &World, unit: &Unit) -> Value {
+    let kind = if unit.id == world.root.id { "root" } else { "ou" };
+    json!({
+        "Id": unit.id,
+        "Arn": arn(world, kind, &format!("{ORGANIZATION_ID}/{}", unit.id)),
+        "Name": unit.name,
+    })
+}
+
+fn account_document(world: &World, account: &Account) -> Value {
+    json!({
+        "Id": account.id,
+        "Arn": arn(world, "account", &format!("{ORGANIZATION_ID}/{}", account.id)),
+        "Email": format!("{}@example.com", account.name),
+        "Name": account.name,
+        "Status": "ACTIVE",
+        "JoinedMethod": "CREATED",
+    })
+}

@@ -1,0 +1,252 @@
+//! The world a fresh data directory starts with: a tenant, its people, its AWS and its policies.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stint::auth::Scope;
+use stint::auth::api_key::{ApiKey, ApiKeySecret, SECRET_BYTES};
+use stint::domain::{
+    AccountId, ApiKeyId, AwsResource, BreakGlass, Metadata, OidcConfig, ResourceError, ResourceRef, ResourceType, Role,
+    Seconds, Tenant, TenantId, TenantSettings, User,
+};
+use stint::store::{CommitError, IssuerEntry, Record, Table, Transaction};
+use uuid::Uuid;
+
+use crate::aws::{self, Unit, World};
+use crate::oidc::DevUser;
+
+/// What a fresh data directory starts with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seed {
+    /// The tenant.
+    pub tenant: SeedTenant,
+    /// Who can log in.
+    pub people: Vec<DevUser>,
+    /// What there is in AWS.
+    pub aws: World,
+    /// Bodies of `POST /v1/policies`.
+    pub policies: Vec<Value>,
+}
+
+/// A tenant to start with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeedTenant {
+    /// Its id; a fixed one if left out.
+    #[serde(default = "default_tenant_id")]
+    pub id: TenantId,
+    /// What people call it.
+    pub name: String,
+    /// Its short name.
+    pub slug: String,
+    /// Which groups have which role; everybody is a `user`.
+    #[serde(default)]
+    pub roles: BTreeMap<Role, Vec<String>>,
+    /// Emergency access.
+    pub break_glass: BreakGlass,
+    /// The length of a grant when nobody names one.
+    pub default_duration_seconds: Seconds,
+}
+
+/// The same for every data directory, so that what was pasted once works after `--reset`.
+fn default_tenant_id() -> TenantId {
+    Uuid::from_u128(0x019a_3f5e_7c1b_7000_8000_0000_0000_0001).into()
+}
+
+/// The name of the key that is made at first start; also the user name of its service user in the Identity Store.
+pub const API_KEY_NAME: &str = "stint-local";
+
+/// A seed cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SeedError {
+    /// It is not what a seed looks like.
+    #[error("the seed cannot be read: {0}")]
+    Format(#[from] serde_json::Error),
+    /// Something in it has no valid id.
+    #[error("the seed is not valid: {0}")]
+    Resource(#[from] ResourceError),
+    /// The table does not take it.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The machine has no randomness.
+    #[error("no random bytes are to be had")]
+    Randomness,
+}
+
+impl Seed {
+    /// The seed `stint-local` has without a file.
+    ///
+    /// # Panics
+    ///
+    /// Never: a test reads it.
+    #[must_use]
+    pub fn example() -> Self {
+        #[expect(clippy::expect_used, reason = "the file is part of the program, and a test reads it")]
+        Self::read(include_str!("../seeds/example.json")).expect("the example seed can be read")
+    }
+
+    /// Reads a seed.
+    ///
+    /// # Errors
+    ///
+    /// [`SeedError::Format`] when it is none.
+    pub fn read(text: &str) -> Result<Self, SeedError> {
+        let mut seed: Self = serde_json::from_str(text)?;
+        let people = seed.people.iter().map(|person| {
+            let (sub, email) = (person.sub.clone(), person.email.clone());
+            aws::User { user_id: String::new(), user_name: sub.clone(), email, sub }
+        });
+        seed.aws.users.extend(people);
+        let mut machine = aws::User::named(API_KEY_NAME);
+        machine.email = format!("{API_KEY_NAME}@localhost");
+        seed.aws.users.push(machine);
+        seed.aws = seed.aws.with_ids();
+        Ok(seed)
+    }
+
+    /// The tenant's id.
+    #[must_use]
+    pub fn tenant_id(&self) -> TenantId {
+        self.tenant.id
+    }
+
+    /// Writes the tenant with its people and its directory, and a key with every scope, which is returned.
+    ///
+    /// # Errors
+    ///
+    /// [`SeedError`] when something in it is not valid, or the table does not take it.
+    pub async fn plant(
+        &self,
+        table: &Table,
+        oidc: OidcConfig,
+        key_id: ApiKeyId,
+        now: Timestamp,
+    ) -> Result<ApiKeySecret, SeedError> {
+        let id = self.tenant_id();
+        let secret = ApiKeySecret::generate(id, key_id, random()?);
+        let mut writes = Transaction::new(id);
+        writes
+            .put(&Tenant {
+                id,
+                name: self.tenant.name.clone(),
+                slug: self.tenant.slug.clone(),
+                oidc: Some(oidc.clone()),
+                roles: self.tenant.roles.clone(),
+                settings: TenantSettings {
+                    break_glass: self.tenant.break_glass.clone(),
+                    default_duration_seconds: self.tenant.default_duration_seconds,
+                },
+                policy_version: 0,
+                directory_version: 1,
+                cursor_key: random()?.iter().map(|byte| format!("{byte:02x}")).collect(),
+                created_at: now,
+                updated_at: now,
+            })
+            .map_err(CommitError::from)?;
+        writes
+            .put(&ApiKey {
+                id: key_id,
+                tenant_id: id,
+                name: API_KEY_NAME.to_owned(),
+                hash: secret.hash(),
+                scopes: Scope::ALL.to_vec(),
+                groups: Vec::new(),
+                created_by: None,
+                created_at: now,
+                expires_at: None,
+                revoked_at: None,
+                revoked_by: None,
+                identity_provider_id: None,
+            })
+            .map_err(CommitError::from)?;
+        let tenant = table.tenant(id);
+        tenant.commit(writes).await?;
+        let people = self.people.iter().map(|person| User {
+            sub: person.sub.clone(),
+            email: Some(person.email.clone()),
+            name: Some(person.name.clone()),
+            groups: person.groups.clone(),
+        });
+        put_all(table, id, &people.collect::<Vec<_>>()).await?;
+        put_all(table, id, &self.resources(now)?).await?;
+        trust(table, id, &oidc).await?;
+        Ok(secret)
+    }
+
+    /// What a sync of Organizations and Identity Center would find.
+    fn resources(&self, now: Timestamp) -> Result<Vec<AwsResource>, SeedError> {
+        let known = |kind, id: &str, name: &str| -> Result<AwsResource, SeedError> {
+            Ok(AwsResource {
+                resource: ResourceRef::new(kind, id)?,
+                name: name.to_owned(),
+                account_id: None,
+                parent: None,
+                tags: BTreeMap::new(),
+                rank: None,
+                metadata: Metadata::new(),
+                last_synced_at: now,
+            })
+        };
+        let mut resources = Vec::new();
+        let mut units: Vec<(&Unit, Option<&str>)> = vec![(&self.aws.root, None)];
+        while let Some((unit, parent)) = units.pop() {
+            let parent = parent.map(str::to_owned);
+            resources.push(AwsResource { parent, ..known(ResourceType::AwsOrganizationalUnit, &unit.id, &unit.name)? });
+            for account in &unit.accounts {
+                resources.push(AwsResource {
+                    account_id: Some(AccountId::parse(&account.id)?),
+                    parent: Some(unit.id.clone()),
+                    ..known(ResourceType::AwsAccount, &account.id, &account.name)?
+                });
+            }
+            units.extend(unit.units.iter().map(|below| (below, Some(unit.id.as_str()))));
+        }
+        for (rank, set) in (1..).zip(&self.aws.permission_sets) {
+            resources
+                .push(AwsResource { rank: Some(rank), ..known(ResourceType::AwsPermissionSet, &set.arn, &set.name)? });
+        }
+        Ok(resources)
+    }
+}
+
+/// Makes a tenant trust an issuer: at every start, since the port is part of the issuer's name.
+///
+/// # Errors
+///
+/// [`SeedError`] when the table does not take it.
+pub async fn trust(table: &Table, id: TenantId, oidc: &OidcConfig) -> Result<(), SeedError> {
+    let tenant = table.tenant(id);
+    if let Some(current) = tenant.get::<Tenant>(Tenant::KIND).await.map_err(CommitError::from)?
+        && current.oidc.as_ref() != Some(oidc)
+    {
+        let mut writes = Transaction::new(id);
+        writes.put(&Tenant { oidc: Some(oidc.clone()), ..current }).map_err(CommitError::from)?;
+        tenant.commit(writes).await?;
+    }
+    let entry = IssuerEntry { tenant_id: id };
+    table.put_issuer(&oidc.issuer_url, oidc.audience(), &entry).await.map_err(CommitError::from)?;
+    Ok(())
+}
+
+/// A transaction takes 100 items.
+const MOST_AT_ONCE: usize = 100;
+
+async fn put_all<R: Record>(table: &Table, id: TenantId, records: &[R]) -> Result<(), SeedError> {
+    for records in records.chunks(MOST_AT_ONCE) {
+        let mut writes = Transaction::new(id);
+        for record in records {
+            writes.put(record).map_err(CommitError::from)?;
+        }
+        table.tenant(id).commit(writes).await?;
+    }
+    Ok(())
+}
+
+fn random() -> Result<[u8; SECRET_BYTES], SeedError> {
+    let mut bytes = [0; SECRET_BYTES];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SeedError::Randomness)?;
+    Ok(bytes)
+}

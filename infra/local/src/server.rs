@@ -1,0 +1,337 @@
+//! The whole product in one process: the API, its workers, and the AWS they run on.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use axum::http::header;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use serde_json::Value;
+use stint::auth::api_key::ApiKeySecret;
+use stint::clock::Clock;
+use stint::context::Settings;
+use stint::domain::{ApiKeyId, OidcConfig, TenantId};
+use stint::http::{Api, SourceIp, app, endpoint};
+use stint::schedule::ScheduleSettings;
+use stint::store::Table;
+use stint::workers::{WorkerError, Workers, provision_grant, publish_events, revoke_grant, sweep};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::aws::{self, AwsEndpoint, Limits, Options, Rule, Storage, StreamTarget, Wiring};
+use crate::dev;
+use crate::oidc::{DevIssuer, KeyError, SigningKeyStore};
+use crate::seed::{self, Seed, SeedError};
+
+const TABLE: &str = "stint";
+const BUS: &str = "stint";
+const SCHEDULE_GROUP: &str = "stint";
+/// The client of the development issuer.
+const CLIENT_ID: &str = "stint-local";
+
+/// How to start.
+pub struct Config {
+    /// The API's port; 0 takes any.
+    pub port: u16,
+    /// The AWS endpoint's port; 0 takes any.
+    pub aws_port: u16,
+    /// Where everything is kept.
+    pub storage: Storage,
+    /// What everything goes by.
+    pub clock: Clock,
+    /// What a fresh start begins with.
+    pub seed: Seed,
+    /// The quotas Identity Center enforces.
+    pub limits: Limits,
+    /// How long Identity Center takes to apply a change.
+    pub latency: Duration,
+    /// How often an SDK client tries a call.
+    pub max_attempts: u32,
+}
+
+/// It could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The AWS endpoint.
+    #[error("the local AWS endpoint: {0}")]
+    Aws(#[from] aws::Error),
+    /// The port.
+    #[error("port {0} of this machine: {1}; choose another with `--port`")]
+    Port(u16, std::io::Error),
+    /// The issuer's key.
+    #[error("the development issuer: {0}")]
+    Issuer(#[from] KeyError),
+    /// The seed.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
+    /// A policy of the seed.
+    #[error("a policy of the seed was refused: {0}")]
+    Policy(String),
+}
+
+/// A running stint. It ends when it is dropped.
+pub struct Local {
+    aws: Arc<AwsEndpoint>,
+    url: String,
+    app: Router,
+    table: Table,
+    workers: Workers,
+    issuer: DevIssuer,
+    seed: Seed,
+    oidc: OidcConfig,
+    clock: Clock,
+    server: JoinHandle<()>,
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Local {
+    /// Starts the API, the workers and the AWS endpoint. Nothing is delivered before [`Local::run`] or
+    /// [`Local::deliver`].
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`], see its variants.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let key_store = match &config.storage {
+            Storage::Memory => SigningKeyStore::Memory,
+            Storage::Directory(directory) => SigningKeyStore::File(directory.join("oidc-key.der")),
+        };
+        let aws = start_aws(&config).await?;
+        let sdk = aws.sdk_config();
+        let table = stint::context::table(&sdk, TABLE.to_owned());
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port))
+            .await
+            .map_err(|error| StartError::Port(config.port, error))?;
+        let address = listener.local_addr().map_err(|error| StartError::Port(config.port, error))?;
+        let url = format!("http://{address}");
+        let oidc = OidcConfig {
+            issuer_url: format!("{url}/dev/oidc"),
+            client_id: CLIENT_ID.to_owned(),
+            audience: None,
+            groups_claim: "groups".to_owned(),
+            email_claim: "email".to_owned(),
+        };
+        let issuer = DevIssuer::new(
+            &oidc.issuer_url,
+            oidc.audience(),
+            config.seed.people.clone(),
+            &key_store,
+            config.clock.clone(),
+        )?;
+        let api = Api::new(table.clone(), config.clock.clone());
+        let app = app(endpoint::router(), api).layer(from_fn(with_source_ip));
+        let served = app.clone().merge(dev::router(Arc::clone(&aws), issuer.clone()));
+        let server = tokio::spawn(async move {
+            let service = served.into_make_service_with_connect_info::<SocketAddr>();
+            if let Err(error) = axum::serve(listener, service).await {
+                tracing::error!(cause = %error, "the server stopped");
+            }
+        });
+        let workers = stint::context::workers(&sdk, settings(&config.seed), config.clock.clone());
+        invoke_workers(&aws, &workers);
+        let (seed, clock) = (config.seed, config.clock);
+        Ok(Self { aws, url, app, table, workers, issuer, seed, oidc, clock, server })
+    }
+
+    /// Plants the seed and returns a key with every scope.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] when the seed is not valid.
+    pub async fn plant(&self) -> Result<ApiKeySecret, StartError> {
+        let key_id: ApiKeyId = Uuid::now_v7().into();
+        let key = self.seed.plant(&self.table, self.oidc.clone(), key_id, self.clock.now()).await?;
+        for policy in &self.seed.policies {
+            self.create_policy(&key, policy).await?;
+        }
+        Ok(key)
+    }
+
+    /// Policies go the way everybody's go: through the API, which checks them.
+    async fn create_policy(&self, key: &ApiKeySecret, policy: &Value) -> Result<(), StartError> {
+        let refused = |why: String| StartError::Policy(why);
+        let request = Request::post("/v1/policies")
+            .header("x-api-key", key.expose())
+            .header("x-tenant-id", self.seed.tenant_id().to_string())
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(policy.to_string()))
+            .map_err(|error| refused(error.to_string()))?;
+        let answer = tower::ServiceExt::oneshot(self.app.clone(), request).await.unwrap_or_else(|never| match never {});
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap_or_default();
+        Err(refused(String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    /// Makes the tenant trust this start's issuer: the port is part of its name.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`] when the table does not take it.
+    pub async fn trust_issuer(&self) -> Result<(), StartError> {
+        Ok(seed::trust(&self.table, self.seed.tenant_id(), &self.oidc).await?)
+    }
+
+    /// Where the API is.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The AWS endpoint.
+    #[must_use]
+    pub fn aws(&self) -> &Arc<AwsEndpoint> {
+        &self.aws
+    }
+
+    /// The table.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The workers.
+    #[must_use]
+    pub fn workers(&self) -> &Workers {
+        &self.workers
+    }
+
+    /// The development issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &DevIssuer {
+        &self.issuer
+    }
+
+    /// The seed.
+    #[must_use]
+    pub fn seed(&self) -> &Seed {
+        &self.seed
+    }
+
+    /// The seeded tenant.
+    #[must_use]
+    pub fn tenant_id(&self) -> TenantId {
+        self.seed.tenant_id()
+    }
+
+    /// Delivers everything that is due, and what comes of it, until nothing is.
+    pub async fn deliver(&self) {
+        while self.aws.deliver().await > 0 {}
+    }
+
+    /// Sweeps once.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkerError`] when something was not done.
+    pub async fn sweep(&self) -> Result<(), WorkerError> {
+        sweep::handle(&self.workers, Value::Null).await.map(|_| ())
+    }
+
+    /// Delivers everything as it falls due, and sweeps every few seconds, until the future is dropped.
+    pub async fn run(&self) {
+        let sweeps = async {
+            loop {
+                if let Err(error) = self.sweep().await {
+                    tracing::warn!(cause = %error, "sweep");
+                }
+                self.clock.sleep(SWEEP_EVERY).await;
+            }
+        };
+        tokio::join!(Arc::clone(&self.aws).run(), sweeps);
+    }
+}
+
+/// In the template it is five minutes; whoever tries out short durations is less patient.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Starts the AWS endpoint alone, wired as the template wires it.
+///
+/// # Errors
+///
+/// [`StartError`] when the port is taken or the directory cannot be used.
+pub async fn start_aws(config: &Config) -> Result<Arc<AwsEndpoint>, StartError> {
+    let rule = |detail_types: &[&str], function: &str| Rule {
+        bus: BUS.to_owned(),
+        source: stint::events::SOURCE.to_owned(),
+        detail_types: detail_types.iter().map(|&kind| kind.to_owned()).collect(),
+        function: function.to_owned(),
+    };
+    let wiring = Wiring {
+        stream: Some(StreamTarget {
+            function: "publish_events".to_owned(),
+            inserts_with_pk_suffix: Some("#EVENT".to_owned()),
+        }),
+        rules: vec![
+            rule(&["grant.provisioning", "grant.extended"], "provision_grant"),
+            rule(&["grant.expired", "grant.revoked", "grant.failed"], "revoke_grant"),
+        ],
+        schedule_groups: vec![SCHEDULE_GROUP.to_owned()],
+    };
+    let options = Options {
+        port: config.aws_port,
+        storage: config.storage.clone(),
+        clock: config.clock.clone(),
+        world: config.seed.aws.clone(),
+        table_name: TABLE.to_owned(),
+        wiring,
+        limits: config.limits,
+        latency: config.latency,
+        max_attempts: config.max_attempts,
+    };
+    Ok(AwsEndpoint::start(options).await?)
+}
+
+fn settings(seed: &Seed) -> Settings {
+    let arn = |function: &str| format!("arn:aws:lambda:us-east-1:{}:function:{function}", seed.aws.account_id);
+    Settings {
+        table_name: TABLE.to_owned(),
+        event_bus_name: BUS.to_owned(),
+        identity_center_instance_arn: seed.aws.instance_arn.clone(),
+        identity_store_id: seed.aws.identity_store_id.clone(),
+        schedules: ScheduleSettings {
+            group: SCHEDULE_GROUP.to_owned(),
+            role_arn: format!("arn:aws:iam::{}:role/stint-scheduler", seed.aws.account_id),
+            provision_function_arn: arn("provision_grant"),
+            revoke_function_arn: arn("revoke_grant"),
+            dead_letter_queue_arn: None,
+        },
+    }
+}
+
+/// The workers are the functions the AWS endpoint calls.
+fn invoke_workers(aws: &AwsEndpoint, workers: &Workers) {
+    let workers = workers.clone();
+    aws.set_invoker(Arc::new(move |function, payload| {
+        let workers = workers.clone();
+        Box::pin(async move {
+            let done = match function.as_str() {
+                "publish_events" => publish_events::handle(&workers, payload).await,
+                "provision_grant" => provision_grant::handle(&workers, payload).await,
+                "revoke_grant" => revoke_grant::handle(&workers, payload).await,
+                "sweep" => sweep::handle(&workers, payload).await,
+                unknown => return Err(format!("there is no function `{unknown}`")),
+            };
+            done.map_err(|error| error.to_string())
+        })
+    }));
+}
+
+/// Where a call comes from, as API Gateway tells the functions.
+async fn with_source_ip(mut request: Request, next: Next) -> Response {
+    if let Some(ConnectInfo(address)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+        request.extensions_mut().insert(SourceIp(address.ip()));
+    }
+    next.run(request).await
+}

@@ -1,0 +1,122 @@
+//! Wiring: what a binary finds in its environment, as what endpoints and workers run on.
+
+use std::env::VarError;
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::Value;
+use tracing_subscriber::EnvFilter;
+
+use crate::clock::Clock;
+use crate::events::Bus;
+use crate::http::Api;
+use crate::identity_center::IdentityCenter;
+use crate::schedule::{ScheduleSettings, Schedules};
+use crate::store::Table;
+use crate::workers::{WorkerError, Workers};
+
+pub use lambda_runtime::Error;
+
+/// What a stack is made of.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The table's name.
+    pub table_name: String,
+    /// The bus's name.
+    pub event_bus_name: String,
+    /// The Identity Center instance.
+    pub identity_center_instance_arn: String,
+    /// Its Identity Store.
+    pub identity_store_id: String,
+    /// Where schedules are, and what they call.
+    pub schedules: ScheduleSettings,
+}
+
+/// A setting is missing.
+#[derive(Debug, thiserror::Error)]
+#[error("the environment variable `{0}` is not set: {1}")]
+pub struct SettingError(&'static str, VarError);
+
+fn variable(name: &'static str) -> Result<String, SettingError> {
+    std::env::var(name).map_err(|error| SettingError(name, error))
+}
+
+impl Settings {
+    /// What workers find in their environment.
+    fn from_env() -> Result<Self, SettingError> {
+        Ok(Self {
+            table_name: variable("TABLE_NAME")?,
+            event_bus_name: variable("EVENT_BUS_NAME")?,
+            identity_center_instance_arn: variable("IDENTITY_CENTER_INSTANCE_ARN")?,
+            identity_store_id: variable("IDENTITY_STORE_ID")?,
+            schedules: ScheduleSettings {
+                group: variable("SCHEDULE_GROUP")?,
+                role_arn: variable("SCHEDULER_ROLE_ARN")?,
+                provision_function_arn: variable("PROVISION_GRANT_FUNCTION_ARN")?,
+                revoke_function_arn: variable("REVOKE_GRANT_FUNCTION_ARN")?,
+                dead_letter_queue_arn: std::env::var("SCHEDULE_DEAD_LETTER_QUEUE_ARN").ok(),
+            },
+        })
+    }
+}
+
+/// What endpoints run on, as their environment has it.
+///
+/// # Errors
+///
+/// When a setting is missing.
+pub async fn api() -> Result<Api, Error> {
+    start_logging();
+    let table = table(&aws().await, variable("TABLE_NAME")?);
+    Ok(Api::new(table, Clock::System))
+}
+
+/// Runs a worker's Lambda function.
+///
+/// # Errors
+///
+/// When a setting is missing, or the Lambda runtime cannot be reached.
+pub async fn run_worker(handle: impl AsyncFn(&Workers, Value) -> Result<Value, WorkerError>) -> Result<(), Error> {
+    start_logging();
+    let workers = workers(&aws().await, Settings::from_env()?, Clock::System);
+    let (workers, handle) = (&workers, &handle);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        handle(workers, event.payload).await.map_err(Error::from)
+    }))
+    .await
+}
+
+/// What workers run on, with these clients and settings.
+#[must_use]
+pub fn workers(aws: &SdkConfig, settings: Settings, clock: Clock) -> Workers {
+    let identity_center = IdentityCenter::new(
+        aws_sdk_ssoadmin::Client::new(aws),
+        aws_sdk_identitystore::Client::new(aws),
+        settings.identity_center_instance_arn,
+        settings.identity_store_id,
+    );
+    let schedules = Schedules::new(aws_sdk_scheduler::Client::new(aws), settings.schedules);
+    let bus = Bus::new(aws_sdk_eventbridge::Client::new(aws), settings.event_bus_name);
+    Workers::new(table(aws, settings.table_name), identity_center, schedules, bus, clock)
+}
+
+/// The table of that name.
+#[must_use]
+pub fn table(aws: &SdkConfig, name: String) -> Table {
+    Table::new(aws_sdk_dynamodb::Client::new(aws), name)
+}
+
+async fn aws() -> SdkConfig {
+    aws_config::load_defaults(BehaviorVersion::latest()).await
+}
+
+/// One line of JSON a message, as CloudWatch Logs Insights reads it.
+fn start_logging() {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .without_time()
+        .with_env_filter(EnvFilter::from_default_env())
+        .init();
+}

@@ -1,0 +1,260 @@
+//! Identity Center, as its callers need it: begin a change of an assignment, ask how far it is, look whether it exists.
+//!
+//! Creating and deleting are asynchronous and take no client token; all calls of an instance share 20 requests a
+//! second (AWS IAM Identity Center quotas). What goes wrong is told apart by what it means for the caller.
+
+use aws_sdk_identitystore::types::{AlternateIdentifier, UniqueAttribute};
+use aws_sdk_ssoadmin::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ssoadmin::types::{AccountAssignmentOperationStatus, PrincipalType, StatusValues, TargetType};
+use aws_smithy_types::Document;
+use jiff::{SignedDuration, Span};
+
+use crate::domain::{AssignmentKey, OperationKind, Principal, PrincipalKind};
+
+/// One Identity Center instance with its Identity Store.
+#[derive(Debug, Clone)]
+pub struct IdentityCenter {
+    sso: aws_sdk_ssoadmin::Client,
+    identity_store: aws_sdk_identitystore::Client,
+    instance_arn: String,
+    identity_store_id: String,
+}
+
+/// What went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Another change of the same assignment is under way.
+    #[error("another change of the same assignment is under way")]
+    Conflict,
+    /// What it is about does not exist.
+    #[error("{0}")]
+    NotFound(String),
+    /// It will never succeed as it is.
+    #[error("{0}")]
+    Invalid(String),
+    /// It may succeed later: throttled, out of reach, not allowed yet.
+    #[error("{0}")]
+    Passing(String),
+}
+
+/// How far a change is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// Not done.
+    InProgress,
+    /// Done.
+    Succeeded,
+    /// Not done and never will be.
+    Failed(String),
+}
+
+impl IdentityCenter {
+    /// The instance with that ARN and its store.
+    #[must_use]
+    pub fn new(
+        sso: aws_sdk_ssoadmin::Client,
+        identity_store: aws_sdk_identitystore::Client,
+        instance_arn: String,
+        identity_store_id: String,
+    ) -> Self {
+        Self { sso, identity_store, instance_arn, identity_store_id }
+    }
+
+    /// The instance's ARN.
+    #[must_use]
+    pub fn instance_arn(&self) -> &str {
+        &self.instance_arn
+    }
+
+    /// The id of a principal in the Identity Store: of a person by their e-mail address, then by user name; of a service
+    /// account by the user name that equals its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NotFound`] when there is no such user.
+    pub async fn user_id(&self, principal: &Principal) -> Result<String, Fault> {
+        let names: Vec<(&str, &str)> = match principal.who.kind {
+            PrincipalKind::User => {
+                let email = principal.email.as_deref();
+                let mut names: Vec<_> =
+                    email.iter().flat_map(|email| [("emails.value", *email), ("userName", *email)]).collect();
+                names.push(("userName", &principal.who.id));
+                names
+            }
+            PrincipalKind::ServiceAccount => principal.name.iter().map(|name| ("userName", name.as_str())).collect(),
+        };
+        for (attribute, value) in &names {
+            match self.user_id_by(attribute, value).await {
+                Err(Fault::NotFound(_)) => {}
+                found => return found,
+            }
+        }
+        let tried: Vec<String> = names.iter().map(|(attribute, value)| format!("{attribute} `{value}`")).collect();
+        Err(Fault::NotFound(format!("the Identity Store has no user with {}", tried.join(" or "))))
+    }
+
+    async fn user_id_by(&self, attribute: &str, value: &str) -> Result<String, Fault> {
+        let unique = UniqueAttribute::builder()
+            .attribute_path(attribute)
+            .attribute_value(Document::String(value.to_owned()))
+            .build()
+            .map_err(|error| Fault::Invalid(error.to_string()))?;
+        let answer = self
+            .identity_store
+            .get_user_id()
+            .identity_store_id(&self.identity_store_id)
+            .alternate_identifier(AlternateIdentifier::UniqueAttribute(unique))
+            .send()
+            .await
+            .map_err(fault)?;
+        Ok(answer.user_id)
+    }
+
+    /// Begins a change and returns Identity Center's id of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Conflict`] while another change of the assignment runs; [`Fault::NotFound`] when the instance, the
+    /// permission set, or the assignment to delete does not exist.
+    pub async fn begin(&self, kind: OperationKind, key: &AssignmentKey) -> Result<String, Fault> {
+        let status = match kind {
+            OperationKind::Create => {
+                self.sso
+                    .create_account_assignment()
+                    .instance_arn(&key.instance_arn)
+                    .target_id(key.account_id.as_str())
+                    .target_type(TargetType::AwsAccount)
+                    .permission_set_arn(&key.permission_set_arn)
+                    .principal_type(PrincipalType::User)
+                    .principal_id(&key.principal_id)
+                    .send()
+                    .await
+                    .map_err(fault)?
+                    .account_assignment_creation_status
+            }
+            OperationKind::Delete => {
+                self.sso
+                    .delete_account_assignment()
+                    .instance_arn(&key.instance_arn)
+                    .target_id(key.account_id.as_str())
+                    .target_type(TargetType::AwsAccount)
+                    .permission_set_arn(&key.permission_set_arn)
+                    .principal_type(PrincipalType::User)
+                    .principal_id(&key.principal_id)
+                    .send()
+                    .await
+                    .map_err(fault)?
+                    .account_assignment_deletion_status
+            }
+        };
+        status
+            .and_then(|status| status.request_id)
+            .ok_or_else(|| Fault::Passing("Identity Center answered without a request id".to_owned()))
+    }
+
+    /// How far a change is.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NotFound`] when Identity Center no longer knows it.
+    pub async fn progress(&self, kind: OperationKind, instance: &str, request: &str) -> Result<Progress, Fault> {
+        let status = match kind {
+            OperationKind::Create => {
+                self.sso
+                    .describe_account_assignment_creation_status()
+                    .instance_arn(instance)
+                    .account_assignment_creation_request_id(request)
+                    .send()
+                    .await
+                    .map_err(fault)?
+                    .account_assignment_creation_status
+            }
+            OperationKind::Delete => {
+                self.sso
+                    .describe_account_assignment_deletion_status()
+                    .instance_arn(instance)
+                    .account_assignment_deletion_request_id(request)
+                    .send()
+                    .await
+                    .map_err(fault)?
+                    .account_assignment_deletion_status
+            }
+        };
+        Ok(status.map_or(Progress::InProgress, progress))
+    }
+
+    /// Whether an assignment exists.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NotFound`] when the instance or the permission set does not exist.
+    pub async fn exists(&self, key: &AssignmentKey) -> Result<bool, Fault> {
+        let mut pages = self
+            .sso
+            .list_account_assignments()
+            .instance_arn(&key.instance_arn)
+            .account_id(key.account_id.as_str())
+            .permission_set_arn(&key.permission_set_arn)
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let found = page.map_err(fault)?.account_assignments.unwrap_or_default().into_iter().any(|assignment| {
+                assignment.principal_id.as_deref() == Some(&key.principal_id)
+                    && assignment.principal_type == Some(PrincipalType::User)
+            });
+            if found {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// How long role credentials of a permission set work: they outlive the assignment by up to this.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] when it cannot be read.
+    pub async fn session_duration(&self, permission_set_arn: &str) -> Result<SignedDuration, Fault> {
+        let answer = self
+            .sso
+            .describe_permission_set()
+            .instance_arn(&self.instance_arn)
+            .permission_set_arn(permission_set_arn)
+            .send()
+            .await
+            .map_err(fault)?;
+        let text = answer.permission_set.and_then(|set| set.session_duration);
+        let span: Option<Span> = text.as_deref().and_then(|text| text.parse().ok());
+        let duration = span.and_then(|span| SignedDuration::try_from(span).ok());
+        // Identity Center's own default is one hour.
+        Ok(duration.unwrap_or(SignedDuration::from_hours(1)))
+    }
+}
+
+fn progress(status: AccountAssignmentOperationStatus) -> Progress {
+    match status.status {
+        Some(StatusValues::Succeeded) => Progress::Succeeded,
+        Some(StatusValues::Failed) => {
+            Progress::Failed(status.failure_reason.unwrap_or_else(|| "Identity Center gave no reason".to_owned()))
+        }
+        Some(_) | None => Progress::InProgress,
+    }
+}
+
+fn fault<E, R>(error: SdkError<E, R>) -> Fault
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+    R: std::fmt::Debug + Send + Sync + 'static,
+{
+    let code = error.code().unwrap_or_default().to_owned();
+    let text = match error.message() {
+        Some(message) => format!("{code}: {message}"),
+        None => DisplayErrorContext(error).to_string(),
+    };
+    match code.as_str() {
+        "ConflictException" => Fault::Conflict,
+        "ResourceNotFoundException" => Fault::NotFound(text),
+        "ValidationException" => Fault::Invalid(text),
+        _ => Fault::Passing(text),
+    }
+}

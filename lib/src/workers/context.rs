@@ -1,0 +1,154 @@
+//! What workers run on.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use crate::access::Ids;
+use crate::clock::Clock;
+use crate::domain::{Event, EventKind, Grant, GrantId, TenantId};
+use crate::events::{Bus, BusError};
+use crate::identity_center::{Fault, IdentityCenter};
+use crate::schedule::{ScheduleError, Schedules};
+use crate::store::{CommitError, StoreError, Table, TenantTable, Transaction};
+
+/// What workers run on. Cheap to clone.
+#[derive(Clone)]
+pub struct Workers {
+    pub(super) table: Table,
+    pub(super) identity_center: IdentityCenter,
+    pub(super) schedules: Schedules,
+    pub(super) bus: Bus,
+    pub(super) ids: Ids,
+    pub(super) clock: Clock,
+}
+
+/// A worker did not get to its end. It is called again.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The call cannot be read.
+    #[error("the event cannot be read: {0}")]
+    Event(String),
+    /// The table failed, or others kept changing the same thing.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// Scheduler failed.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// The bus failed.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+    /// Identity Center failed.
+    #[error("identity center: {0}")]
+    IdentityCenter(#[from] Fault),
+    /// Somebody else is changing the same assignment.
+    #[error("somebody else is changing the same assignment")]
+    Busy,
+    /// Some of many things were not done; each was logged.
+    #[error("{0} of {1} were not done")]
+    Some(usize, usize),
+}
+
+impl From<StoreError> for WorkerError {
+    fn from(error: StoreError) -> Self {
+        Self::Commit(error.into())
+    }
+}
+
+/// The grant a worker is called for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) struct GrantCall {
+    pub(super) tenant_id: TenantId,
+    pub(super) grant_id: GrantId,
+}
+
+impl GrantCall {
+    /// Reads a call: Scheduler sends our own input, the bus sends an event about a grant.
+    pub(super) fn read(call: serde_json::Value) -> Result<Self, WorkerError> {
+        let unreadable = |error: serde_json::Error| WorkerError::Event(error.to_string());
+        let Some(detail) = call.get("detail") else { return serde_json::from_value(call).map_err(unreadable) };
+        let event: Event = serde_json::from_value(detail.clone()).map_err(unreadable)?;
+        let grant_id = event.resource_id.parse().map_err(|_| WorkerError::Event("not about a grant".to_owned()))?;
+        Ok(Self { tenant_id: event.tenant_id, grant_id })
+    }
+}
+
+/// What is to be done with a grant that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Leave it as it is.
+    Nothing,
+    /// Note how an attempt went, which changes no state.
+    Note,
+    /// Change its state, and say so.
+    Change(EventKind),
+}
+
+/// How often a change that others got ahead of is made anew.
+pub(super) const ATTEMPTS: usize = 12;
+
+impl Workers {
+    /// On these.
+    #[must_use]
+    pub fn new(table: Table, identity_center: IdentityCenter, schedules: Schedules, bus: Bus, clock: Clock) -> Self {
+        let ids = Ids::new(clock.clone());
+        Self { table, identity_center, schedules, bus, ids, clock }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// An event the product itself caused.
+    pub(super) fn record(&self, writes: &mut Transaction, kind: EventKind, grant: &Grant) -> Result<(), StoreError> {
+        writes.event(crate::access::system_event(grant, kind, grant.tenant_id, self.ids.id(), self.now()))
+    }
+
+    /// Changes a grant: reads it, lets `change` change it, and commits that with the event of the change. The grant as it
+    /// then stands is returned.
+    pub(super) async fn change_grant(
+        &self,
+        call: GrantCall,
+        change: impl Fn(&mut Grant) -> Step,
+    ) -> Result<Option<Grant>, WorkerError> {
+        let table = self.table.tenant(call.tenant_id);
+        for _ in 0..ATTEMPTS {
+            let Some(mut grant) = read_grant(&table, call.grant_id).await? else { return Ok(None) };
+            let step = change(&mut grant);
+            if step == Step::Nothing {
+                return Ok(Some(grant));
+            }
+            grant.updated_at = self.now();
+            let mut writes = Transaction::new(call.tenant_id);
+            writes.update(&grant)?;
+            if let Step::Change(kind) = step {
+                self.record(&mut writes, kind, &grant)?;
+            }
+            match table.commit(writes).await {
+                Ok(()) => {
+                    grant.version += 1;
+                    return Ok(Some(grant));
+                }
+                Err(CommitError::Conflict) => {}
+                Err(error @ CommitError::Store(_)) => return Err(error.into()),
+            }
+        }
+        Err(CommitError::Conflict.into())
+    }
+
+    /// When to try again after so many attempts: from 10 seconds, doubling, to 15 minutes, with jitter.
+    pub(super) fn next_attempt(&self, attempts: u32) -> Timestamp {
+        let delay = (FIRST_RETRY << attempts.saturating_sub(1).min(7)).min(LAST_RETRY);
+        let jitter = u64::from(self.ids.uuid().as_bytes().last().copied().unwrap_or_default());
+        let delay = Duration::from_millis(delay * 1000 * (256 + jitter) / 512);
+        self.now() + SignedDuration::try_from(delay).unwrap_or(SignedDuration::from_secs(10))
+    }
+}
+
+const FIRST_RETRY: u64 = 20;
+const LAST_RETRY: u64 = 900;
+
+pub(super) async fn read_grant(table: &TenantTable, id: GrantId) -> Result<Option<Grant>, StoreError> {
+    table.get::<Grant>(id.to_string()).await
+}

@@ -1,0 +1,93 @@
+//! The outbox: each event is sealed into its tenant's audit chain once, and put on the bus at least once.
+
+use futures_util::future::try_join_all;
+
+use super::context::{ATTEMPTS, WorkerError, Workers};
+use crate::domain::{EventId, TenantId};
+use crate::events::MOST_AT_ONCE;
+use crate::store::{AuditEntry, AuditHead, CommitError, OutboxEvent, Record, StoreError, TenantTable, Transaction};
+
+/// A transaction takes 100 items: two for each event, and the head of the chain.
+const MOST_SEALED_AT_ONCE: usize = 40;
+
+/// What the first entry of a chain follows.
+const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+impl Workers {
+    /// Seals events and puts them on the bus, those that were not before.
+    pub(super) async fn publish(&self, tenant: TenantId, ids: &[EventId]) -> Result<(), WorkerError> {
+        let table = self.table.tenant(tenant);
+        for ids in ids.chunks(MOST_SEALED_AT_ONCE) {
+            let sealed = self.seal(&table, ids).await?;
+            let unpublished: Vec<&OutboxEvent> = sealed.iter().filter(|event| !event.published).collect();
+            for events in unpublished.chunks(MOST_AT_ONCE) {
+                let on_the_bus: Vec<_> = events.iter().map(|outbox| &outbox.event).collect();
+                self.bus.put(&on_the_bus).await?;
+            }
+            let mut writes = Transaction::new(tenant);
+            for outbox in unpublished {
+                writes.update(&OutboxEvent { published: true, ..outbox.clone() })?;
+            }
+            match table.commit(writes).await {
+                // Another delivery of the same events got ahead: they are on the bus twice, which its listeners bear.
+                Ok(()) | Err(CommitError::Conflict) => {}
+                Err(error @ CommitError::Store(_)) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// INVARIANT 4 (no gap, no double): an event, its entry and the head of the chain change together or not at all.
+    async fn seal(&self, table: &TenantTable, ids: &[EventId]) -> Result<Vec<OutboxEvent>, WorkerError> {
+        for _ in 0..ATTEMPTS {
+            let read = ids.iter().map(|id| table.get::<OutboxEvent>(id.to_string()));
+            let mut events: Vec<OutboxEvent> = try_join_all(read).await?.into_iter().flatten().collect();
+            if events.iter().all(|outbox| outbox.sealed_as.is_some()) {
+                return Ok(events);
+            }
+            let found = table.get::<AuditHead>(AuditHead::KIND).await?;
+            let mut head = found.clone().unwrap_or(AuditHead { sequence: 0, hash: GENESIS.to_owned(), version: 0 });
+            let mut writes = Transaction::new(table.id());
+            for outbox in events.iter_mut().filter(|outbox| outbox.sealed_as.is_none()) {
+                let entry = AuditEntry::following(&head, outbox.event.clone())?;
+                outbox.sealed_as = Some(entry.sequence);
+                head = AuditHead { sequence: entry.sequence, hash: entry.hash.clone(), ..head };
+                writes.create(&entry)?;
+                writes.update(outbox)?;
+                outbox.version += 1;
+            }
+            if found.is_some() {
+                writes.update(&head)?
+            } else {
+                writes.create(&head)?
+            }
+            match table.commit(writes).await {
+                Ok(()) => return Ok(events),
+                Err(CommitError::Conflict) => {}
+                Err(error @ CommitError::Store(_)) => return Err(error.into()),
+            }
+        }
+        Err(CommitError::Conflict.into())
+    }
+}
+
+impl AuditEntry {
+    /// The entry of an event, after the last one of the chain.
+    fn following(head: &AuditHead, event: crate::domain::Event) -> Result<Self, StoreError> {
+        let sequence = head.sequence + 1;
+        let hash = Self::hash_of(&head.hash, sequence, &event)?;
+        Ok(Self { event, sequence, prev_hash: head.hash.clone(), hash })
+    }
+
+    /// SHA-256 over the canonical JSON (RFC 8785) of the previous hash, the sequence and the event.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when the event has no canonical form.
+    pub fn hash_of(prev_hash: &str, sequence: u64, event: &crate::domain::Event) -> Result<String, StoreError> {
+        let sealed = serde_json::json!({"prev_hash": prev_hash, "sequence": sequence, "event": event});
+        let canonical =
+            serde_json_canonicalizer::to_vec(&sealed).map_err(|error| StoreError::Unstorable(error.to_string()))?;
+        Ok(crate::hash::sha256(&canonical))
+    }
+}

@@ -1,0 +1,57 @@
+//! `sweep`: whatever is due and was not done. It depends on no event and no schedule.
+
+use serde_json::Value;
+
+use super::context::{GrantCall, WorkerError, Workers};
+use crate::access::lapse;
+use crate::domain::{AccessRequest, Grant, Provisioning};
+use crate::store::{CommitError, DueItem, Work};
+
+/// At most so many of each shard in one call; the next call is five minutes away, and this one has to end.
+const MOST: i32 = 50;
+
+/// Handles a call of the clock.
+///
+/// # Errors
+///
+/// [`WorkerError`] when something was not done; the rest was.
+pub async fn handle(workers: &Workers, _: Value) -> Result<Value, WorkerError> {
+    let due = workers.table.due(workers.now(), MOST).await?;
+    let (all, mut failed) = (due.len(), 0);
+    for item in due {
+        if let Err(error) = workers.settle(&item).await {
+            tracing::error!(tenant_id = %item.tenant, work = ?item.work, cause = %error, "what is due was not done");
+            failed += 1;
+        }
+    }
+    if failed == 0 { Ok(Value::Null) } else { Err(WorkerError::Some(failed, all)) }
+}
+
+impl Workers {
+    async fn settle(&self, item: &DueItem) -> Result<(), WorkerError> {
+        let table = self.table.tenant(item.tenant);
+        match &item.work {
+            Work::Request(id) => {
+                let Some(request) = table.get::<AccessRequest>(id.clone()).await? else { return Ok(()) };
+                match lapse(item.tenant, request, &self.ids, self.now())? {
+                    Some(writes) => match table.commit(writes).await {
+                        // Somebody decided it at the last moment, or another sweep was here.
+                        Ok(()) | Err(CommitError::Conflict) => Ok(()),
+                        Err(error @ CommitError::Store(_)) => Err(error.into()),
+                    },
+                    None => Ok(()),
+                }
+            }
+            Work::Grant(id) => {
+                let Some(grant) = table.get::<Grant>(id.clone()).await? else { return Ok(()) };
+                let call = GrantCall { tenant_id: item.tenant, grant_id: grant.id };
+                let waiting = matches!(grant.provisioning, Provisioning::Pending { .. });
+                if waiting && grant.is_live(self.now()) { self.provision(call).await } else { self.revoke(call).await }
+            }
+            Work::Event(id) => {
+                let id = id.parse().map_err(|_| WorkerError::Event(format!("`{id}` is no event id")))?;
+                self.publish(item.tenant, &[id]).await
+            }
+        }
+    }
+}

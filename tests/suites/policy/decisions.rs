@@ -1,0 +1,319 @@
+//! What is decided, and why.
+
+use serde_json::json;
+use stint::domain::{ApprovalMode, PolicySettings, Principal, PrincipalRef, ResourceRef, ResourceType, Seconds};
+use stint::policy::{Decision, Engine, Outcome, Question, QuestionContext};
+
+use super::fixture::{
+    ADMIN, DATABASE, PROD, PRODUCTION, SANDBOX, WORKLOADS, account, below, context, directory, known, policy,
+    resources, settings, user,
+};
+
+const READ: &str = "ReadOnlyAccess";
+
+fn decide(engine: &Engine, principal: &Principal, action: &str, resource: &ResourceRef) -> Decision {
+    engine.decide(&Question { principal, action, resource, context: context() })
+}
+
+/// What one policy decides about alice of engineering, who asks to read in production.
+fn alone(text: &str) -> Decision {
+    let engine = Engine::compile(&directory(), &[policy(1, 0, text)]).unwrap();
+    decide(&engine, &user("alice", &["engineering"]), READ, &account(PROD))
+}
+
+#[test]
+fn nothing_is_permitted_unless_a_rule_says_so() {
+    let engine = Engine::compile(&directory(), &[]).unwrap();
+    let decision = decide(&engine, &user("alice", &[]), READ, &account(PROD));
+    assert_eq!(decision.outcome, Outcome::Denied);
+    assert_eq!(decision.reason, "no rule is about this request");
+    let decision = alone("permit(principal, action, resource) when { context.mfa };");
+    assert_eq!((decision.outcome, decision.reason.as_str()), (Outcome::Denied, "no rule permits this request"));
+}
+
+#[test]
+fn a_scope_reaches_groups_and_units_above() {
+    let permitted = [
+        "permit(principal in Group::\"engineering\", action, resource);",
+        "permit(principal in User::\"group:engineering\", action, resource);",
+        "permit(principal is User in Group::\"engineering\", action == Action::\"ReadOnlyAccess\", resource);",
+        "permit(principal == User::\"alice\", action in [Action::\"assume\", Action::\"ReadOnlyAccess\"], resource);",
+        "permit(principal, action, resource in AwsOrganizationalUnit::\"r-ab12\");",
+        "permit(principal, action, resource in AwsOrganizationalUnit::\"ou-ab12-workload\");",
+        "permit(principal, action, resource is AwsAccount in AwsOrganizationalUnit::\"ou-ab12-producti\");",
+        "permit(principal, action, resource in AwsAccount::\"333333333333\");",
+        "permit(principal, action, resource) when { context.role == \"ReadOnlyAccess\" && context.account_id == resource.account_id };",
+        "permit(principal, action, resource) when { resource in AwsOrganizationalUnit::\"ou-ab12-workload\" };",
+        "permit(principal, action, resource) when { AwsAccount::\"111111111111\".name == \"sandbox\" };",
+        "permit(principal, action, resource) when { AwsS3Bucket::\"orders\" in resource };",
+    ];
+    for text in permitted {
+        assert!(alone(text).is_permitted(), "{text}");
+    }
+    let denied = [
+        "permit(principal in Group::\"sre\", action, resource);",
+        "permit(principal == Group::\"engineering\", action, resource);",
+        "permit(principal == User::\"group:engineering\", action, resource);",
+        "permit(principal is ServiceAccount, action, resource);",
+        "permit(principal, action == Action::\"AdministratorAccess\", resource);",
+        "permit(principal, action in [], resource);",
+        "permit(principal, action, resource == AwsOrganizationalUnit::\"r-ab12\");",
+        "permit(principal, action, resource is AwsS3Bucket);",
+    ];
+    for text in denied {
+        assert!(!alone(text).is_permitted(), "{text}");
+    }
+}
+
+#[test]
+fn the_highest_priority_that_says_anything_decides() {
+    let permit = "@notice(\"welcome\") permit(principal, action, resource);";
+    let forbid = "@notice(\"closed\") forbid(principal, action, resource);";
+    let silent = "permit(principal, action, resource) when { context.mfa };";
+    let cases = [
+        (vec![(1, permit), (2, forbid)], false, vec!["closed"]),
+        (vec![(2, permit), (1, forbid)], true, vec!["welcome"]),
+        (vec![(1, permit), (1, forbid)], false, vec!["closed"]),
+        (vec![(-5, permit), (3, silent)], true, vec!["welcome"]),
+        (vec![(1, permit), (1, permit)], true, vec!["welcome"]),
+        (vec![(1, silent)], false, vec![]),
+    ];
+    for (policies, permitted, notices) in cases {
+        let policies: Vec<_> =
+            policies.iter().zip(1..).map(|((priority, text), id)| policy(id, *priority, text)).collect();
+        let engine = Engine::compile(&directory(), &policies).unwrap();
+        let decision = decide(&engine, &user("alice", &[]), READ, &account(PROD));
+        assert_eq!(decision.is_permitted(), permitted, "{policies:?}");
+        assert_eq!(decision.notices, notices, "{policies:?}");
+        assert_eq!(decision.matching_policy_ids.len(), decision.determining.len());
+    }
+}
+
+#[test]
+fn a_disabled_policy_does_not_exist() {
+    let mut disabled = policy(1, 9, "forbid(principal, action, resource);");
+    disabled.enabled = false;
+    let engine = Engine::compile(&directory(), &[disabled, policy(2, 0, "permit(principal, action, resource);")]);
+    assert!(decide(&engine.unwrap(), &user("alice", &[]), READ, &account(PROD)).is_permitted());
+}
+
+#[test]
+fn a_rule_that_fails_forbids_if_it_forbids_and_never_permits() {
+    let decision = alone("permit(principal, action, resource) when { resource.rank < 3 };");
+    assert!(!decision.is_permitted());
+    assert_eq!((decision.determining.len(), decision.errors.len()), (0, 1));
+
+    let decision = alone(
+        "permit(principal, action, resource); @notice(\"rank\") forbid(principal, action, resource) when { resource.rank < 3 };",
+    );
+    assert!(!decision.is_permitted());
+    assert_eq!((decision.notices, decision.errors.len()), (vec!["rank".to_owned()], 1));
+    assert_eq!(decision.determining[0].rule_id, decision.errors[0].rule_id);
+    assert!(decision.errors[0].message.contains("rank"), "{:?}", decision.errors);
+}
+
+#[test]
+fn the_strictest_settings_of_the_determining_permits_hold() {
+    let with = |id, settings: PolicySettings, text: &str| {
+        let mut policy = policy(id, 0, text);
+        policy.settings = settings;
+        policy
+    };
+    let seconds = |seconds| Seconds::new(seconds).unwrap();
+    let permit = "@audit_session(\"false\") permit(principal, action, resource);";
+    let policies = [
+        with(1, settings(), permit),
+        with(
+            2,
+            PolicySettings {
+                approval_mode: ApprovalMode::Require,
+                max_duration_seconds: seconds(7200),
+                default_duration_seconds: Some(seconds(5400)),
+                required_approvals: 2,
+                ticket_pattern: Some("OPS-[0-9]+".to_owned()),
+                ..settings()
+            },
+            permit,
+        ),
+        with(
+            3,
+            PolicySettings {
+                approval_timeout_seconds: Some(seconds(600)),
+                require_reason: true,
+                ticket_pattern: Some("OPS-[0-9]+".to_owned()),
+                ..settings()
+            },
+            "permit(principal, action, resource);",
+        ),
+        // Not satisfied: it has no say.
+        with(
+            4,
+            PolicySettings { max_duration_seconds: seconds(60), required_approvals: 9, ..settings() },
+            "permit(principal, action, resource) when { context.mfa };",
+        ),
+    ];
+    let terms = |count: usize| {
+        let engine = Engine::compile(&directory(), &policies[..count]).unwrap();
+        decide(&engine, &user("alice", &[]), READ, &account(PROD)).terms().unwrap().clone()
+    };
+    let lenient = terms(1);
+    assert_eq!(lenient.approval_mode, ApprovalMode::Auto);
+    assert_eq!(lenient.default_duration_seconds, None);
+    assert_eq!(lenient.approval_timeout_seconds, seconds(10_800));
+    assert!(!lenient.audit_session && !lenient.require_reason);
+
+    let strict = terms(4);
+    assert_eq!(strict.approval_mode, ApprovalMode::Require);
+    assert_eq!(strict.max_duration_seconds, seconds(3600));
+    assert_eq!(strict.default_duration_seconds, Some(seconds(3600)), "capped at the maximum");
+    assert_eq!(strict.approval_timeout_seconds, seconds(600));
+    assert_eq!(strict.required_approvals, 2);
+    assert_eq!(strict.ticket_patterns, ["OPS-[0-9]+"]);
+    assert!(strict.audit_session && strict.require_reason);
+}
+
+#[test]
+fn an_action_that_does_not_apply_is_denied_and_says_so() {
+    let engine = Engine::compile(&directory(), &[policy(1, 0, "permit(principal, action, resource);")]).unwrap();
+    let alice = user("alice", &[]);
+    let reason = |action: &str, resource: &ResourceRef| {
+        let decision = decide(&engine, &alice, action, resource);
+        assert!(!decision.is_permitted(), "{action} {resource}");
+        decision.reason
+    };
+    let unknown = "`PowerUserAccess` is not an action on resources of type `aws_account`";
+    assert_eq!(reason("PowerUserAccess", &account(PROD)), unknown);
+    let bucket = ResourceRef::new(ResourceType::AwsS3Bucket, "orders").unwrap();
+    assert_eq!(reason(READ, &bucket), "`ReadOnlyAccess` is not an action on resources of type `aws_s3_bucket`");
+    assert_eq!(reason("approve", &account(PROD)), "`approve` is reserved and not an access to ask for");
+    assert_eq!(reason("revoke", &account(PROD)), "`revoke` is reserved and not an access to ask for");
+
+    let permission_set = ResourceRef::new(ResourceType::AwsPermissionSet, ADMIN).unwrap();
+    let unit = ResourceRef::new(ResourceType::AwsOrganizationalUnit, WORKLOADS).unwrap();
+    let database = ResourceRef::new(ResourceType::AwsRdsInstance, DATABASE).unwrap();
+    for (action, resource) in [("read", &bucket), ("assume", &permission_set), (READ, &unit), ("connect", &database)] {
+        assert!(decide(&engine, &alice, action, resource).is_permitted(), "{action} {resource}");
+    }
+}
+
+#[test]
+fn a_subject_cannot_pass_for_a_group() {
+    let text = "permit(principal in User::\"group:admins\", action, resource);";
+    let engine = Engine::compile(&directory(), &[policy(1, 0, text)]).unwrap();
+    assert!(decide(&engine, &user("alice", &["admins"]), READ, &account(PROD)).is_permitted());
+    assert!(!decide(&engine, &user("group:admins", &[]), READ, &account(PROD)).is_permitted());
+    assert!(!decide(&engine, &user("group:admins", &["admins"]), READ, &account(PROD)).is_permitted());
+
+    let machine = Principal { who: PrincipalRef { id: "group:admins".to_owned(), ..user_less() }, ..user("x", &[]) };
+    assert!(!decide(&engine, &machine, READ, &account(PROD)).is_permitted());
+}
+
+fn user_less() -> PrincipalRef {
+    PrincipalRef { kind: stint::domain::PrincipalKind::ServiceAccount, id: String::new() }
+}
+
+#[test]
+fn what_the_directory_does_not_know_stands_where_its_id_says() {
+    let text = "permit(principal, action, resource in AwsOrganizationalUnit::\"r-ab12\");
+        permit(principal, action, resource) when { resource.name == \"999999999999\" && !(resource has rank) };";
+    let engine = Engine::compile(&directory(), &[policy(1, 0, text)]).unwrap();
+    let alice = user("alice", &[]);
+    let of = |resource: &ResourceRef, action| {
+        let decision = decide(&engine, &alice, action, resource);
+        decision.determining.iter().map(|rule| rule.rule_id.as_uuid().as_u128() - 1000).collect::<Vec<_>>()
+    };
+    assert_eq!(of(&account(SANDBOX), READ), [0]);
+    assert_eq!(of(&account("999999999999"), READ), [1]);
+    // The ARN says production, which is below the root.
+    let database = DATABASE.replace("orders", "unheard-of");
+    assert_eq!(of(&ResourceRef::new(ResourceType::AwsRdsInstance, database).unwrap(), "read"), [0]);
+    let bucket = ResourceRef::new(ResourceType::AwsS3Bucket, "unheard-of").unwrap();
+    assert!(of(&bucket, "read").is_empty());
+}
+
+#[test]
+fn authority_is_asked_of_the_policies() {
+    let text = "permit(principal in Group::\"sre\", action == Action::\"approve\", resource)
+            when { context has requester && !(context.requester in Group::\"sre\") };
+        permit(principal in Group::\"ci\", action == Action::\"approve\", resource)
+            when { context has requester_service_account };
+        @notice(\"ask sre\") forbid(principal, action == Action::\"revoke\", resource) unless { principal in Group::\"sre\" };
+        permit(principal, action == Action::\"revoke\", resource);";
+    let engine = Engine::compile(&directory(), &[policy(1, 0, text)]).unwrap();
+    let (engineer, sre, ci) = (user("alice", &["engineering"]), user("bob", &["sre"]), user("carol", &["ci"]));
+    let machine = Principal { who: PrincipalRef { id: "key".to_owned(), ..user_less() }, ..user("x", &[]) };
+    let approve = |who: &Principal, requester: &Principal| {
+        let context = QuestionContext { requester: Some(requester), ..context() };
+        engine.authorize_approve(who, &account(PROD), context)
+    };
+    assert_eq!(approve(&sre, &engineer).unwrap().rules().len(), 1);
+    assert!(approve(&sre, &sre).is_err());
+    assert!(approve(&sre, &user("dave", &["sre"])).is_err());
+    assert!(approve(&sre, &machine).is_err());
+    assert!(approve(&ci, &machine).is_ok());
+    assert!(approve(&ci, &engineer).is_err());
+
+    assert!(engine.authorize_revoke(&sre, &account(PROD), context()).is_ok());
+    let denied = engine.authorize_revoke(&engineer, &account(PROD), context()).unwrap_err();
+    assert_eq!(denied.notices, ["ask sre"]);
+}
+
+#[test]
+fn evaluating_takes_any_context_that_fits_the_schema() {
+    let text = "permit(principal, action, resource) when { context.has_reason && context.mfa && context.duration_seconds == 60
+            && context.tickets.contains(\"OPS-1\") && context.now == datetime(\"2030-01-01T00:00:00Z\")
+            && context.source_ip.isLoopback() && context.auth == \"api_key\" && context.requester == User::\"bob\"
+            && context.requester_service_account.name == \"key\" && context.role == \"r\" && context.account_id == \"a\" };
+        permit(principal, action == Action::\"approve\", resource) unless { context.has_reason };";
+    let engine = Engine::compile(&directory(), &[policy(1, 0, text)]).unwrap();
+    let alice = user("alice", &[]);
+    let evaluate = |action, extra: serde_json::Value| {
+        let (resource, context) = (account(PROD), QuestionContext { reason: None, ..context() });
+        let question = Question { principal: &alice, action, resource: &resource, context };
+        engine.evaluate(&question, extra.as_object())
+    };
+    let full = json!({
+        "reason": "x", "mfa": true, "duration_seconds": 60, "tickets": ["OPS-1"], "now": "2030-01-01T00:00:00Z",
+        "source_ip": "127.0.0.1", "auth": "api_key", "requester": {"type": "User", "id": "bob"},
+        "requester_service_account": {"type": "ServiceAccount", "id": "key"}, "role": "r", "account_id": "a",
+    });
+    let decision = evaluate(READ, full).unwrap();
+    assert!(decision.is_permitted(), "{decision:?}");
+    assert!(evaluate("approve", json!({})).unwrap().is_permitted());
+    assert!(!evaluate("approve", json!({"reason": "x"})).unwrap().is_permitted());
+    assert!(evaluate("approve", json!({"reason": "x", "has_reason": false})).unwrap().is_permitted());
+    assert!(evaluate("approve", json!({"reason": "x", "duration_seconds": null, "reason": null})).is_ok());
+
+    let bad = [
+        ("mood", json!("good")),
+        ("reason", json!(1)),
+        ("mfa", json!(null)),
+        ("duration_seconds", json!(1.5)),
+        ("duration_seconds", json!(u64::MAX)),
+        ("tickets", json!(["a", 1])),
+        ("now", json!("yesterday")),
+        ("now", json!("-009999-01-02T00:00:00Z")),
+        ("source_ip", json!("300.0.0.1")),
+        ("auth", json!("magic")),
+        ("requester", json!({"type": "ServiceAccount", "id": "bob"})),
+        ("requester", json!({"type": "User", "id": "bob", "groups": []})),
+        ("requester_service_account", json!("key")),
+    ];
+    for (field, value) in bad {
+        let error = evaluate(READ, json!({ field: value })).unwrap_err();
+        assert_eq!(error.field(), field);
+    }
+}
+
+#[test]
+fn policies_that_cannot_be_compiled_are_an_error_that_names_the_rule() {
+    let mut broken = policy(7, 0, "permit(principal, action, resource);");
+    broken.rules[0].policy_text = "permit(principal == ?principal, action, resource);".to_owned();
+    let error = Engine::compile(&directory(), &[broken]).unwrap_err().to_string();
+    assert!(error.contains("00000000-0000-0000-0000-000000001b58"), "{error}");
+
+    let unit = |id: &str, parent: &str| below(parent, known(ResourceType::AwsOrganizationalUnit, id, id));
+    let circle = resources().into_iter().chain([unit(PRODUCTION, WORKLOADS), unit(WORKLOADS, PRODUCTION)]).collect();
+    let error = Engine::compile(&circle, &[]).unwrap_err().to_string();
+    assert!(error.contains("is above itself"), "{error}");
+}

@@ -19,7 +19,7 @@ use stint::domain::{OidcConfig, TenantId};
 use stint::http::{Api, SourceIp, app, endpoint};
 use stint::schedule::ScheduleSettings;
 use stint::store::Table;
-use stint::workers::{WorkerError, Workers, provision_grant, publish_events, revoke_grant, sweep};
+use stint::workers::{WorkerError, Workers, deprovision_grant, provision_grant, publish_events, sweep};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -275,7 +275,7 @@ pub async fn start_aws(config: &Config) -> Result<Arc<AwsEndpoint>, StartError> 
         }),
         rules: vec![
             rule(&["grant.provisioning", "grant.extended"], "provision_grant"),
-            rule(&["grant.expired", "grant.revoked", "grant.failed"], "revoke_grant"),
+            rule(&["grant.expired", "grant.revoked", "grant.failed"], "deprovision_grant"),
         ],
         schedule_groups: vec![SCHEDULE_GROUP.to_owned()],
     };
@@ -304,7 +304,7 @@ fn settings(seed: &Seed) -> Settings {
             group: SCHEDULE_GROUP.to_owned(),
             role_arn: format!("arn:aws:iam::{}:role/stint-scheduler", seed.aws.account_id),
             provision_function_arn: arn("provision_grant"),
-            revoke_function_arn: arn("revoke_grant"),
+            deprovision_function_arn: arn("deprovision_grant"),
             dead_letter_queue_arn: None,
         },
     }
@@ -319,7 +319,7 @@ fn invoke_workers(aws: &AwsEndpoint, workers: &Workers) {
             let done = match function.as_str() {
                 "publish_events" => publish_events::handle(&workers, payload).await,
                 "provision_grant" => provision_grant::handle(&workers, payload).await,
-                "revoke_grant" => revoke_grant::handle(&workers, payload).await,
+                "deprovision_grant" => deprovision_grant::handle(&workers, payload).await,
                 "sweep" => sweep::handle(&workers, payload).await,
                 unknown => return Err(format!("there is no function `{unknown}`")),
             };

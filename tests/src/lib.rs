@@ -310,7 +310,6 @@ impl Call<'_> {
 impl Answer {
     /// The body of an answer with this status.
     #[track_caller]
-    #[must_use]
     pub fn expect(self, status: StatusCode) -> Value {
         assert_eq!(self.status, status, "{}", self.body);
         self.body
@@ -318,7 +317,6 @@ impl Answer {
 
     /// The body of an error with this status and code.
     #[track_caller]
-    #[must_use]
     pub fn refused(self, status: u16, code: &str) -> Value {
         assert_eq!((self.status.as_u16(), self.body["code"].as_str()), (status, Some(code)), "{}", self.body);
         assert_eq!(self.body["details"]["request_id"].as_str(), self.headers.get("x-request-id").map(String::as_str));

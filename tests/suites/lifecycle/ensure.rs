@@ -123,9 +123,7 @@ async fn a_grant_about_to_end_is_extended_once() {
 #[tokio::test]
 async fn each_entitlement_is_decided_by_itself() {
     let world = World::start().await;
-    let entitlement = |account: &str, role: &str, seconds: i64| {
-        json!({"target": format!("AWS::Account::{account}"), "role": role, "duration_seconds": seconds})
-    };
+    let entitlement = |account: &str, role: &str, seconds: i64| json!({"target": format!("AWS::Account::{account}"), "role": role, "duration_seconds": seconds});
     let body = json!({"entitlements": [
         entitlement(PRODUCTION, "AdministratorAccess", 60),
         entitlement(SANDBOX, "PowerUserAccess", 60),

@@ -12,7 +12,10 @@ use stint_tests::{As, PRODUCTION, SANDBOX, World, ask};
 
 /// The grants that stand in the index of what falls due.
 fn obligations(items: &[Value]) -> usize {
-    items.iter().filter(|item| item["pk"]["S"].as_str().unwrap().ends_with("#GRANT") && item.get("due_pk").is_some()).count()
+    items
+        .iter()
+        .filter(|item| item["pk"]["S"].as_str().unwrap().ends_with("#GRANT") && item.get("due_pk").is_some())
+        .count()
 }
 
 #[tokio::test]

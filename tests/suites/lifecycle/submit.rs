@@ -42,10 +42,8 @@ async fn a_request_without_a_duration_gets_the_policies_default() {
 #[tokio::test]
 async fn more_time_than_the_policy_allows_is_refused_and_nothing_is_recorded() {
     let world = World::start().await;
-    let error = world
-        .request("alice", SANDBOX, "PowerUserAccess", 28_801)
-        .await
-        .refused(400, "duration_exceeds_maximum");
+    let error =
+        world.request("alice", SANDBOX, "PowerUserAccess", 28_801).await.refused(400, "duration_exceeds_maximum");
     assert_eq!(error["details"]["max_duration_seconds"], 28_800);
     assert!(world.items("REQUEST").is_empty());
 }
@@ -53,8 +51,7 @@ async fn more_time_than_the_policy_allows_is_refused_and_nothing_is_recorded() {
 #[tokio::test]
 async fn a_forbidden_request_is_recorded_and_answered_with_the_notice() {
     let world = World::start().await;
-    let error =
-        world.request("alice", PRODUCTION, "AdministratorAccess", 600).await.refused(403, "policy_denied");
+    let error = world.request("alice", PRODUCTION, "AdministratorAccess", 600).await.refused(403, "policy_denied");
     let notice = "Administrator access to production is forbidden. In an emergency, break the glass.";
     assert_eq!(error["notices"], json!([notice]));
 

@@ -57,7 +57,8 @@ fn every_module_has_a_layer() {
 /// `domain` and `policy` do no I/O, read no clock and make no ids: those are arguments.
 #[test]
 fn domain_and_policy_are_pure() {
-    let impure = ["aws_sdk", "tokio::", "reqwest::", "std::env", "std::fs", "std::net::Tcp", "crate::clock", "async fn"];
+    let impure =
+        ["aws_sdk", "tokio::", "reqwest::", "std::env", "std::fs", "std::net::Tcp", "crate::clock", "async fn"];
     for (module, place, line) in code() {
         if ["domain", "policy"].contains(&module.as_str()) {
             assert_eq!(impure.iter().find(|word| line.contains(**word)), None, "{place}");

@@ -103,60 +103,60 @@ impl From<CreatePolicy> for PolicyFields {
 
 /// What is to be different about a policy; what is omitted stays. Null clears what can be null.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"max_duration_seconds": 28800, "notification_channel": null}))]
 pub struct UpdatePolicy {
     /// What people call it.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, min_length = 1, max_length = 128)]
     pub name: Option<String>,
     /// What it is for.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, max_length = 1000)]
     pub description: Option<Option<String>>,
     /// Whether its rules are looked at.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub enabled: Option<bool>,
     /// Policies of a higher priority decide first; those of one priority decide together.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, minimum = -1_000_000, maximum = 1_000_000)]
     pub priority: Option<i32>,
     /// Maximum grant duration in seconds.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub max_duration_seconds: Option<Seconds>,
     /// Length of a grant that did not name one, in seconds; at most the maximum.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Seconds>)]
     pub default_duration_seconds: Option<Option<Seconds>>,
     /// Where approvers are told.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     pub notification_channel: Option<Option<String>>,
     /// Cedar statements that take the place of all rules. A rule stated as it was, or with the `@id("…")` of a former
     /// one, keeps its id.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub cedar_policy_set: Option<String>,
     /// Whether a permitted request is granted at once (`auto`) or waits for people (`require`).
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub approval_mode: Option<ApprovalMode>,
     /// When a request nobody decided lapses, in seconds; null means 10,800.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Seconds>)]
     pub approval_timeout_seconds: Option<Option<Seconds>>,
     /// How many different people must approve.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, minimum = 1, maximum = 10)]
     pub required_approvals: Option<u32>,
     /// Whether a reason must be given.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub require_reason: Option<bool>,
     /// A regular expression that one of the tickets of a request must match.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
     pub ticket_pattern: Option<Option<String>>,
 }

@@ -53,7 +53,7 @@ impl Settings {
                 group: variable("SCHEDULE_GROUP")?,
                 role_arn: variable("SCHEDULER_ROLE_ARN")?,
                 provision_function_arn: variable("PROVISION_GRANT_FUNCTION_ARN")?,
-                revoke_function_arn: variable("REVOKE_GRANT_FUNCTION_ARN")?,
+                deprovision_function_arn: variable("DEPROVISION_GRANT_FUNCTION_ARN")?,
                 dead_letter_queue_arn: std::env::var("SCHEDULE_DEAD_LETTER_QUEUE_ARN").ok(),
             },
         })

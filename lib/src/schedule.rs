@@ -29,7 +29,7 @@ pub struct ScheduleSettings {
     /// The worker that gives access.
     pub provision_function_arn: String,
     /// The worker that takes it away.
-    pub revoke_function_arn: String,
+    pub deprovision_function_arn: String,
     /// Where calls go that were given up.
     pub dead_letter_queue_arn: Option<String>,
 }
@@ -123,7 +123,7 @@ impl Schedules {
         let invalid = |error: aws_sdk_scheduler::error::BuildError| ScheduleError(error.to_string());
         let arn = match reminder {
             Reminder::Provision => &self.settings.provision_function_arn,
-            Reminder::Revoke => &self.settings.revoke_function_arn,
+            Reminder::Revoke => &self.settings.deprovision_function_arn,
         };
         let mut target = Target::builder()
             .arn(arn)

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`publish_events`] | the table's stream |
 //! | [`provision_grant`] | the bus, when a grant was decided or extended; Scheduler, for a later start or another attempt |
-//! | [`revoke_grant`] | Scheduler, when a grant's time is over; the bus, when one was ended; Scheduler, for another attempt |
+//! | [`deprovision_grant`] | Scheduler, when a grant's time is over; the bus, when one was ended; Scheduler, for another attempt |
 //! | [`sweep`] | every five minutes: whatever is due and was not done |
 //!
 //! Every one may be called twice, late, out of order or not at all. What each does depends on what the table says when it
@@ -12,12 +12,12 @@
 
 mod assignment;
 mod context;
+pub mod deprovision_grant;
 mod outbox;
 mod provision;
 pub mod provision_grant;
 pub mod publish_events;
 mod revoke;
-pub mod revoke_grant;
 pub mod sweep;
 
 pub use context::{WorkerError, Workers};

@@ -1,2 +1,9 @@
-//! s
-fn main() {}
+//! `POST /v1/requests`.
+use stint::context::{self, Error};
+use stint::http::{app, endpoint};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let api = context::api().await?;
+    lambda_http::run(app(endpoint::create_request::router(), api)).await
+}

@@ -11,17 +11,17 @@ use axum::http::header;
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use serde_json::Value;
+use stint::access::Ids;
 use stint::auth::api_key::ApiKeySecret;
 use stint::clock::Clock;
 use stint::context::Settings;
-use stint::domain::{ApiKeyId, OidcConfig, TenantId};
+use stint::domain::{OidcConfig, TenantId};
 use stint::http::{Api, SourceIp, app, endpoint};
 use stint::schedule::ScheduleSettings;
 use stint::store::Table;
-use stint::workers::{WorkerError, Workers, provision_grant, publish_events, revoke_grant, sweep};
+use stint::workers::{WorkerError, Workers, deprovision_grant, provision_grant, publish_events, sweep};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use uuid::Uuid;
 
 use crate::aws::{self, AwsEndpoint, Limits, Options, Rule, Storage, StreamTarget, Wiring};
 use crate::dev;
@@ -149,7 +149,7 @@ impl Local {
     ///
     /// [`StartError`] when the seed is not valid.
     pub async fn plant(&self) -> Result<ApiKeySecret, StartError> {
-        let key_id: ApiKeyId = Uuid::now_v7().into();
+        let key_id = Ids::new(self.clock.clone()).id();
         let key = self.seed.plant(&self.table, self.oidc.clone(), key_id, self.clock.now()).await?;
         for policy in &self.seed.policies {
             self.create_policy(&key, policy).await?;
@@ -275,7 +275,7 @@ pub async fn start_aws(config: &Config) -> Result<Arc<AwsEndpoint>, StartError> 
         }),
         rules: vec![
             rule(&["grant.provisioning", "grant.extended"], "provision_grant"),
-            rule(&["grant.expired", "grant.revoked", "grant.failed"], "revoke_grant"),
+            rule(&["grant.expired", "grant.revoked", "grant.failed"], "deprovision_grant"),
         ],
         schedule_groups: vec![SCHEDULE_GROUP.to_owned()],
     };
@@ -304,7 +304,7 @@ fn settings(seed: &Seed) -> Settings {
             group: SCHEDULE_GROUP.to_owned(),
             role_arn: format!("arn:aws:iam::{}:role/stint-scheduler", seed.aws.account_id),
             provision_function_arn: arn("provision_grant"),
-            revoke_function_arn: arn("revoke_grant"),
+            deprovision_function_arn: arn("deprovision_grant"),
             dead_letter_queue_arn: None,
         },
     }
@@ -319,7 +319,7 @@ fn invoke_workers(aws: &AwsEndpoint, workers: &Workers) {
             let done = match function.as_str() {
                 "publish_events" => publish_events::handle(&workers, payload).await,
                 "provision_grant" => provision_grant::handle(&workers, payload).await,
-                "revoke_grant" => revoke_grant::handle(&workers, payload).await,
+                "deprovision_grant" => deprovision_grant::handle(&workers, payload).await,
                 "sweep" => sweep::handle(&workers, payload).await,
                 unknown => return Err(format!("there is no function `{unknown}`")),
             };

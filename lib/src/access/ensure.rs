@@ -243,21 +243,21 @@ impl Ensuring<'_> {
             return Ok(self.nothing_to_do(Ensured {
                 request: Some(request.clone()),
                 duration: request.duration_seconds,
-                ..self.outcome(EnsureStatus::Pending)
+                ..self.outcome(EnsureStatus::Pending)?
             }));
         }
-        match self.last_word() {
+        match self.last_word()? {
             // A poll carries no reason: it must not reopen what was denied, lapsed or taken away.
             Some(ended) if !self.justification.has_reason() => Ok(self.nothing_to_do(ended)),
             Some(_) | None => self.ask(),
         }
     }
 
-    fn outcome(&self, status: EnsureStatus) -> Ensured {
+    fn outcome(&self, status: EnsureStatus) -> Result<Ensured, AccessError> {
         let resource = &self.entitlement.resource;
         let account = self.engine.directory.get(resource).map_or(resource.id(), |known| known.name.as_str());
-        let (needs_reason, needs_ticket) = self.requirements();
-        Ensured {
+        let (needs_reason, needs_ticket) = self.requirements()?;
+        Ok(Ensured {
             grant: None,
             request: None,
             id: self.placeholder(),
@@ -269,7 +269,7 @@ impl Ensuring<'_> {
             needs_ticket,
             diagnostics: Vec::new(),
             is_new: false,
-        }
+        })
     }
 
     /// The id of an access nobody has asked for yet: the same each time (a UUIDv8 of its key).
@@ -286,7 +286,7 @@ impl Ensuring<'_> {
         keys::access(&self.access.caller().principal().who, &self.entitlement.resource, &self.entitlement.role)
     }
 
-    fn decision(&self) -> crate::policy::Decision {
+    fn decision(&self) -> Result<crate::policy::Decision, AccessError> {
         self.engine.decide(
             self.access,
             &super::question::Asked {
@@ -301,11 +301,11 @@ impl Ensuring<'_> {
     }
 
     /// Whether the policies require a reason, and a ticket.
-    fn requirements(&self) -> (bool, bool) {
-        match self.decision().outcome {
+    fn requirements(&self) -> Result<(bool, bool), AccessError> {
+        Ok(match self.decision()?.outcome {
             Outcome::Permitted(terms) => (terms.require_reason, !terms.ticket_patterns.is_empty()),
             Outcome::Denied => (false, false),
-        }
+        })
     }
 
     fn nothing_to_do(&self, outcome: Ensured) -> Change<Ensured> {
@@ -323,7 +323,7 @@ impl Ensuring<'_> {
             grant: Some(grant.clone()),
             request: self.request_of(grant),
             duration: grant.duration_seconds,
-            ..self.outcome(status)
+            ..self.outcome(status)?
         };
         let Some(asked) = self.entitlement.duration.filter(|asked| wants_extension(grant, *asked, now)) else {
             return Ok(self.nothing_to_do(outcome));
@@ -359,7 +359,7 @@ impl Ensuring<'_> {
     }
 
     /// How the access last ended, if it did.
-    fn last_word(&self) -> Option<Ensured> {
+    fn last_word(&self) -> Result<Option<Ensured>, AccessError> {
         let grant = self.known.grants.first();
         let request = self.known.requests.first();
         let (status, message) = match (request, grant) {
@@ -377,19 +377,19 @@ impl Ensuring<'_> {
                 (RequestState::Approved { .. }, None) => (EnsureStatus::Provisioning, String::new()),
             },
             (None, Some(grant)) => ended(grant),
-            (None, None) => return None,
+            (None, None) => return Ok(None),
         };
         let mut outcome = Ensured {
             grant: grant.filter(|grant| request.is_none_or(|request| grant.request_id == Some(request.id))).cloned(),
             request: request.cloned(),
-            ..self.outcome(status)
+            ..self.outcome(status)?
         };
         if status != EnsureStatus::Provisioning {
             // Asking again takes a reason, so a client that prompts for what is required prompts for one.
             outcome.needs_reason = true;
             outcome.diagnostics.push(error(format!("{message}; to ask again, give a reason")));
         }
-        Some(outcome)
+        Ok(Some(outcome))
     }
 
     /// Asks for what is missing.
@@ -410,11 +410,11 @@ impl Ensuring<'_> {
                 metadata: Metadata::new(),
             },
         };
-        let mut outcome = self.outcome(EnsureStatus::Revoked);
+        let mut outcome = self.outcome(EnsureStatus::Revoked)?;
         let weighed = match asking.weigh() {
             Ok(weighed) => weighed,
             Err(error @ (AccessError::InvalidInput { .. } | AccessError::DurationExceedsMaximum { .. })) => {
-                outcome.diagnostics = self.what_is_missing(&error);
+                outcome.diagnostics = self.what_is_missing(&error)?;
                 return Ok(self.nothing_to_do(outcome));
             }
             Err(error) => return Err(error),
@@ -457,9 +457,9 @@ impl Ensuring<'_> {
     }
 
     /// Everything that is missing, not just the first.
-    fn what_is_missing(&self, first: &AccessError) -> Vec<Diagnostic> {
+    fn what_is_missing(&self, first: &AccessError) -> Result<Vec<Diagnostic>, AccessError> {
         let mut found = Vec::new();
-        if let Outcome::Permitted(terms) = self.decision().outcome {
+        if let Outcome::Permitted(terms) = self.decision()?.outcome {
             if terms.require_reason && !self.justification.has_reason() {
                 found.push(error("a reason is required by the policy that permits this".to_owned()));
             }
@@ -484,7 +484,7 @@ impl Ensuring<'_> {
         if found.is_empty() {
             found.push(error(first.to_string()));
         }
-        found
+        Ok(found)
     }
 
     /// Writes a request into the slot of its access: of any number of ensures at once, one gets to.

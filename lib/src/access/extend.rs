@@ -67,7 +67,7 @@ pub(super) fn latest_end(
             tickets,
             duration: Some(by),
         },
-    );
+    )?;
     let Outcome::Permitted(terms) = &decision.outcome else { return Err(denied(&decision)) };
     if terms.approval_mode == ApprovalMode::Require {
         return Err(AccessError::PolicyDenied {

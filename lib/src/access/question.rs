@@ -16,9 +16,10 @@ pub(super) struct Asked<'a> {
 }
 
 impl TenantEngine {
-    /// Whether policy permits what is asked for, and on what terms.
-    pub(super) fn decide(&self, access: &Access, asked: &Asked<'_>) -> Decision {
-        self.engine.decide(&Question {
+    /// Whether policy permits what is asked for, and on what terms. A fault of ours is an error: it denies, and it must
+    /// not look like a decision.
+    pub(super) fn decide(&self, access: &Access, asked: &Asked<'_>) -> Result<Decision, AccessError> {
+        let decision = self.engine.decide(&Question {
             principal: asked.principal,
             action: asked.action,
             resource: asked.resource,
@@ -28,7 +29,11 @@ impl TenantEngine {
                 duration: asked.duration,
                 ..circumstances(access)
             },
-        })
+        });
+        match decision.fault {
+            Some(fault) => Err(AccessError::Policies(fault)),
+            None => Ok(decision),
+        }
     }
 
     /// The caller's authority to decide what `requester` asked for: by policy, or as an administrator.

@@ -134,7 +134,7 @@ impl Asking<'_> {
             tickets,
             duration: *duration,
         };
-        let decision = self.engine.decide(self.access, &asked);
+        let decision = self.engine.decide(self.access, &asked)?;
         let Outcome::Permitted(terms) = &decision.outcome else {
             let state = RequestState::Denied { by: None, reasoning: Some(decision.reason.clone()) };
             let length = duration.unwrap_or(self.access.tenant().settings.default_duration_seconds);

@@ -1,4 +1,4 @@
-//! `revoke_grant`: takes the access of a grant away.
+//! `deprovision_grant`: takes the access of a grant away.
 
 use serde_json::Value;
 

@@ -1,0 +1,8 @@
+//! A grant's time is over, or it was ended: takes the access away.
+use stint::context::{Error, run_worker};
+use stint::workers::deprovision_grant;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    run_worker(deprovision_grant::handle).await
+}

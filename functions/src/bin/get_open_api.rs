@@ -1,0 +1,9 @@
+//! `GET /openapi.json`.
+use stint::context::{self, Error};
+use stint::http::{app, endpoint};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let api = context::api().await?;
+    lambda_http::run(app(endpoint::get_open_api::router(), api)).await
+}

@@ -1,0 +1,8 @@
+//! A grant was decided, extended, or starts now: gives the access.
+use stint::context::{Error, run_worker};
+use stint::workers::provision_grant;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    run_worker(provision_grant::handle).await
+}

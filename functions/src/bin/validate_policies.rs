@@ -1,0 +1,9 @@
+//! `POST /v1/policies/validate`.
+use stint::context::{self, Error};
+use stint::http::{app, endpoint};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let api = context::api().await?;
+    lambda_http::run(app(endpoint::validate_policies::router(), api)).await
+}

@@ -1,0 +1,13 @@
+//! What becomes of a request: from asking to the last trace of access gone, with a clock the test moves.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "lifecycle/approval.rs"]
+mod approval;
+#[path = "lifecycle/ensure.rs"]
+mod ensure;
+#[path = "lifecycle/expiry.rs"]
+mod expiry;
+#[path = "lifecycle/invariants.rs"]
+mod invariants;
+#[path = "lifecycle/submit.rs"]
+mod submit;

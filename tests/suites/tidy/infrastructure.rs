@@ -1,0 +1,183 @@
+//! The rest of the template, where the code depends on it: table, events, settings, gateway responses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use stint::domain::EventKind;
+use stint::http::ErrorBody;
+use stint::store::{Index, OutboxEvent, Record, keys};
+
+use super::operations::{endpoints, workers};
+use super::sources;
+use super::template::{functions, resources, template};
+
+fn table() -> Value {
+    resources("AWS::DynamoDB::Table")["Table"].clone()
+}
+
+fn key(hash: &str, range: &str) -> Value {
+    json!([{"AttributeName": hash, "KeyType": "HASH"}, {"AttributeName": range, "KeyType": "RANGE"}])
+}
+
+#[test]
+fn the_table_has_the_keys_and_indexes_of_the_store() {
+    let table = &table()["Properties"];
+    assert_eq!(table["KeySchema"], key(keys::PK, keys::SK));
+    assert_eq!(table["TimeToLiveSpecification"], json!({"AttributeName": keys::TTL, "Enabled": true}));
+
+    let mut expected: BTreeMap<&str, Value> = [Index::Principal, Index::Access, Index::Status]
+        .map(|index| (index.name(), key(index.attribute(), keys::SK)))
+        .into();
+    expected.insert(keys::DUE_INDEX, key(keys::DUE_PK, keys::DUE_SK));
+    let indexes = table["GlobalSecondaryIndexes"].as_array().unwrap();
+    let found: BTreeMap<&str, Value> =
+        indexes.iter().map(|index| (index["IndexName"].as_str().unwrap(), index["KeySchema"].clone())).collect();
+    assert_eq!(found, expected);
+    // Records are read from the indexes as they are.
+    assert!(indexes.iter().all(|index| index["Projection"] == json!({"ProjectionType": "ALL"})));
+}
+
+#[test]
+fn statements_name_indexes_that_exist() {
+    let table = table();
+    let indexes: Vec<Value> = table["Properties"]["GlobalSecondaryIndexes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|index| json!({"Fn::Sub": format!("${{Table.Arn}}/index/{}", index["IndexName"].as_str().unwrap())}))
+        .collect();
+    for (name, function) in functions() {
+        for resource in function.statements().into_iter().flat_map(|statement| statement.resources) {
+            let named = resource["Fn::Sub"].as_str().is_some_and(|text| text.contains("/index/"));
+            assert!(!named || indexes.contains(&resource), "{name}: {resource}");
+        }
+    }
+}
+
+#[test]
+fn the_table_outlives_the_stack_and_its_data_every_mistake() {
+    let table = table();
+    assert_eq!([&table["DeletionPolicy"], &table["UpdateReplacePolicy"]], ["Retain", "Retain"]);
+    let properties = &table["Properties"];
+    assert_eq!(properties["DeletionProtectionEnabled"], true);
+    assert_eq!(properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"], true);
+    assert_eq!(properties["SSESpecification"]["SSEEnabled"], true);
+}
+
+#[test]
+fn the_stream_leads_new_events_to_publish_events() {
+    assert_eq!(table()["Properties"]["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
+    let mapping = &resources("AWS::Lambda::EventSourceMapping")["PublishEventsStream"]["Properties"];
+    assert_eq!(mapping["FunctionName"], json!({"Ref": "PublishEventsFunction"}));
+    assert_eq!(mapping["EventSourceArn"], json!({"Fn::GetAtt": "Table.StreamArn"}));
+    let filters = mapping["FilterCriteria"]["Filters"].as_array().unwrap();
+    let patterns: Vec<Value> =
+        filters.iter().map(|filter| serde_json::from_str(filter["Pattern"].as_str().unwrap()).unwrap()).collect();
+    let suffix = format!("#{}", OutboxEvent::KIND);
+    let expected = json!({"eventName": ["INSERT"], "dynamodb": {"Keys": {keys::PK: {"S": [{"suffix": suffix}]}}}});
+    assert_eq!(patterns, [expected]);
+    // What `publish_events` answers would mean nothing without it.
+    assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]));
+}
+
+#[test]
+fn rules_listen_for_events_that_are_sent() {
+    let kinds: BTreeSet<&str> = EventKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    for (name, function) in functions() {
+        let events = function.properties["Events"].as_object().into_iter().flat_map(|events| events.values());
+        for event in events.filter(|event| event["Type"] == "EventBridgeRule") {
+            let pattern = &event["Properties"]["Pattern"];
+            assert_eq!(pattern["source"], json!([stint::events::SOURCE]), "{name}");
+            let listened = pattern["detail-type"].as_array().unwrap();
+            assert!(listened.iter().all(|kind| kinds.contains(kind.as_str().unwrap())), "{name}: {listened:?}");
+        }
+    }
+}
+
+/// A call that was given up is seen by somebody.
+#[test]
+fn every_worker_has_a_dead_letter_queue() {
+    let (functions, mappings) = (functions(), resources("AWS::Lambda::EventSourceMapping"));
+    for name in workers() {
+        let function = &functions[&name];
+        let own = &function.properties["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"];
+        let of_mapping = mappings
+            .values()
+            .filter(|mapping| mapping["Properties"]["FunctionName"] == json!({"Ref": function.logical_id}))
+            .any(|mapping| mapping["Properties"]["DestinationConfig"]["OnFailure"]["Destination"].is_object());
+        assert!(own.is_object() || of_mapping, "{name}");
+    }
+    for (name, queue) in resources("AWS::SQS::Queue") {
+        assert_eq!(queue["Properties"]["SqsManagedSseEnabled"], true, "{name}");
+    }
+}
+
+#[test]
+fn functions_find_the_settings_they_read() {
+    let text = sources::read("lib/src/context.rs");
+    let read: BTreeSet<&str> = text
+        .split('"')
+        .filter(|word| word.len() > 3 && word.chars().all(|char| char.is_ascii_uppercase() || char == '_'))
+        .collect();
+    let template = template();
+    let given: BTreeSet<&str> = template["Globals"]["Function"]["Environment"]["Variables"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        // Read by the crates we use.
+        .filter(|name| !["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "RUST_LOG"].contains(name))
+        .collect();
+    assert_eq!(given, read);
+}
+
+/// A worker schedules itself by the name it has in the template.
+#[test]
+fn schedules_call_functions_of_the_template() {
+    let names: BTreeSet<String> = functions()
+        .values()
+        .map(|function| function.properties["FunctionName"]["Fn::Sub"].as_str().unwrap().to_owned())
+        .collect();
+    let template = template();
+    let variables = template["Globals"]["Function"]["Environment"]["Variables"].as_object().unwrap();
+    let arns: Vec<&Value> =
+        variables.iter().filter(|(name, _)| name.ends_with("_FUNCTION_ARN")).map(|(_, arn)| arn).collect();
+    for arn in &arns {
+        let arn = arn["Fn::Sub"].as_str().unwrap();
+        let (_, name) = arn.split_once(":function:").unwrap();
+        assert!(names.contains(name), "{arn}");
+    }
+    let role = &resources("AWS::IAM::Role")["SchedulerRole"]["Properties"]["Policies"][0]["PolicyDocument"];
+    let callable = role["Statement"][0]["Resource"].as_array().unwrap();
+    assert!(callable.len() == arns.len() && arns.iter().all(|arn| callable.contains(arn)), "{callable:?}");
+}
+
+/// API Gateway waits 29 seconds.
+#[test]
+fn endpoints_answer_before_the_gateway_gives_up() {
+    let functions = functions();
+    let shared = template()["Globals"]["Function"]["Timeout"].clone();
+    for name in endpoints() {
+        let own = &functions[&name].properties["Timeout"];
+        let timeout = if own.is_null() { &shared } else { own };
+        assert!(timeout.as_u64().unwrap() < 29, "{name}");
+    }
+}
+
+#[test]
+fn what_the_gateway_answers_reads_as_what_functions_answer() {
+    let api = &resources("AWS::Serverless::Api")["Api"]["Properties"];
+    let responses = api["GatewayResponses"].as_object().unwrap();
+    for required in ["DEFAULT_4XX", "DEFAULT_5XX", "MISSING_AUTHENTICATION_TOKEN", "THROTTLED", "INTEGRATION_TIMEOUT"] {
+        assert!(responses.contains_key(required), "{required}");
+    }
+    for (kind, response) in responses {
+        let body = response["ResponseTemplates"]["application/json"].as_str().unwrap();
+        let body: ErrorBody = serde_json::from_str(body).unwrap();
+        assert_eq!(body.details, Some(json!({"request_id": "$context.requestId"})), "{kind}");
+        let headers = &response["ResponseParameters"]["Headers"];
+        assert_eq!(headers["X-Request-ID"], "context.requestId", "{kind}");
+        let later = ["rate_limited", "unavailable"].contains(&body.code.as_str());
+        assert_eq!(headers["Retry-After"].is_string(), later, "{kind}");
+    }
+}

@@ -1,0 +1,116 @@
+//! IAM: each function may do what it does, and nothing else.
+
+use serde_json::{Value, json};
+
+use super::operations::{endpoints, workers};
+use super::sources;
+use super::template::{Statement, functions, resources, statements};
+
+/// Actions for which AWS has no resource to name (Service Authorization Reference).
+const WITHOUT_A_RESOURCE: &[&str] = &["dynamodb:ListStreams"];
+
+/// Every statement of the template, with the name of whom it is for.
+fn all_statements() -> Vec<(String, Statement)> {
+    let of_functions =
+        functions().into_iter().flat_map(|(name, it)| it.statements().into_iter().map(move |s| (name.clone(), s)));
+    let of_roles = resources("AWS::IAM::Role").into_iter().flat_map(|(id, role)| {
+        let policies = role["Properties"]["Policies"].as_array().unwrap().clone();
+        policies
+            .into_iter()
+            .flat_map(|policy| statements(&policy["PolicyDocument"]["Statement"]))
+            .map(move |statement| (id.clone(), statement))
+    });
+    of_functions.chain(of_roles).collect()
+}
+
+#[test]
+fn actions_are_named() {
+    for (whose, statement) in all_statements() {
+        assert_eq!(statement.effect, "Allow", "{whose}");
+        for action in statement.actions {
+            let (service, name) = action.split_once(':').unwrap();
+            let named = [service, name].iter().all(|part| !part.is_empty() && !part.contains('*'));
+            assert!(named, "{whose} may do {action}");
+        }
+    }
+}
+
+#[test]
+fn resources_are_named_where_aws_has_any() {
+    for (whose, statement) in all_statements() {
+        for resource in &statement.resources {
+            let anything = *resource == json!("*");
+            let unavoidable = statement.actions.iter().all(|action| WITHOUT_A_RESOURCE.contains(&action.as_str()));
+            assert!(!anything || unavoidable, "{whose} may do {:?} to anything", statement.actions);
+        }
+    }
+}
+
+#[test]
+fn permissions_are_statements_and_not_managed_policies() {
+    for (name, function) in functions() {
+        let policies = function.properties["Policies"].as_array();
+        let only_statements = policies.into_iter().flatten().all(|it| it.as_object().unwrap().keys().eq(["Statement"]));
+        assert!(only_statements, "{name} has a policy that is not written out");
+        assert_eq!(function.properties["Role"], Value::Null, "{name} has a role of its own");
+    }
+}
+
+/// An endpoint decides and commits: it cannot give access, nor set a reminder, nor speak on the bus.
+#[test]
+fn an_endpoint_touches_nothing_but_the_table() {
+    let functions = functions();
+    for name in endpoints() {
+        for action in functions[&name].statements().into_iter().flat_map(|it| it.actions) {
+            assert!(action.starts_with("dynamodb:"), "{name} may do {action}");
+        }
+    }
+}
+
+/// `Session::change` is the only way for an endpoint to write; it also keeps the answer to an `Idempotency-Key`.
+#[test]
+fn an_endpoint_may_write_if_and_only_if_it_makes_a_change() {
+    let functions = functions();
+    for name in endpoints() {
+        let text = sources::read(&format!("lib/src/http/endpoint/{name}.rs"));
+        let changes =
+            text.lines().any(|line| line.trim_start().starts_with(".change(") || line.contains("session.change("));
+        let actions: Vec<String> = functions[&name].statements().into_iter().flat_map(|it| it.actions).collect();
+        let writes = actions.iter().any(|action| !["dynamodb:GetItem", "dynamodb:Query"].contains(&action.as_str()));
+        assert_eq!(writes, changes, "{name}: {actions:?}");
+        assert_eq!(actions.contains(&"dynamodb:PutItem".to_owned()), changes, "{name}: {actions:?}");
+    }
+}
+
+/// What falls due is of all tenants.
+#[test]
+fn only_sweep_reads_what_falls_due() {
+    let due = json!({"Fn::Sub": "${Table.Arn}/index/due"});
+    for (whose, statement) in all_statements() {
+        assert!(whose == "sweep" || !statement.resources.contains(&due), "{whose} reads the index of what falls due");
+    }
+}
+
+#[test]
+fn nobody_scans() {
+    for (whose, statement) in all_statements() {
+        assert!(!statement.actions.contains(&"dynamodb:Scan".to_owned()), "{whose} scans");
+    }
+}
+
+/// Passing a role is being it: only Scheduler's, and only to Scheduler.
+#[test]
+fn only_the_schedulers_role_is_passed_and_only_to_scheduler() {
+    let functions = functions();
+    for name in workers() {
+        let policies = functions[&name].properties["Policies"].as_array().unwrap();
+        for statement in policies.iter().flat_map(|it| it["Statement"].as_array().unwrap()) {
+            if statement["Action"].to_string().contains("iam:") {
+                assert_eq!(statement["Action"], "iam:PassRole", "{name}");
+                assert_eq!(statement["Resource"], json!({"Fn::GetAtt": "SchedulerRole.Arn"}), "{name}");
+                let to = &statement["Condition"]["StringEquals"]["iam:PassedToService"];
+                assert_eq!(*to, json!("scheduler.amazonaws.com"), "{name}");
+            }
+        }
+    }
+}

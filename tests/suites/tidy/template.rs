@@ -1,0 +1,103 @@
+//! `template.yaml`, as JSON: `!Ref Table` is `{"Ref": "Table"}`, `!Sub x` is `{"Fn::Sub": "x"}`.
+
+use std::collections::BTreeMap;
+
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::{Value, json};
+
+use super::sources;
+
+/// The template.
+pub(super) fn template() -> Value {
+    let text = sources::read("template.yaml");
+    to_json(&Yaml::load_from_str(&text).unwrap()[0])
+}
+
+/// The resources of a type, by logical id.
+pub(super) fn resources(kind: &str) -> BTreeMap<String, Value> {
+    let template = template();
+    let all = template["Resources"].as_object().unwrap();
+    all.iter().filter(|(_, resource)| resource["Type"] == kind).map(|(id, it)| (id.clone(), it.clone())).collect()
+}
+
+/// The functions, by the name of their binary.
+pub(super) fn functions() -> BTreeMap<String, Function> {
+    resources("AWS::Serverless::Function")
+        .into_iter()
+        .map(|(logical_id, resource)| {
+            let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap().to_owned();
+            (binary, Function { logical_id, properties: resource["Properties"].clone() })
+        })
+        .collect()
+}
+
+/// A function.
+#[derive(Debug)]
+pub(super) struct Function {
+    pub(super) logical_id: String,
+    pub(super) properties: Value,
+}
+
+impl Function {
+    /// Method and path of each route that leads to it.
+    pub(super) fn routes(&self) -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let events = self.properties["Events"].as_object();
+        events
+            .into_iter()
+            .flat_map(|events| events.values())
+            .filter(|event| event["Type"] == "Api")
+            .map(|event| (text(&event["Properties"]["Method"]), text(&event["Properties"]["Path"])))
+            .collect()
+    }
+
+    /// Its statements.
+    pub(super) fn statements(&self) -> Vec<Statement> {
+        let policies = self.properties["Policies"].as_array();
+        policies.into_iter().flatten().flat_map(|policy| statements(&policy["Statement"])).collect()
+    }
+}
+
+/// What a statement allows.
+#[derive(Debug)]
+pub(super) struct Statement {
+    pub(super) effect: String,
+    pub(super) actions: Vec<String>,
+    pub(super) resources: Vec<Value>,
+}
+
+/// The statements of a policy document.
+pub(super) fn statements(document: &Value) -> Vec<Statement> {
+    let one_or_many = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+    one_or_many(document)
+        .iter()
+        .map(|statement| Statement {
+            effect: statement["Effect"].as_str().unwrap().to_owned(),
+            actions: one_or_many(&statement["Action"]).iter().map(|it| it.as_str().unwrap().to_owned()).collect(),
+            resources: one_or_many(&statement["Resource"]),
+        })
+        .collect()
+}
+
+fn to_json(node: &Yaml) -> Value {
+    match node {
+        Yaml::Value(scalar) => match scalar {
+            Scalar::Null => Value::Null,
+            Scalar::Boolean(value) => json!(value),
+            Scalar::Integer(value) => json!(value),
+            Scalar::FloatingPoint(value) => json!(value.into_inner()),
+            Scalar::String(value) => json!(value),
+        },
+        Yaml::Sequence(items) => items.iter().map(to_json).collect(),
+        Yaml::Mapping(entries) => Value::Object(
+            entries.iter().map(|(key, value)| (key.as_str().unwrap().to_owned(), to_json(value))).collect(),
+        ),
+        Yaml::Tagged(tag, node) => match tag.suffix.as_str() {
+            "Ref" | "Condition" => json!({&tag.suffix: to_json(node)}),
+            function => json!({format!("Fn::{function}"): to_json(node)}),
+        },
+        Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => {
+            panic!("CloudFormation takes no such YAML: {node:?}")
+        }
+    }
+}

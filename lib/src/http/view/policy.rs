@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::present;
@@ -103,60 +104,60 @@ impl From<CreatePolicy> for PolicyFields {
 
 /// What is to be different about a policy; what is omitted stays. Null clears what can be null.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"max_duration_seconds": 28800, "notification_channel": null}))]
 pub struct UpdatePolicy {
     /// What people call it.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, min_length = 1, max_length = 128)]
     pub name: Option<String>,
     /// What it is for.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, max_length = 1000)]
     pub description: Option<Option<String>>,
     /// Whether its rules are looked at.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub enabled: Option<bool>,
     /// Policies of a higher priority decide first; those of one priority decide together.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, minimum = -1_000_000, maximum = 1_000_000)]
     pub priority: Option<i32>,
     /// Maximum grant duration in seconds.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub max_duration_seconds: Option<Seconds>,
     /// Length of a grant that did not name one, in seconds; at most the maximum.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Seconds>)]
     pub default_duration_seconds: Option<Option<Seconds>>,
     /// Where approvers are told.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     pub notification_channel: Option<Option<String>>,
     /// Cedar statements that take the place of all rules. A rule stated as it was, or with the `@id("…")` of a former
     /// one, keeps its id.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub cedar_policy_set: Option<String>,
     /// Whether a permitted request is granted at once (`auto`) or waits for people (`require`).
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub approval_mode: Option<ApprovalMode>,
     /// When a request nobody decided lapses, in seconds; null means 10,800.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Seconds>)]
     pub approval_timeout_seconds: Option<Option<Seconds>>,
     /// How many different people must approve.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, minimum = 1, maximum = 10)]
     pub required_approvals: Option<u32>,
     /// Whether a reason must be given.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub require_reason: Option<bool>,
     /// A regular expression that one of the tickets of a request must match.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
     pub ticket_pattern: Option<Option<String>>,
 }
@@ -184,8 +185,35 @@ impl UpdatePolicy {
     }
 }
 
+/// An example of a policy, with what comes beside the attributes.
+fn example<const N: usize>(beside: [(&str, Value); N]) -> Value {
+    let mut policy = json!({
+        "id": "019a3f5e-7c1b-7000-8000-000000000004",
+        "name": "engineering in sandbox",
+        "description": "engineers help themselves, for half a day at most",
+        "enabled": true,
+        "priority": 0,
+        "max_duration_seconds": 43200,
+        "default_duration_seconds": 3600,
+        "notification_channel": null,
+        "approval_mode": "auto",
+        "approval_timeout_seconds": null,
+        "required_approvals": 1,
+        "require_reason": false,
+        "ticket_pattern": null,
+        "version": 0,
+        "created_at": "2026-11-21T09:00:00Z",
+        "updated_at": "2026-11-21T09:00:00Z"
+    });
+    if let Value::Object(policy) = &mut policy {
+        policy.extend(beside.map(|(field, value)| (field.to_owned(), value)));
+    }
+    policy
+}
+
 /// What there is to a policy besides its rules.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!(example([])))]
 pub struct PolicyAttributes {
     /// Its id.
     pub id: PolicyId,
@@ -249,43 +277,10 @@ impl From<&domain::Policy> for PolicyAttributes {
 
 /// Full policy with nested rules.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(example = json!({
-    "id": "019a3f5e-7c1b-7000-8000-000000000004",
-    "name": "engineering in sandbox",
-    "description": "engineers help themselves, for half a day at most",
-    "enabled": true,
-    "priority": 0,
-    "max_duration_seconds": 43200,
-    "default_duration_seconds": 3600,
-    "notification_channel": null,
-    "approval_mode": "auto",
-    "approval_timeout_seconds": null,
-    "required_approvals": 1,
-    "require_reason": false,
-    "ticket_pattern": null,
-    "version": 0,
-    "created_at": "2026-11-21T09:00:00Z",
-    "updated_at": "2026-11-21T09:00:00Z",
-    "rules": [{
-        "id": "019a3f5e-7c1b-7000-8000-000000000005",
-        "ordinal": 0,
-        "effect": "permit",
-        "policy_text": "permit (principal in Group::\"engineering\", action, resource == AwsAccount::\"111111111111\");",
-        "principal_scope_type": "in",
-        "principal_entity_type": "Group",
-        "principal_entity_id": "engineering",
-        "action_scope_type": "any",
-        "action_ids": [],
-        "resource_scope_type": "eq",
-        "resource_entity_type": "AwsAccount",
-        "resource_entity_id": "111111111111",
-        "conditions": null,
-        "notice": null,
-        "audit_session": true,
-        "created_at": "2026-11-21T09:00:00Z"
-    }],
-    "cedar_policy_set": "permit (principal in Group::\"engineering\", action, resource == AwsAccount::\"111111111111\");"
-}))]
+#[schema(example = json!(example([
+    ("rules", json!([super::rule::example()])),
+    ("cedar_policy_set", super::rule::EXAMPLE_TEXT.into()),
+])))]
 pub struct Policy {
     /// What there is to it besides its rules.
     #[serde(flatten)]
@@ -308,25 +303,7 @@ impl From<domain::Policy> for Policy {
 
 /// A policy without its rules.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(example = json!({
-    "id": "019a3f5e-7c1b-7000-8000-000000000004",
-    "name": "engineering in sandbox",
-    "description": null,
-    "enabled": true,
-    "priority": 0,
-    "max_duration_seconds": 43200,
-    "default_duration_seconds": 3600,
-    "notification_channel": null,
-    "approval_mode": "auto",
-    "approval_timeout_seconds": null,
-    "required_approvals": 1,
-    "require_reason": false,
-    "ticket_pattern": null,
-    "version": 0,
-    "created_at": "2026-11-21T09:00:00Z",
-    "updated_at": "2026-11-21T09:00:00Z",
-    "rule_count": 1
-}))]
+#[schema(example = json!(example([("rule_count", 1.into())])))]
 pub struct PolicySummary {
     /// What there is to it besides its rules.
     #[serde(flatten)]
@@ -355,6 +332,7 @@ pub struct ReorderPolicies {
 
 /// Policies in their new order.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!({"data": [example([("rule_count", 1.into())])]}))]
 pub struct ReorderedPolicies {
     /// The policies that were named, highest priority first.
     pub data: Vec<PolicySummary>,

@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
+pub mod contract;
+pub mod schema;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -348,6 +351,7 @@ impl Call<'_> {
 
     /// Makes it.
     pub async fn send(self) -> Answer {
+        let operation = contract::Operation::of(&self.method, &self.path);
         let mut request = self.world.http.request(self.method, format!("{}{}", self.world.local.url(), self.path));
         request = match self.who {
             As::Person(sub) => request.bearer_auth(self.world.token(sub)),
@@ -374,7 +378,11 @@ impl Call<'_> {
             .collect();
         let text = answer.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Answer { status, body, headers }
+        let answer = Answer { status, body, headers };
+        if let Some(operation) = operation {
+            operation.documents(&answer);
+        }
+        answer
     }
 }
 

@@ -5,5 +5,3 @@
 mod endpoints;
 #[path = "api/openapi.rs"]
 mod openapi;
-#[path = "api/operations.rs"]
-mod operations;

@@ -19,7 +19,7 @@ pub fn router() -> OpenApiRouter<Api> {
 struct Form {
     /// Cedar's schema text, or Cedar's JSON form of it.
     #[serde(default)]
-    #[param(inline, default = "cedar")]
+    #[param(inline, example = "cedar")]
     format: Format,
 }
 

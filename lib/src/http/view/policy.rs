@@ -103,60 +103,60 @@ impl From<CreatePolicy> for PolicyFields {
 
 /// What is to be different about a policy; what is omitted stays. Null clears what can be null.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({"max_duration_seconds": 28800, "notification_channel": null}))]
 pub struct UpdatePolicy {
     /// What people call it.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, min_length = 1, max_length = 128)]
     pub name: Option<String>,
     /// What it is for.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, max_length = 1000)]
     pub description: Option<Option<String>>,
     /// Whether its rules are looked at.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub enabled: Option<bool>,
     /// Policies of a higher priority decide first; those of one priority decide together.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, minimum = -1_000_000, maximum = 1_000_000)]
     pub priority: Option<i32>,
     /// Maximum grant duration in seconds.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub max_duration_seconds: Option<Seconds>,
     /// Length of a grant that did not name one, in seconds; at most the maximum.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Seconds>)]
     pub default_duration_seconds: Option<Option<Seconds>>,
     /// Where approvers are told.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     pub notification_channel: Option<Option<String>>,
     /// Cedar statements that take the place of all rules. A rule stated as it was, or with the `@id("…")` of a former
     /// one, keeps its id.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub cedar_policy_set: Option<String>,
     /// Whether a permitted request is granted at once (`auto`) or waits for people (`require`).
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub approval_mode: Option<ApprovalMode>,
     /// When a request nobody decided lapses, in seconds; null means 10,800.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Seconds>)]
     pub approval_timeout_seconds: Option<Option<Seconds>>,
     /// How many different people must approve.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, minimum = 1, maximum = 10)]
     pub required_approvals: Option<u32>,
     /// Whether a reason must be given.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub require_reason: Option<bool>,
     /// A regular expression that one of the tickets of a request must match.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
     pub ticket_pattern: Option<Option<String>>,
 }
@@ -186,12 +186,31 @@ impl UpdatePolicy {
 
 /// What there is to a policy besides its rules.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "019a3f5e-7c1b-7000-8000-000000000004",
+    "name": "engineering in sandbox",
+    "description": null,
+    "enabled": true,
+    "priority": 0,
+    "max_duration_seconds": 43200,
+    "default_duration_seconds": 3600,
+    "notification_channel": null,
+    "approval_mode": "auto",
+    "approval_timeout_seconds": null,
+    "required_approvals": 1,
+    "require_reason": false,
+    "ticket_pattern": null,
+    "version": 0,
+    "created_at": "2026-11-21T09:00:00Z",
+    "updated_at": "2026-11-21T09:00:00Z"
+}))]
 pub struct PolicyAttributes {
     /// Its id.
     pub id: PolicyId,
     /// What people call it.
     pub name: String,
     /// What it is for.
+    #[schema(required = true)]
     pub description: Option<String>,
     /// Whether the policy is active.
     pub enabled: bool,
@@ -200,18 +219,22 @@ pub struct PolicyAttributes {
     /// Maximum allowed grant duration in seconds.
     pub max_duration_seconds: Seconds,
     /// Default grant duration if not specified in request.
+    #[schema(required = true)]
     pub default_duration_seconds: Option<Seconds>,
     /// Notification channel for approvals.
+    #[schema(required = true)]
     pub notification_channel: Option<String>,
     /// Whether a permitted request is granted at once (`auto`) or waits for people (`require`).
     pub approval_mode: ApprovalMode,
     /// When a request nobody decided lapses, in seconds; null means 10,800.
+    #[schema(required = true)]
     pub approval_timeout_seconds: Option<Seconds>,
     /// How many different people must approve.
     pub required_approvals: u32,
     /// Whether a reason must be given.
     pub require_reason: bool,
     /// A regular expression that one of the tickets of a request must match.
+    #[schema(required = true)]
     pub ticket_pattern: Option<String>,
     /// Counts the changes; the entity tag.
     pub version: u64,

@@ -13,7 +13,7 @@ use crate::policy::{ActionScopeType, FlatScope, ScopeType, flat_actions};
 ///
 /// Of a new rule, a scope that is omitted is `any`. Of a rule that is changed, what is omitted stays, and null clears.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "effect": "permit",
     "principal_scope_type": "in",
@@ -28,55 +28,55 @@ use crate::policy::{ActionScopeType, FlatScope, ScopeType, flat_actions};
 }))]
 pub struct WritePolicyRule {
     /// One Cedar statement; wins over all other fields.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, example = "permit (principal in Group::\"engineering\", action, resource);")]
     pub policy_text: Option<String>,
     /// Permit or forbid; required of a new rule without `policy_text`.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub effect: Option<Effect>,
     /// How the principals are said.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub principal_scope_type: Option<ScopeType>,
     /// The type of the principal: `User`, `ServiceAccount` or `Group`; of `is` and `is_in`, the type that is asked for.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "Group")]
     pub principal_entity_type: Option<Option<String>>,
     /// The id of the principal; of `is_in`, the entity as Cedar writes it: `Group::"engineering"`.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "engineering")]
     pub principal_entity_id: Option<Option<String>>,
     /// How the actions are said.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub action_scope_type: Option<ActionScopeType>,
     /// The actions: none of `any`, one of `eq`.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, example = json!(["PowerUserAccess"]))]
     pub action_ids: Option<Vec<String>>,
     /// How the resources are said.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub resource_scope_type: Option<ScopeType>,
     /// The type of the resource, such as `AwsAccount`; of `is` and `is_in`, the type that is asked for.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "AwsAccount")]
     pub resource_entity_type: Option<Option<String>>,
     /// The id of the resource; of `is_in`, the entity as Cedar writes it.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "111111111111")]
     pub resource_entity_id: Option<Option<String>>,
     /// Raw Cedar when/unless clause text.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = "when { context.has_reason }")]
     pub conditions: Option<Option<String>>,
     /// User-facing message for this rule.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = json!(null))]
     pub notice: Option<Option<String>>,
     /// Whether grants should have session auditing; true of a new rule.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub audit_session: Option<bool>,
 }
@@ -137,8 +137,10 @@ pub struct PolicyRule {
     /// How the principals are said.
     pub principal_scope_type: ScopeType,
     /// The type of the principal; of `is` and `is_in`, the type that is asked for.
+    #[schema(required = true)]
     pub principal_entity_type: Option<String>,
     /// The id of the principal; of `is_in`, the entity as Cedar writes it.
+    #[schema(required = true)]
     pub principal_entity_id: Option<String>,
     /// How the actions are said.
     pub action_scope_type: ActionScopeType,
@@ -147,12 +149,16 @@ pub struct PolicyRule {
     /// How the resources are said.
     pub resource_scope_type: ScopeType,
     /// The type of the resource; of `is` and `is_in`, the type that is asked for.
+    #[schema(required = true)]
     pub resource_entity_type: Option<String>,
     /// The id of the resource; of `is_in`, the entity as Cedar writes it.
+    #[schema(required = true)]
     pub resource_entity_id: Option<String>,
     /// Raw Cedar when/unless clause text.
+    #[schema(required = true)]
     pub conditions: Option<String>,
     /// User-facing message for this rule.
+    #[schema(required = true)]
     pub notice: Option<String>,
     /// Whether grants should have session auditing.
     pub audit_session: bool,

@@ -263,7 +263,6 @@ impl World {
     }
 
     /// The actions in the audit chain, oldest first, once it has been checked: no gap, and every hash in place.
-    #[must_use]
     pub fn audit(&self) -> Vec<String> {
         let mut entries: Vec<Value> =
             self.items("AUDIT").iter().map(|item| serde_json::to_value(plain(item)).unwrap()).collect();

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::question::circumstances;
 use super::{Access, AccessError, TenantEngine};
 use crate::domain::{Principal, PrincipalKind, ResourceRef};
 use crate::policy::{Auth, Decision, Question, QuestionContext};
@@ -25,17 +26,7 @@ impl TenantEngine {
             PrincipalKind::User => Auth::Oidc,
             PrincipalKind::ServiceAccount => Auth::ApiKey,
         };
-        let context = QuestionContext {
-            reason: None,
-            tickets: &[],
-            duration: None,
-            role: None,
-            requester: None,
-            now: access.now(),
-            source_ip: None,
-            auth,
-            mfa: false,
-        };
+        let context = QuestionContext { source_ip: None, auth, mfa: false, ..circumstances(access) };
         let question = Question { principal, action, resource, context };
         let decision = self
             .engine

@@ -358,3 +358,6 @@ fn replaced(former: Vec<Rule>, parsed: Vec<ParsedRule>, now: Timestamp, new_id: 
         rule_as(id, created_at, parsed)
     }))
 }
+
+#[cfg(test)]
+mod tests;

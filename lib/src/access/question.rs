@@ -119,7 +119,8 @@ pub(super) fn denied(decision: &Decision) -> AccessError {
     AccessError::PolicyDenied { reason: decision.reason.clone(), notices: decision.notices.clone() }
 }
 
-fn circumstances(access: &Access) -> QuestionContext<'static> {
+/// The caller's circumstances.
+pub(super) fn circumstances(access: &Access) -> QuestionContext<'static> {
     let caller: &Caller = access.caller();
     QuestionContext {
         reason: None,

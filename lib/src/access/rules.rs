@@ -239,3 +239,6 @@ impl ScopeChange {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,9 +17,9 @@ pub fn router() -> OpenApiRouter<Api> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Form {
-    /// Cedar's schema text, or Cedar's JSON form of it.
+    /// Cedar's schema text, unless `json` asks for Cedar's JSON form of it.
     #[serde(default)]
-    #[param(inline, example = "cedar")]
+    #[param(inline)]
     format: Format,
 }
 

@@ -109,13 +109,17 @@ pub struct PolicyEvaluation {
 
 /// A rule that could not be evaluated.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "policy_id": "019a3f5e-7c1b-7000-8000-000000000004",
+    "rule_id": "019a3f5e-7c1b-7000-8000-000000000005",
+    "message": "record does not have the attribute `reason`"
+}))]
 pub struct RuleFailure {
     /// Its policy.
     pub policy_id: PolicyId,
     /// The rule.
     pub rule_id: RuleId,
     /// What Cedar says.
-    #[schema(example = "record does not have the attribute `reason`")]
     pub message: String,
 }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::present;
@@ -184,26 +185,35 @@ impl UpdatePolicy {
     }
 }
 
+/// An example of a policy, with what comes beside the attributes.
+fn example<const N: usize>(beside: [(&str, Value); N]) -> Value {
+    let mut policy = json!({
+        "id": "019a3f5e-7c1b-7000-8000-000000000004",
+        "name": "engineering in sandbox",
+        "description": "engineers help themselves, for half a day at most",
+        "enabled": true,
+        "priority": 0,
+        "max_duration_seconds": 43200,
+        "default_duration_seconds": 3600,
+        "notification_channel": null,
+        "approval_mode": "auto",
+        "approval_timeout_seconds": null,
+        "required_approvals": 1,
+        "require_reason": false,
+        "ticket_pattern": null,
+        "version": 0,
+        "created_at": "2026-11-21T09:00:00Z",
+        "updated_at": "2026-11-21T09:00:00Z"
+    });
+    if let Value::Object(policy) = &mut policy {
+        policy.extend(beside.map(|(field, value)| (field.to_owned(), value)));
+    }
+    policy
+}
+
 /// What there is to a policy besides its rules.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(example = json!({
-    "id": "019a3f5e-7c1b-7000-8000-000000000004",
-    "name": "engineering in sandbox",
-    "description": null,
-    "enabled": true,
-    "priority": 0,
-    "max_duration_seconds": 43200,
-    "default_duration_seconds": 3600,
-    "notification_channel": null,
-    "approval_mode": "auto",
-    "approval_timeout_seconds": null,
-    "required_approvals": 1,
-    "require_reason": false,
-    "ticket_pattern": null,
-    "version": 0,
-    "created_at": "2026-11-21T09:00:00Z",
-    "updated_at": "2026-11-21T09:00:00Z"
-}))]
+#[schema(example = json!(example([])))]
 pub struct PolicyAttributes {
     /// Its id.
     pub id: PolicyId,
@@ -272,43 +282,10 @@ impl From<&domain::Policy> for PolicyAttributes {
 
 /// Full policy with nested rules.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(example = json!({
-    "id": "019a3f5e-7c1b-7000-8000-000000000004",
-    "name": "engineering in sandbox",
-    "description": "engineers help themselves, for half a day at most",
-    "enabled": true,
-    "priority": 0,
-    "max_duration_seconds": 43200,
-    "default_duration_seconds": 3600,
-    "notification_channel": null,
-    "approval_mode": "auto",
-    "approval_timeout_seconds": null,
-    "required_approvals": 1,
-    "require_reason": false,
-    "ticket_pattern": null,
-    "version": 0,
-    "created_at": "2026-11-21T09:00:00Z",
-    "updated_at": "2026-11-21T09:00:00Z",
-    "rules": [{
-        "id": "019a3f5e-7c1b-7000-8000-000000000005",
-        "ordinal": 0,
-        "effect": "permit",
-        "policy_text": "permit (principal in Group::\"engineering\", action, resource == AwsAccount::\"111111111111\");",
-        "principal_scope_type": "in",
-        "principal_entity_type": "Group",
-        "principal_entity_id": "engineering",
-        "action_scope_type": "any",
-        "action_ids": [],
-        "resource_scope_type": "eq",
-        "resource_entity_type": "AwsAccount",
-        "resource_entity_id": "111111111111",
-        "conditions": null,
-        "notice": null,
-        "audit_session": true,
-        "created_at": "2026-11-21T09:00:00Z"
-    }],
-    "cedar_policy_set": "permit (principal in Group::\"engineering\", action, resource == AwsAccount::\"111111111111\");"
-}))]
+#[schema(example = json!(example([
+    ("rules", json!([super::rule::example()])),
+    ("cedar_policy_set", super::rule::EXAMPLE_TEXT.into()),
+])))]
 pub struct Policy {
     /// What there is to it besides its rules.
     #[serde(flatten)]
@@ -331,25 +308,7 @@ impl From<domain::Policy> for Policy {
 
 /// A policy without its rules.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(example = json!({
-    "id": "019a3f5e-7c1b-7000-8000-000000000004",
-    "name": "engineering in sandbox",
-    "description": null,
-    "enabled": true,
-    "priority": 0,
-    "max_duration_seconds": 43200,
-    "default_duration_seconds": 3600,
-    "notification_channel": null,
-    "approval_mode": "auto",
-    "approval_timeout_seconds": null,
-    "required_approvals": 1,
-    "require_reason": false,
-    "ticket_pattern": null,
-    "version": 0,
-    "created_at": "2026-11-21T09:00:00Z",
-    "updated_at": "2026-11-21T09:00:00Z",
-    "rule_count": 1
-}))]
+#[schema(example = json!(example([("rule_count", 1.into())])))]
 pub struct PolicySummary {
     /// What there is to it besides its rules.
     #[serde(flatten)]
@@ -378,6 +337,7 @@ pub struct ReorderPolicies {
 
 /// Policies in their new order.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!({"data": [example([("rule_count", 1.into())])]}))]
 pub struct ReorderedPolicies {
     /// The policies that were named, highest priority first.
     pub data: Vec<PolicySummary>,

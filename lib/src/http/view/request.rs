@@ -50,6 +50,7 @@ pub struct CreateRequest {
 
 const MAX_ACTION: usize = 128;
 const MAX_TICKETS: usize = 20;
+const MAX_SUBJECT: usize = 255;
 
 impl TryFrom<CreateRequest> for Ask {
     type Error = Error;
@@ -64,7 +65,7 @@ impl TryFrom<CreateRequest> for Ask {
             duration: request.duration_seconds,
             break_glass: request.break_glass,
             start_at: request.start_at,
-            on_behalf_of: request.on_behalf_of,
+            on_behalf_of: request.on_behalf_of.map(subject).transpose()?,
             metadata,
         })
     }
@@ -75,6 +76,14 @@ pub(super) fn action(field: &'static str, text: String) -> Result<String, Error>
     match text.chars().count() {
         1..=MAX_ACTION => Ok(text),
         _ => Err(Error::input(field, format!("must be 1 to {MAX_ACTION} characters"))),
+    }
+}
+
+/// A subject of a token, as `auth` takes it.
+fn subject(text: String) -> Result<String, Error> {
+    match text.chars().count() {
+        1..=MAX_SUBJECT => Ok(text),
+        _ => Err(Error::input("on_behalf_of", format!("must be 1 to {MAX_SUBJECT} characters"))),
     }
 }
 

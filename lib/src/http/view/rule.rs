@@ -105,26 +105,35 @@ impl From<WritePolicyRule> for RuleChange {
     }
 }
 
+/// The text of the example.
+pub(super) const EXAMPLE_TEXT: &str =
+    "permit (principal in Group::\"engineering\", action, resource == AwsAccount::\"111111111111\");";
+
+/// An example of a rule.
+pub(super) fn example() -> serde_json::Value {
+    serde_json::json!({
+        "id": "019a3f5e-7c1b-7000-8000-000000000005",
+        "ordinal": 0,
+        "effect": "permit",
+        "policy_text": EXAMPLE_TEXT,
+        "principal_scope_type": "in",
+        "principal_entity_type": "Group",
+        "principal_entity_id": "engineering",
+        "action_scope_type": "any",
+        "action_ids": [],
+        "resource_scope_type": "eq",
+        "resource_entity_type": "AwsAccount",
+        "resource_entity_id": "111111111111",
+        "conditions": null,
+        "notice": null,
+        "audit_session": true,
+        "created_at": "2026-11-21T09:00:00Z"
+    })
+}
+
 /// Single rule within a policy.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(example = json!({
-    "id": "019a3f5e-7c1b-7000-8000-000000000005",
-    "ordinal": 0,
-    "effect": "permit",
-    "policy_text": "permit (principal in Group::\"engineering\", action, resource == AwsAccount::\"111111111111\");",
-    "principal_scope_type": "in",
-    "principal_entity_type": "Group",
-    "principal_entity_id": "engineering",
-    "action_scope_type": "any",
-    "action_ids": [],
-    "resource_scope_type": "eq",
-    "resource_entity_type": "AwsAccount",
-    "resource_entity_id": "111111111111",
-    "conditions": null,
-    "notice": null,
-    "audit_session": true,
-    "created_at": "2026-11-21T09:00:00Z"
-}))]
+#[schema(example = json!(example()))]
 pub struct PolicyRule {
     /// Its id.
     pub id: RuleId,

@@ -1,3 +1,5 @@
+//! The table, through the real SDK client.
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue::S;

@@ -1,3 +1,5 @@
+//! Streams, events and schedules find their functions.
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

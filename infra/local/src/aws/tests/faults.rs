@@ -1,3 +1,5 @@
+//! Faults strike where they are told to.
+
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;

@@ -1,3 +1,5 @@
+//! Schedules, through the real SDK client.
+
 use std::time::Duration;
 
 use aws_sdk_scheduler::Client;

@@ -1,3 +1,5 @@
+//! Identity Center, through the real SDK client.
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -1,0 +1,317 @@
+//! Decides one access on what is known of it.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::outcome::{Diagnostic, EnsureChange, EnsureStatus, Ensured, Level};
+use super::{Entitlement, Justification, Known};
+use crate::access::change::record;
+use crate::access::extend::{latest_end, prolong};
+use crate::access::question::Asked;
+use crate::access::submit::{Asking, Weighed, give, unmatched_ticket_pattern};
+use crate::access::{Access, AccessError, Ask, Change, TenantEngine};
+use crate::domain::{
+    AccessRequest, ApprovalMode, EventKind, Grant, GrantStatus, Metadata, Provisioning, RequestState, Seconds,
+};
+use crate::policy::Outcome;
+use crate::store::{EnsureSlot, StoreError, Transaction, keys};
+
+/// A grant is about to end within this part of its duration.
+const ABOUT_TO_END: i64 = 5;
+/// It is not extended again so soon: polls are the same call again and again.
+const EXTENSION_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+
+/// One access, what is known of it, and by what it is decided.
+pub(super) struct Ensuring<'a> {
+    pub(super) access: &'a Access,
+    pub(super) engine: &'a TenantEngine,
+    pub(super) entitlement: &'a Entitlement,
+    pub(super) justification: &'a Justification,
+    pub(super) known: &'a Known,
+}
+
+impl Ensuring<'_> {
+    pub(super) fn decide(&self) -> Result<Change<Ensured>, AccessError> {
+        let now = self.access.now();
+        if let Some(grant) = self.known.grants.iter().find(|grant| grant.is_live(now)) {
+            return self.live(grant);
+        }
+        let open = |request: &&AccessRequest| request.lapses_at().is_some_and(|lapses_at| now < lapses_at);
+        if let Some(request) = self.known.requests.iter().find(open) {
+            return Ok(self.nothing_to_do(Ensured {
+                request: Some(request.clone()),
+                duration: request.duration_seconds,
+                ..self.outcome(EnsureStatus::Pending)?
+            }));
+        }
+        match self.last_word()? {
+            // A poll carries no reason: it must not reopen what was denied, lapsed or taken away.
+            Some(ended) if !self.justification.has_reason() => Ok(self.nothing_to_do(ended)),
+            Some(_) | None => self.ask(),
+        }
+    }
+
+    fn outcome(&self, status: EnsureStatus) -> Result<Ensured, AccessError> {
+        let resource = &self.entitlement.resource;
+        let account = self.engine.directory.get(resource).map_or(resource.id(), |known| known.name.as_str());
+        let (needs_reason, needs_ticket) = self.requirements()?;
+        Ok(Ensured {
+            grant: None,
+            request: None,
+            id: self.placeholder(),
+            name: format!("{} on {account} ({})", self.entitlement.role, resource.id()),
+            status,
+            change: EnsureChange::None,
+            duration: self.entitlement.duration.unwrap_or(self.access.tenant().settings.default_duration_seconds),
+            needs_reason,
+            needs_ticket,
+            diagnostics: Vec::new(),
+            is_new: false,
+        })
+    }
+
+    /// The id of an access nobody has asked for yet: the same each time (a UUIDv8 of its key).
+    fn placeholder(&self) -> Uuid {
+        let key = self.access_key();
+        let mut bytes = [0; 16];
+        for (byte, digit) in bytes.iter_mut().zip(key.bytes()) {
+            *byte = digit;
+        }
+        Uuid::new_v8(bytes)
+    }
+
+    fn access_key(&self) -> String {
+        keys::access(&self.access.caller().principal().who, &self.entitlement.resource, &self.entitlement.role)
+    }
+
+    fn decision(&self) -> Result<crate::policy::Decision, AccessError> {
+        self.engine.decide(
+            self.access,
+            &Asked {
+                principal: self.access.caller().principal(),
+                resource: &self.entitlement.resource,
+                action: &self.entitlement.role,
+                reason: self.justification.reason.as_deref(),
+                tickets: &self.justification.attachments,
+                duration: self.entitlement.duration,
+            },
+        )
+    }
+
+    /// Whether the policies require a reason, and a ticket.
+    fn requirements(&self) -> Result<(bool, bool), AccessError> {
+        Ok(match self.decision()?.outcome {
+            Outcome::Permitted(terms) => (terms.require_reason, !terms.ticket_patterns.is_empty()),
+            Outcome::Denied => (false, false),
+        })
+    }
+
+    fn nothing_to_do(&self, outcome: Ensured) -> Change<Ensured> {
+        Change::new(self.access.begin(), outcome)
+    }
+
+    /// There is a live grant: it is reported, or extended when it is about to end and more time was asked for.
+    fn live(&self, grant: &Grant) -> Result<Change<Ensured>, AccessError> {
+        let now = self.access.now();
+        let status = match grant.provisioning {
+            Provisioning::Successful { .. } => EnsureStatus::Active,
+            Provisioning::Pending { .. } | Provisioning::Failed { .. } => EnsureStatus::Provisioning,
+        };
+        let mut outcome = Ensured {
+            grant: Some(grant.clone()),
+            request: self.request_of(grant),
+            duration: grant.duration_seconds,
+            ..self.outcome(status)?
+        };
+        let Some(asked) = self.entitlement.duration.filter(|asked| wants_extension(grant, *asked, now)) else {
+            return Ok(self.nothing_to_do(outcome));
+        };
+        let reason = self.justification.reason.as_deref();
+        let tickets = &self.justification.attachments;
+        let until = latest_end(self.access, self.engine, grant, asked, reason, tickets)
+            .map(|latest_end| latest_end.min(now + asked.span()));
+        match until {
+            Ok(until) if until > grant.expires_at => {
+                let change = prolong(self.access, grant.clone(), until, asked)?;
+                Ok(change.map(|grant| Ensured {
+                    grant: Some(grant),
+                    change: EnsureChange::Extended,
+                    duration: asked,
+                    ..outcome
+                }))
+            }
+            Ok(_) => {
+                outcome
+                    .diagnostics
+                    .push(Diagnostic::warning("it already lasts as long as its policies allow".to_owned()));
+                Ok(self.nothing_to_do(outcome))
+            }
+            Err(error @ (AccessError::PolicyDenied { .. } | AccessError::InvalidInput { .. })) => {
+                outcome.diagnostics.push(Diagnostic::warning(format!("it was not extended: {error}")));
+                Ok(self.nothing_to_do(outcome))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn request_of(&self, grant: &Grant) -> Option<AccessRequest> {
+        self.known.requests.iter().find(|request| Some(request.id) == grant.request_id).cloned()
+    }
+
+    /// How the access last ended, if it did.
+    fn last_word(&self) -> Result<Option<Ensured>, AccessError> {
+        let grant = self.known.grants.first();
+        let request = self.known.requests.first();
+        let (status, message) = match (request, grant) {
+            (Some(request), _) => match (&request.state, grant.filter(|g| g.request_id == Some(request.id))) {
+                (RequestState::Denied { reasoning, .. }, _) => {
+                    let why = reasoning.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
+                    (EnsureStatus::Revoked, format!("the request was denied{why}"))
+                }
+                (RequestState::Expired | RequestState::Pending { .. }, _) => {
+                    (EnsureStatus::Expired, "nobody decided the request in time".to_owned())
+                }
+                (RequestState::Cancelled, _) => (EnsureStatus::Revoked, "the request was withdrawn".to_owned()),
+                (RequestState::Approved { .. }, Some(grant)) => ended(grant),
+                // Approved a moment ago: the index has the request and not yet the grant.
+                (RequestState::Approved { .. }, None) => (EnsureStatus::Provisioning, String::new()),
+            },
+            (None, Some(grant)) => ended(grant),
+            (None, None) => return Ok(None),
+        };
+        let mut outcome = Ensured {
+            grant: grant.filter(|grant| request.is_none_or(|request| grant.request_id == Some(request.id))).cloned(),
+            request: request.cloned(),
+            ..self.outcome(status)?
+        };
+        if status != EnsureStatus::Provisioning {
+            // Asking again takes a reason, so a client that prompts for what is required prompts for one.
+            outcome.needs_reason = true;
+            outcome.diagnostics.push(Diagnostic::error(format!("{message}; to ask again, give a reason")));
+        }
+        Ok(Some(outcome))
+    }
+
+    /// Asks for what is missing.
+    fn ask(&self) -> Result<Change<Ensured>, AccessError> {
+        let asking = Asking {
+            access: self.access,
+            engine: self.engine,
+            requester: self.access.caller().principal().clone(),
+            ask: Ask {
+                resource: self.entitlement.resource.clone(),
+                action: self.entitlement.role.clone(),
+                reason: self.justification.reason.clone().filter(|reason| !reason.trim().is_empty()),
+                tickets: self.justification.attachments.clone(),
+                duration: self.entitlement.duration,
+                break_glass: false,
+                start_at: None,
+                on_behalf_of: None,
+                metadata: Metadata::new(),
+            },
+        };
+        let mut outcome = self.outcome(EnsureStatus::Revoked)?;
+        let weighed = match asking.weigh() {
+            Ok(weighed) => weighed,
+            Err(error @ (AccessError::InvalidInput { .. } | AccessError::DurationExceedsMaximum { .. })) => {
+                outcome.diagnostics = self.what_is_missing(&error)?;
+                return Ok(self.nothing_to_do(outcome));
+            }
+            Err(error) => return Err(error),
+        };
+        let mut writes = self.access.begin();
+        outcome.is_new = true;
+        match weighed {
+            Weighed::Denied { mut request, why } => {
+                request.id = self.access.id();
+                let notices = match &why {
+                    AccessError::PolicyDenied { notices, .. } => notices.clone(),
+                    _ => Vec::new(),
+                };
+                outcome.diagnostics.push(Diagnostic::error(why.to_string()));
+                outcome.diagnostics.extend(notices.into_iter().map(Diagnostic::error));
+                self.open(&mut writes, &request, EventKind::RequestDenied)?;
+                outcome.request = Some(request);
+            }
+            Weighed::Waits(mut request) => {
+                request.id = self.access.id();
+                self.open(&mut writes, &request, EventKind::RequestPending)?;
+                outcome.status = EnsureStatus::Pending;
+                outcome.change = EnsureChange::Requested;
+                outcome.duration = request.duration_seconds;
+                outcome.request = Some(request);
+            }
+            Weighed::Granted(mut request, mut grant) => {
+                request.id = self.access.id();
+                grant.request_id = Some(request.id);
+                self.open(&mut writes, &request, EventKind::RequestApproved)?;
+                give(self.access, &mut writes, &grant)?;
+                outcome.status = EnsureStatus::Provisioning;
+                outcome.change = EnsureChange::Activated;
+                outcome.duration = request.duration_seconds;
+                outcome.request = Some(request);
+                outcome.grant = Some(grant);
+            }
+        }
+        Ok(Change::new(writes, outcome))
+    }
+
+    /// Everything that is missing, not just the first.
+    fn what_is_missing(&self, first: &AccessError) -> Result<Vec<Diagnostic>, AccessError> {
+        let mut found = Vec::new();
+        if let Outcome::Permitted(terms) = self.decision()?.outcome {
+            if terms.require_reason && !self.justification.has_reason() {
+                found.push(Diagnostic::error("a reason is required by the policy that permits this".to_owned()));
+            }
+            let attachments = &self.justification.attachments;
+            if let Some(pattern) = unmatched_ticket_pattern(&terms.ticket_patterns, attachments) {
+                found.push(Diagnostic::error(format!(
+                    "a ticket matching `{pattern}` is required among `justification.attachments`"
+                )));
+            }
+            let maximum = terms.max_duration_seconds;
+            if self.entitlement.duration.is_some_and(|asked| asked > maximum) {
+                found.push(Diagnostic::error(format!("the longest allowed duration is {} seconds", maximum.get())));
+            }
+            let waits = terms.approval_mode == ApprovalMode::Require;
+            if waits && !found.is_empty() {
+                found.push(Diagnostic {
+                    level: Level::Info,
+                    message: "with that, the request goes to people for approval".to_owned(),
+                });
+            }
+        }
+        if found.is_empty() {
+            found.push(Diagnostic::error(first.to_string()));
+        }
+        Ok(found)
+    }
+
+    /// Writes a request into the slot of its access: of any number of ensures at once, one gets to.
+    fn open(&self, writes: &mut Transaction, request: &AccessRequest, kind: EventKind) -> Result<(), StoreError> {
+        writes.create(request)?;
+        record(self.access, writes, kind, request)?;
+        match &self.known.slot {
+            Some(slot) => writes.update(&EnsureSlot { request_id: request.id, ..slot.clone() }),
+            None => writes.create(&EnsureSlot { access: self.access_key(), request_id: request.id, version: 0 }),
+        }
+    }
+}
+
+/// A grant about to end, whose caller wants it to go on, and who was not heard just now.
+fn wants_extension(grant: &Grant, asked: Seconds, now: Timestamp) -> bool {
+    let left = grant.expires_at.duration_since(now);
+    let about_to_end = left.as_millis() * i128::from(ABOUT_TO_END) <= grant.duration_seconds.span().as_millis();
+    let heard = grant.extended_at.is_some_and(|at| now < at + EXTENSION_PAUSE);
+    about_to_end && !heard && now + asked.span() > grant.expires_at
+}
+
+fn ended(grant: &Grant) -> (EnsureStatus, String) {
+    match (grant.status, &grant.provisioning) {
+        (GrantStatus::Revoked, Provisioning::Failed { error }) => {
+            (EnsureStatus::Revoked, format!("the access could not be given: {error}"))
+        }
+        (GrantStatus::Revoked, _) => (EnsureStatus::Revoked, "the access was ended early".to_owned()),
+        (GrantStatus::Active | GrantStatus::Expired, _) => (EnsureStatus::Expired, "the access has ended".to_owned()),
+    }
+}

@@ -1,6 +1,8 @@
 //! Input, parsed once. What is wrong with it is told after the credential was checked, never before.
 
 use axum::body::{Body as HttpBody, to_bytes};
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{Request, header};
@@ -60,6 +62,10 @@ async fn read<T: DeserializeOwned>(request: Request<HttpBody>, required: bool) -
     if !is_json && !bytes.is_empty() {
         return Err(Error::UnsupportedMediaType);
     }
+    // A derived `Deserialize` would also take a list, of the fields in their order.
+    if text.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
+        return Err(Error::input("body", "must be a JSON object"));
+    }
     let value = parse(&mut serde_json::Deserializer::from_slice(text))?;
     Ok(Body { value, fingerprint: crate::hash::sha256(text) })
 }
@@ -100,7 +106,19 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Input<P
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let path = Path::from_request_parts(parts, state).await;
-        Ok(Self(path.map_err(|error| Error::input("path", error.body_text()))))
+        Ok(Self(path.map_err(|error| match error {
+            PathRejection::FailedToDeserializePathParams(error) => at_parameter(error.into_kind()),
+            other => Error::Internal(other.body_text()),
+        })))
+    }
+}
+
+/// The error at a path parameter.
+fn at_parameter(fault: ErrorKind) -> Error {
+    match fault {
+        ErrorKind::DeserializeError { key, message, .. } => Error::input(key, message),
+        ErrorKind::InvalidUtf8InPathParam { key } => Error::input(key, "is not UTF-8"),
+        other => Error::input("path", other.to_string()),
     }
 }
 

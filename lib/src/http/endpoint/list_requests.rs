@@ -23,10 +23,12 @@ struct Filter {
     /// Only with this status.
     status: Option<RequestStatus>,
     /// Only of this requester: the subject of a person, or the id of an API key.
+    #[param(example = "alice")]
     requester_id: Option<String>,
     /// Only to this type of resource.
     resource_type: Option<ResourceType>,
     /// Only to the resource with this id.
+    #[param(example = "111111111111")]
     resource_id: Option<String>,
     /// Made after this.
     #[param(value_type = Option<String>, format = "date-time")]
@@ -35,9 +37,10 @@ struct Filter {
     #[param(value_type = Option<String>, format = "date-time")]
     created_before: Option<Timestamp>,
     /// At most this many.
-    #[param(minimum = 1, maximum = 250, default = 50)]
+    #[param(minimum = 1, maximum = 250, default = 50, example = 50)]
     limit: Option<u32>,
-    /// The `next_cursor` of the page before.
+    /// The `next_cursor` of the page before. It is bound to the tenant and the filters.
+    #[param(example = json!(null))]
     cursor: Option<String>,
 }
 

@@ -1,0 +1,7 @@
+//! The contract: what goes over the wire, and what does not.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "api/endpoints.rs"]
+mod endpoints;
+#[path = "api/openapi.rs"]
+mod openapi;

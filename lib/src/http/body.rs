@@ -106,19 +106,24 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Input<P
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let path = Path::from_request_parts(parts, state).await;
-        Ok(Self(path.map_err(|error| match error {
-            PathRejection::FailedToDeserializePathParams(error) => at_parameter(error.into_kind()),
-            other => Error::Internal(other.body_text()),
+        Ok(Self(path.map_err(|error| {
+            if let PathRejection::FailedToDeserializePathParams(error) = error {
+                at_parameter(error.into_kind())
+            } else {
+                Error::Internal(error.body_text())
+            }
         })))
     }
 }
 
 /// The error at a path parameter.
 fn at_parameter(fault: ErrorKind) -> Error {
-    match fault {
-        ErrorKind::DeserializeError { key, message, .. } => Error::input(key, message),
-        ErrorKind::InvalidUtf8InPathParam { key } => Error::input(key, "is not UTF-8"),
-        other => Error::input("path", other.to_string()),
+    if let ErrorKind::DeserializeError { key, message, .. } = fault {
+        Error::input(key, message)
+    } else if let ErrorKind::InvalidUtf8InPathParam { key } = fault {
+        Error::input(key, "is not UTF-8")
+    } else {
+        Error::input("path", fault.to_string())
     }
 }
 

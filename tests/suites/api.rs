@@ -5,3 +5,5 @@
 mod endpoints;
 #[path = "api/openapi.rs"]
 mod openapi;
+#[path = "api/seeds.rs"]
+mod seeds;

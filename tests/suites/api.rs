@@ -5,3 +5,7 @@
 mod endpoints;
 #[path = "api/openapi.rs"]
 mod openapi;
+#[path = "api/policy_matrix.rs"]
+mod policy_matrix;
+#[path = "api/seeds.rs"]
+mod seeds;

@@ -1,5 +1,5 @@
 //! What every suite stands on: a whole stint in memory, with a clock the test moves.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
 pub mod contract;

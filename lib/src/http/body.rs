@@ -75,27 +75,29 @@ fn parse<T: DeserializeOwned>(json: &mut serde_json::Deserializer<serde_json::de
     let value: T = serde_path_to_error::deserialize(&mut *json).map_err(|error| {
         let path = error.path().to_string();
         let reason = error.inner().to_string();
-        at_fault(&path, &reason)
+        let (field, reason) = at_fault(&path, &reason);
+        Error::input(field.unwrap_or_else(|| "body".to_owned()), reason)
     })?;
     json.end().map_err(|error| Error::input("body", error.to_string()))?;
     Ok(value)
 }
 
-/// The error at a path. Serde names unknown and missing fields in its message only; the path is then their parent's.
-fn at_fault(path: &str, reason: &str) -> Error {
+/// The field at fault and what is wrong with it. Serde names unknown and missing fields in its message only; the path is
+/// then their parent's.
+fn at_fault<'a>(path: &str, reason: &'a str) -> (Option<String>, &'a str) {
     let reason = reason.split(" at line ").next().unwrap_or(reason);
     let named = ["unknown field `", "missing field `", "duplicate field `"]
         .iter()
         .find_map(|start| reason.strip_prefix(start)?.split('`').next());
     let parent = path.trim_matches('.');
     let field = match (parent, named) {
-        ("" | "?", None) => "body".to_owned(),
-        ("" | "?", Some(name)) => name.to_owned(),
-        (parent, None) => parent.to_owned(),
-        (parent, Some(name)) if parent == name || parent.ends_with(&format!(".{name}")) => parent.to_owned(),
-        (parent, Some(name)) => format!("{parent}.{name}"),
+        ("" | "?", None) => None,
+        ("" | "?", Some(name)) => Some(name.to_owned()),
+        (parent, None) => Some(parent.to_owned()),
+        (parent, Some(name)) if parent == name || parent.ends_with(&format!(".{name}")) => Some(parent.to_owned()),
+        (parent, Some(name)) => Some(format!("{parent}.{name}")),
     };
-    Error::input(field, reason)
+    (field, reason)
 }
 
 /// A path parameter such as an id.
@@ -104,19 +106,24 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Input<P
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let path = Path::from_request_parts(parts, state).await;
-        Ok(Self(path.map_err(|error| match error {
-            PathRejection::FailedToDeserializePathParams(error) => at_parameter(error.into_kind()),
-            other => Error::Internal(other.body_text()),
+        Ok(Self(path.map_err(|error| {
+            if let PathRejection::FailedToDeserializePathParams(error) = error {
+                at_parameter(error.into_kind())
+            } else {
+                Error::Internal(error.body_text())
+            }
         })))
     }
 }
 
 /// The error at a path parameter.
 fn at_parameter(fault: ErrorKind) -> Error {
-    match fault {
-        ErrorKind::DeserializeError { key, message, .. } => Error::input(key, message),
-        ErrorKind::InvalidUtf8InPathParam { key } => Error::input(key, "is not UTF-8"),
-        other => Error::input("path", other.to_string()),
+    if let ErrorKind::DeserializeError { key, message, .. } = fault {
+        Error::input(key, message)
+    } else if let ErrorKind::InvalidUtf8InPathParam { key } = fault {
+        Error::input(key, "is not UTF-8")
+    } else {
+        Error::input("path", fault.to_string())
     }
 }
 
@@ -128,14 +135,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Input<Query<T>
         let query = Query::from_request_parts(parts, state).await;
         Ok(Self(query.map_err(|error| {
             let text = error.body_text();
-            let reason = text.trim_start_matches("Failed to deserialize query string: ").to_owned();
-            match reason.split_once(": ") {
-                Some((field, reason)) if !field.contains(' ') => at_fault(field, reason),
-                Some(_) | None => match at_fault("", &reason) {
-                    Error::InvalidInput { field, reason } if field == "body" => Error::input("query", reason),
-                    named => named,
-                },
-            }
+            let text = text.trim_start_matches("Failed to deserialize query string: ");
+            let (path, reason) = text.split_once(": ").filter(|(path, _)| !path.contains(' ')).unwrap_or(("", text));
+            let (field, reason) = at_fault(path, reason);
+            Error::input(field.unwrap_or_else(|| "query".to_owned()), reason)
         })))
     }
 }

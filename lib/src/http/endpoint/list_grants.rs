@@ -5,7 +5,6 @@ use futures_util::future::try_join;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use crate::auth::Scope;
 use crate::domain::{Grant, GrantStatus, PrincipalRef, ResourceType};
 use crate::store::{Index, Listing, Record, TenantTable, keys};
 
@@ -107,10 +106,9 @@ async fn list_grants(session: Session<scope::GrantsRead>, filter: Input<Query<Fi
         .await?;
     let fingerprint = filter.fingerprint();
     page.check(access.tenant(), &fingerprint)?;
-    let caller = access.caller();
-    let decides = caller.sees_everything() || caller.has(Scope::RequestsDecide) || filter.grantee_id.is_some();
-    let (listing, first) = if decides { wide } else { (own, narrow) };
     let engine = access.engine().await?;
+    let others = filter.grantee_id.is_some() || engine.may_show_grants_of_others(&access);
+    let (listing, first) = if others { wide } else { (own, narrow) };
     let found = table
         .complete(&listing, first, |record: &Grant| filter.keeps(record) && engine.shows_grant(&access, record))
         .await?;

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use crate::auth::Scope;
 use crate::domain::{AccessRequest, RequestStatus, PrincipalRef, ResourceType};
 use crate::store::{Index, Listing, Record, TenantTable, keys};
 
@@ -116,10 +115,9 @@ async fn list_requests(session: Session<scope::RequestsRead>, filter: Input<Quer
         .await?;
     let fingerprint = filter.fingerprint();
     page.check(access.tenant(), &fingerprint)?;
-    let caller = access.caller();
-    let decides = caller.sees_everything() || caller.has(Scope::RequestsDecide) || filter.requester_id.is_some();
-    let (listing, first) = if decides { wide } else { (own, narrow) };
     let engine = access.engine().await?;
+    let others = filter.requester_id.is_some() || engine.may_show_requests_of_others(&access);
+    let (listing, first) = if others { wide } else { (own, narrow) };
     let found = table
         .complete(&listing, first, |record: &AccessRequest| filter.keeps(record) && engine.shows_request(&access, record))
         .await?;

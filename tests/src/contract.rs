@@ -134,7 +134,8 @@ impl Operation {
     }
 
     /// The operation of a call, if there is one.
-    pub(crate) fn of(method: &Method, path: &str) -> Option<&'static Self> {
+    #[must_use]
+    pub fn of(method: &Method, path: &str) -> Option<&'static Self> {
         let path = path.split('?').next().unwrap_or_default();
         let same = |(said, given): (&str, &str)| said == given || (said.starts_with('{') && !given.is_empty());
         let matching = |operation: &&Self| {

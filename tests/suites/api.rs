@@ -7,5 +7,7 @@ mod endpoints;
 mod openapi;
 #[path = "api/policy_matrix.rs"]
 mod policy_matrix;
+#[path = "api/round_trips.rs"]
+mod round_trips;
 #[path = "api/seeds.rs"]
 mod seeds;

@@ -3,6 +3,8 @@
 
 #[path = "api/endpoints.rs"]
 mod endpoints;
+#[path = "api/listing.rs"]
+mod listing;
 #[path = "api/openapi.rs"]
 mod openapi;
 #[path = "api/policy_matrix.rs"]

@@ -7,6 +7,8 @@ mod endpoints;
 mod listing;
 #[path = "api/openapi.rs"]
 mod openapi;
+#[path = "api/policies.rs"]
+mod policies;
 #[path = "api/policy_matrix.rs"]
 mod policy_matrix;
 #[path = "api/round_trips.rs"]

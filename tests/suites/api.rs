@@ -1,6 +1,8 @@
 //! The contract: what goes over the wire, and what does not.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "api/auth.rs"]
+mod auth;
 #[path = "api/endpoints.rs"]
 mod endpoints;
 #[path = "api/listing.rs"]

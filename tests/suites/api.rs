@@ -1,5 +1,5 @@
 //! The contract: what goes over the wire, and what does not.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "api/auth.rs"]
 mod auth;

@@ -172,9 +172,9 @@ fn exemplified(schema: &Value) -> bool {
         || schema.get("enum").is_some()
         || matches!(schema["type"].as_str(), Some("boolean" | "null"))
         || schema["format"] == "date-time"
-        || schema.get("items").is_some_and(|items| exemplified(items))
-        || whole("oneOf").or(whole("allOf")).is_some_and(|all| all.iter().all(|one| exemplified(one)))
-        || schema["properties"].as_object().is_some_and(|all| all.values().all(|one| exemplified(one)))
+        || schema.get("items").is_some_and(exemplified)
+        || whole("oneOf").or(whole("allOf")).is_some_and(|all| all.iter().all(exemplified))
+        || schema["properties"].as_object().is_some_and(|all| all.values().all(exemplified))
 }
 
 #[test]

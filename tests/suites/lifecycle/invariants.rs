@@ -38,10 +38,10 @@ async fn invariant_2_an_assignment_has_a_live_grant_or_an_obligation_whatever_ca
     // Every call the workers make in the life of one grant, refused once.
     for skip in 0..40 {
         let world = World::start().await;
-        world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+        world.granted("alice", SANDBOX, "PowerUserAccess", 120).await;
         let fault = Fault::new(FaultKind::Refuse).after(skip).times(1);
         world.local.aws().set_faults(Faults { rules: vec![fault] });
-        for _ in 0..30 {
+        for _ in 0..10 {
             world.wait(30).await;
             let _ = world.local.sweep().await;
             let items = world.local.aws().items();

@@ -13,7 +13,8 @@ async fn lists(world: &World, who: As<'_>) -> Answer {
 async fn a_token_is_of_the_issuer_for_the_audience_and_of_now() {
     let world = World::start().await;
     let now = world.now().as_second();
-    let edits: [(&str, bool, fn(&mut Value, i64)); 17] = [
+    type Edit = fn(&mut Value, i64);
+    let edits: [(&str, bool, Edit); 17] = [
         ("as it is", true, |_, _| {}),
         ("one of several audiences", true, |claims, _| claims["aud"] = json!(["another", claims["aud"]])),
         ("ended within the leeway", true, |claims, now| claims["exp"] = json!(now - 59)),

@@ -1,0 +1,131 @@
+"""The shipped template, deployed. Its parameters, code locations and environment are given here; nothing else is changed."""
+
+import json
+import platform
+import subprocess
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+
+import yaml
+
+from .machine import BINARIES, ROOT, WORK, client
+from .report import Failed, note, say
+
+NAME = "stint"
+BUCKET = "stint-deploy-test"
+ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class CloudFormation(yaml.SafeLoader):
+    """YAML with the short forms of CloudFormation's functions."""
+
+
+def short_form(loader, tag, node):
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        if tag == "GetAtt":
+            value = value.split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    return {tag if tag in ("Ref", "Condition") else f"Fn::{tag}": value}
+
+
+CloudFormation.add_multi_constructor("!", short_form)
+
+
+def read_template():
+    return yaml.load((ROOT / "template.yaml").read_text(), CloudFormation)
+
+
+def functions(template):
+    """Logical id to binary."""
+    found = {
+        name: resource["Metadata"]["BuildProperties"]["Binary"]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    if not found:
+        raise Failed("the template has no functions")
+    return found
+
+
+def operations(template):
+    """Operation to method and path, from the events of the functions."""
+    found = {}
+    for name in functions(template):
+        for event in template["Resources"][name]["Properties"].get("Events", {}).values():
+            if event["Type"] == "Api":
+                properties = event["Properties"]
+                operation = name.removesuffix("Function")
+                operation = operation[0].lower() + operation[1:]
+                found[operation] = (properties["Method"].upper(), properties["Path"])
+    return found
+
+
+def package(binary):
+    """A binary as Lambda takes it: `bootstrap` in a zip, without the debugging information."""
+    built, packed = BINARIES / binary, WORK / "packages" / f"{binary}.zip"
+    if packed.exists() and packed.stat().st_mtime > built.stat().st_mtime:
+        return packed
+    stripped = packed.with_suffix(".bootstrap")
+    subprocess.run(["strip", "-o", stripped, built], check=True)
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(entry, stripped.read_bytes())
+    stripped.unlink()
+    return packed
+
+
+def leave_out(template):
+    """What MiniStack cannot make. Nothing else here depends on it."""
+    for name, resource in list(template["Resources"].items()):
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]:
+            note(f"{name} is left out: MiniStack has no alarms on expressions")
+            del template["Resources"][name]
+
+
+def upload(s3, template):
+    binaries = sorted(functions(template).values())
+    (WORK / "packages").mkdir(exist_ok=True)
+    s3.create_bucket(Bucket=BUCKET)
+    with ThreadPoolExecutor(2) as pool:
+        for binary, packed in zip(binaries, pool.map(package, binaries)):
+            s3.upload_file(str(packed), BUCKET, f"{binary}.zip")
+    say(f"      {len(binaries)} packages uploaded")
+
+
+def deploy(endpoint, parameters, environment):
+    """Deploys through CloudFormation and returns the outputs."""
+    template, s3, cloudformation = read_template(), client("s3", endpoint), client("cloudformation", endpoint)
+    upload(s3, template)
+    for name, binary in functions(template).items():
+        template["Resources"][name]["Properties"]["CodeUri"] = {"Bucket": BUCKET, "Key": f"{binary}.zip"}
+    template["Globals"]["Function"]["Environment"]["Variables"] |= environment
+    leave_out(template)
+    # As `sam deploy` does it: a template of this size goes through S3.
+    s3.put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template).encode())
+    parameters = {"Architecture": ARCHITECTURES[platform.machine()], **parameters}
+    cloudformation.create_stack(
+        StackName=NAME,
+        TemplateURL=f"{endpoint}/{BUCKET}/template.json",
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    try:
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 300}
+        )
+    except Exception as error:
+        events = cloudformation.describe_stack_events(StackName=NAME)["StackEvents"]
+        why = [
+            f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"
+            for event in events
+            if "FAILED" in event["ResourceStatus"]
+        ]
+        raise Failed(f"the stack was not created: {'; '.join(why) or error}") from error
+    stack = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

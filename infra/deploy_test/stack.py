@@ -129,3 +129,34 @@ def deploy(endpoint, parameters, environment):
         raise Failed(f"the stack was not created: {'; '.join(why) or error}") from error
     stack = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def name_schedules_as_ministack_does(endpoint):
+    """MiniStack authorizes every schedule as one of the default group. What roles may do with schedules of our group, and
+    nothing else, they may do with those."""
+    iam = client("iam", endpoint)
+    group, default = f":schedule/{NAME}/", ":schedule/default/"
+    for role in [page for pages in iam.get_paginator("list_roles").paginate() for page in pages["Roles"]]:
+        for policy in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)["PolicyDocument"]
+            of_group = [statement for statement in document["Statement"] if group in str(statement["Resource"])]
+            if of_group:
+                document["Statement"] = json.loads(json.dumps(of_group).replace(group, default))
+                iam.put_role_policy(
+                    RoleName=role["RoleName"], PolicyName="DefaultGroup", PolicyDocument=json.dumps(document)
+                )
+                actions = [statement["Action"] for statement in document["Statement"]]
+                note(f"{role['RoleName']}: MiniStack takes every schedule for one of the default group; the same {actions} there")
+
+
+def keep_logs(endpoint):
+    """Writes what the functions logged to one file, and returns what they called an error."""
+    logs, kept = client("logs", endpoint), []
+    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/aws/lambda/{NAME}-"):
+        for group in page["logGroups"]:
+            name = group["logGroupName"]
+            for found in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
+                kept += [(one["timestamp"], name.rsplit("/", 1)[1], one["message"].strip()) for one in found["events"]]
+    kept.sort()
+    (WORK / "logs" / "functions.log").write_text("".join(f"{at} {name} {text}\n" for at, name, text in kept))
+    return [f"{name}: {text}" for _, name, text in kept if '"level":"ERROR"' in text or "panicked" in text]

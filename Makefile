@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench check-template ci
+.PHONY: help run test deploy-test lint fmt bench check-template ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,16 @@ test: ## Run every test (with nextest where it is installed)
 	else \
 		cargo test --no-fail-fast; \
 	fi
+
+deploy-test: target/deploy_test/venv/installed ## Deploy the template on this machine, and do with it what customers do
+	cargo build --workspace --bins
+	target/deploy_test/venv/bin/python -m infra.deploy_test
+
+# Python tools, each in an environment of its own below `target/`: they pin different versions of the same packages.
+target/%/venv/installed: infra/%/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 lint: check-template ## Check format, lints, dependencies and the template
 	cargo fmt --all --check

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -40,13 +41,15 @@ def nothing_was_given_up(sqs, outputs):
 
 
 def run():
-    shutil.rmtree(machine.WORK / "data", ignore_errors=True)
-    (machine.WORK / "logs").mkdir(parents=True, exist_ok=True)
+    for directory in ("data", "logs", "tmp"):
+        shutil.rmtree(machine.WORK / directory, ignore_errors=True)
+        (machine.WORK / directory).mkdir(parents=True)
     template = stack.read_template()
     with contextlib.ExitStack() as stop:
         chapter("Deploying template.yaml")
         ours = stop.enter_context(machine.stint_local(machine.WORK / "data"))
         # With AUTH it holds every function to the statements of its role in the template.
+        stop.callback(shutil.rmtree, machine.WORK / "tmp", ignore_errors=True)
         aws = stop.enter_context(machine.ministack(AUTH="true"))
         stop.callback(stack.keep_logs, aws)
         sso, store = machine.client("sso-admin", ours["aws_endpoint"]), machine.client("identitystore", ours["aws_endpoint"])
@@ -73,6 +76,7 @@ def run():
         api.read_description()
         endpoints.refused_without_credential(api)
         endpoints.policies(api, planted["policies"])
+        endpoints.statements_count(api, lambdas, machine.client("iam", aws))
 
         identity_center = IdentityCenter(sso, store, instance["InstanceArn"], instance["IdentityStoreId"])
         lifecycle = Lifecycle(api, identity_center, machine.client("scheduler", aws), stack.NAME)
@@ -90,6 +94,9 @@ def run():
         of_grant = [entry["action"] for entry in entries if entry["resource_id"] == expired]
         say(f"      {', '.join(of_grant)}")
         check("the chain has the grant's life", of_grant == GRANT, of_grant)
+        errors = stack.keep_logs(aws)
+        unexpected = [error for error in errors if "stint-get-health" not in error]
+        check("no function has logged an error it was not meant to", not unexpected, unexpected)
         called = set()
         workers.called_again(lambdas, dynamodb, outputs, api, expired, called)
         nothing_was_given_up(machine.client("sqs", aws), outputs)
@@ -118,6 +125,8 @@ def snake(operation):
 
 
 def main():
+    # So that what was started is stopped, too, when this is told to stop.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         run()
     except Failed as failure:

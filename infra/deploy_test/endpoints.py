@@ -1,7 +1,10 @@
 """Every endpoint of the template at least once, as its contract says: refused without a credential, and used."""
 
+import json
+
 from .lifecycle import PRODUCTION, SANDBOX, ask
 from .report import check, say
+from .stack import NAME
 
 OPEN = {"getHealth", "getOpenApi"}
 NO_ID = "019a3f5e-7c1b-7000-8000-00000000dead"
@@ -54,6 +57,21 @@ def policies(api, seeds):
     api.call("deletePolicy", "key", 204, **named)
     api.call("getPolicy", "key", 404, **named)
     check("deletePolicy deletes it", True)
+
+
+def statements_count(api, lambdas, iam):
+    """What the template does not allow does not work here either, or all of this would prove less."""
+    function = f"{NAME}-get-health"
+    role = lambdas.get_function_configuration(FunctionName=function)["Role"].rsplit("/", 1)[1]
+    [policy] = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    iam.delete_role_policy(RoleName=role, PolicyName=policy)
+    try:
+        api.call("getHealth", None, 503)
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(document))
+    api.call("getHealth", None, 200)
+    check("getHealth without its statement is 503, and with it 200", True)
 
 
 def requests(api):

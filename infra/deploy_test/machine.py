@@ -16,7 +16,7 @@ from botocore.config import Config
 from .report import Failed, say
 
 ROOT = Path(__file__).resolve().parents[2]
-WORK = ROOT / "target" / "deploy-test"
+WORK = ROOT / "target" / "deploy_test"
 BINARIES = ROOT / "target" / "debug"
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -90,14 +90,12 @@ def listening(port):
 
 def ministack(**more):
     port = free_port()
-    temporary = WORK / "tmp"
-    temporary.mkdir(exist_ok=True)
     environment = {
         "GATEWAY_PORT": str(port),
         "BIND_HOST": "127.0.0.1",
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": REGION,
-        "TMPDIR": str(temporary),
+        "TMPDIR": str(WORK / "tmp"),
         # These would listen on ports of their own.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
@@ -108,7 +106,7 @@ def ministack(**more):
 
 def moto():
     port = free_port()
-    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", port]
+    command = [sys.executable, Path(__file__).with_name("moto_server.py"), "--host", "127.0.0.1", "--port", port]
     return process("moto", command, {}, listening(port))
 
 

@@ -8,6 +8,9 @@ import signal
 import subprocess
 import sys
 
+from infra.template import functions as functions_of
+from infra.template import operations, read_template
+
 from . import endpoints, machine, other_aws, stack, workers
 from .api import Api
 from .lifecycle import IdentityCenter, Lifecycle, audit
@@ -44,7 +47,7 @@ def run():
     for directory in ("data", "logs", "tmp"):
         shutil.rmtree(machine.WORK / directory, ignore_errors=True)
         (machine.WORK / directory).mkdir(parents=True)
-    template = stack.read_template()
+    template = read_template()
     with contextlib.ExitStack() as stop:
         chapter("Deploying template.yaml")
         ours = stop.enter_context(machine.stint_local(machine.WORK / "data"))
@@ -63,14 +66,14 @@ def run():
                 "AWS_ENDPOINT_URL_IDENTITYSTORE": ours["aws_endpoint"],
             },
         )
-        functions = stack.functions(template)
+        functions = functions_of(template)
         say(f"      {len(functions)} functions; the API is {outputs['ApiUrl']}, the table {outputs['TableName']}")
         lambdas, dynamodb = machine.client("lambda", aws), machine.client("dynamodb", aws)
         stack.name_schedules_as_ministack_does(aws)
         hold_sweep(machine.client("events", aws))
 
         chapter("The API's contract")
-        api = Api(aws, outputs["ApiUrl"], stack.operations(template), ours["url"])
+        api = Api(aws, outputs["ApiUrl"], operations(template), ours["url"])
         planted = plant(aws, outputs["TableName"], ours["issuer"])
         api.enter(planted)
         api.read_description()

@@ -8,6 +8,7 @@
 //! | `body` | parses input once, naming what is wrong with it |
 //! | `cursor` | pages |
 //! | `precondition` | entity tags |
+//! | `listing` | lists of what belongs to somebody |
 //! | `error` | errors as callers read them |
 //! | `app` | what every answer carries, and routes that do not exist |
 //! | `openapi` | the description of it all |
@@ -17,6 +18,7 @@ mod body;
 mod cursor;
 pub mod endpoint;
 mod error;
+mod listing;
 mod openapi;
 mod precondition;
 mod session;

@@ -1,6 +1,9 @@
 //! What every suite stands on: a whole stint in memory, with a clock the test moves.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
+
+pub mod contract;
+pub mod schema;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +11,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use stint::access::Ids;
+use stint::auth::Scope;
+use stint::auth::api_key::{ApiKey, ApiKeySecret, SECRET_BYTES};
 use stint::clock::Clock;
+use stint::domain::{OidcConfig, TenantId};
+use stint::store::Transaction;
 use stint_local::aws::{Limits, Storage};
 use stint_local::seed::Seed;
 use stint_local::server::{Config, Local};
@@ -28,6 +36,16 @@ pub struct World {
     pub clock: Clock,
     key: String,
     http: reqwest::Client,
+}
+
+/// Another tenant, in the same table and with the same issuer.
+pub struct OtherTenant {
+    /// Its id.
+    pub id: TenantId,
+    /// A key of it with every scope.
+    pub key: String,
+    /// Whom its tokens are for.
+    pub audience: String,
 }
 
 /// An answer of the API.
@@ -99,6 +117,53 @@ impl World {
         &self.key
     }
 
+    /// A new key with these scopes.
+    pub async fn api_key(&self, scopes: &[Scope]) -> String {
+        self.api_key_with(|key| key.scopes = scopes.to_vec()).await
+    }
+
+    /// A new key with every scope, and what is to be different about it.
+    pub async fn api_key_with(&self, edit: impl FnOnce(&mut ApiKey)) -> String {
+        let (tenant_id, id) = (self.local.tenant_id(), Ids::new(self.clock.clone()).id());
+        let secret = ApiKeySecret::generate(tenant_id, id, [7; SECRET_BYTES]);
+        let mut key = ApiKey {
+            id,
+            tenant_id,
+            name: "a key of a test".to_owned(),
+            hash: secret.hash(),
+            scopes: Scope::ALL.to_vec(),
+            groups: Vec::new(),
+            created_by: None,
+            created_at: self.now(),
+            expires_at: None,
+            revoked_at: None,
+            revoked_by: None,
+            identity_provider_id: None,
+        };
+        edit(&mut key);
+        let mut writes = Transaction::new(tenant_id);
+        writes.put(&key).unwrap();
+        self.local.table().tenant(tenant_id).commit(writes).await.unwrap();
+        secret.expose().to_owned()
+    }
+
+    /// A second tenant with the same people and no policies, which trusts the same issuer for another audience.
+    pub async fn second_tenant(&self) -> OtherTenant {
+        let mut seed = Seed::example();
+        seed.tenant.id = "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0".parse().unwrap();
+        let audience = "elsewhere".to_owned();
+        let oidc = OidcConfig {
+            issuer_url: self.local.issuer().issuer().to_owned(),
+            client_id: audience.clone(),
+            audience: None,
+            groups_claim: "groups".to_owned(),
+            email_claim: "email".to_owned(),
+        };
+        let key_id = Ids::new(self.clock.clone()).id();
+        let key = seed.plant(self.local.table(), oidc, key_id, self.now()).await.unwrap();
+        OtherTenant { id: seed.tenant_id(), key: key.expose().to_owned(), audience }
+    }
+
     /// Now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -126,6 +191,15 @@ impl World {
     pub fn token(&self, sub: &str) -> String {
         let issuer = self.local.issuer();
         issuer.token(sub, None, None, 12 * 3600).unwrap()
+    }
+
+    /// A person's token that is good for an hour, and what is to be different about its claims.
+    #[must_use]
+    pub fn token_with(&self, sub: &str, edit: impl FnOnce(&mut Value)) -> String {
+        let issuer = self.local.issuer();
+        let mut claims = issuer.claims(sub, 3600);
+        edit(&mut claims);
+        issuer.sign(&claims).unwrap()
     }
 
     /// A call.
@@ -276,6 +350,7 @@ impl Call<'_> {
 
     /// Makes it.
     pub async fn send(self) -> Answer {
+        let operation = contract::Operation::of(&self.method, &self.path);
         let mut request = self.world.http.request(self.method, format!("{}{}", self.world.local.url(), self.path));
         request = match self.who {
             As::Person(sub) => request.bearer_auth(self.world.token(sub)),
@@ -302,7 +377,11 @@ impl Call<'_> {
             .collect();
         let text = answer.text().await.unwrap();
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Answer { status, body, headers }
+        let answer = Answer { status, body, headers };
+        if let Some(operation) = operation {
+            operation.documents(&answer);
+        }
+        answer
     }
 }
 

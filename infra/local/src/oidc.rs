@@ -119,6 +119,14 @@ impl DevIssuer {
         self.0.key.sign(&claims)
     }
 
+    /// A token with exactly these claims, whatever they say.
+    ///
+    /// # Errors
+    /// [`KeyError`] if it cannot be signed.
+    pub fn sign(&self, claims: &Value) -> Result<String, KeyError> {
+        self.0.key.sign(claims)
+    }
+
     /// Everything the issuer serves, to be mounted at the path of its URL.
     pub fn router(&self) -> axum::Router {
         axum::Router::new()
@@ -131,7 +139,8 @@ impl DevIssuer {
     }
 
     /// The claims access and ID tokens share.
-    fn claims(&self, sub: &str, expires_in: i64) -> Value {
+    #[must_use]
+    pub fn claims(&self, sub: &str, expires_in: i64) -> Value {
         let now = self.0.clock.now().as_second();
         let mut claims = json!({
             "iss": self.0.issuer,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::change::record;
-use super::question::{Asked, denied};
+use super::question::Asked;
 use super::{Access, AccessError, Change, TenantEngine, grant_visible};
 use crate::domain::{ApprovalMode, EventKind, Grant, Seconds};
 use crate::policy::Outcome;
@@ -68,7 +68,7 @@ pub(super) fn latest_end(
             duration: Some(by),
         },
     )?;
-    let Outcome::Permitted(terms) = &decision.outcome else { return Err(denied(&decision)) };
+    let Outcome::Permitted(terms) = &decision.outcome else { return Err(engine.denied(&decision)) };
     if terms.approval_mode == ApprovalMode::Require {
         return Err(AccessError::PolicyDenied {
             reason: "policy asks people first: make a new request, and the access goes on without a gap once it is \

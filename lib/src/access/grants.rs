@@ -4,6 +4,7 @@ use super::change::record;
 use super::{Access, AccessError, Change, TenantEngine};
 use crate::auth::Scope;
 use crate::domain::{EventKind, Grant, GrantStatus};
+use crate::policy::{Approve, Revoke};
 
 const UNKNOWN: AccessError = AccessError::NotFound("there is no such grant, or you may not know of it");
 
@@ -32,6 +33,17 @@ fn is_own(access: &Access, grant: &Grant) -> bool {
 impl TenantEngine {
     fn may_end(&self, access: &Access, grant: &Grant) -> bool {
         access.caller().has(Scope::GrantsRevoke) && self.revocation(access, &grant.resource, &grant.grantee).is_ok()
+    }
+
+    /// Whether there may be grants of others that the caller sees; `false` is sure.
+    #[must_use]
+    pub fn may_show_grants_of_others(&self, access: &Access) -> bool {
+        let caller = access.caller();
+        let ends = || {
+            let principal = caller.principal();
+            self.engine.might_authorize::<Revoke>(principal) || self.engine.might_authorize::<Approve>(principal)
+        };
+        caller.sees_everything() || caller.has(Scope::GrantsRevoke) && ends()
     }
 
     /// Whether the caller may see a grant.

@@ -48,7 +48,7 @@ impl TenantEngine {
             return Ok(permit);
         }
         let context = QuestionContext { requester: Some(requester), ..circumstances(access) };
-        self.engine.authorize_approve(caller.principal(), resource, context).map_err(|decision| denied(&decision))
+        self.engine.authorize_approve(caller.principal(), resource, context).map_err(|decision| self.denied(&decision))
     }
 
     /// The caller's authority to end a grant of `grantee`: by policy, or as an administrator. Who may decide on such
@@ -72,7 +72,7 @@ impl TenantEngine {
                     .map(Permit::<Approve>::to_revoke)
                     .map_err(|_| decision)
             })
-            .map_err(|decision| denied(&decision))
+            .map_err(|decision| self.denied(&decision))
     }
 
     /// The account a resource is on, and whether its access can be given at all yet.
@@ -114,9 +114,22 @@ impl TenantEngine {
     }
 }
 
-/// A refusal of policy.
-pub(super) fn denied(decision: &Decision) -> AccessError {
-    AccessError::PolicyDenied { reason: decision.reason.clone(), notices: decision.notices.clone() }
+impl TenantEngine {
+    /// Why it was decided so, naming the policies that did.
+    pub(super) fn explain(&self, decision: &Decision) -> String {
+        let deciding = self.policies.iter().filter(|policy| decision.matching_policy_ids.contains(&policy.id));
+        let names: Vec<_> = deciding.map(|policy| format!("`{}`", policy.name)).collect();
+        match (names.as_slice(), decision.is_permitted()) {
+            ([], _) => decision.reason.clone(),
+            (names, true) => format!("permitted by policy {}", names.join(" and ")),
+            (names, false) => format!("forbidden by policy {}", names.join(" and ")),
+        }
+    }
+
+    /// A refusal of policy.
+    pub(super) fn denied(&self, decision: &Decision) -> AccessError {
+        AccessError::PolicyDenied { reason: self.explain(decision), notices: decision.notices.clone() }
+    }
 }
 
 /// The caller's circumstances.

@@ -3,6 +3,7 @@
 use super::{Access, AccessError, TenantEngine};
 use crate::auth::Scope;
 use crate::domain::AccessRequest;
+use crate::policy::Approve;
 
 const UNKNOWN: AccessError = AccessError::NotFound("there is no such request, or you may not know of it");
 
@@ -28,6 +29,14 @@ impl TenantEngine {
     fn may_decide(&self, access: &Access, request: &AccessRequest) -> bool {
         access.caller().has(Scope::RequestsDecide)
             && self.approval(access, &request.resource, &request.requester).is_ok()
+    }
+
+    /// Whether there may be requests of others that the caller sees; `false` is sure.
+    #[must_use]
+    pub fn may_show_requests_of_others(&self, access: &Access) -> bool {
+        let caller = access.caller();
+        caller.sees_everything()
+            || caller.has(Scope::RequestsDecide) && self.engine.might_authorize::<Approve>(caller.principal())
     }
 
     /// Whether the caller may see a request.

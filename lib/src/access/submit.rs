@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::change::record;
-use super::question::{Asked, denied};
+use super::question::Asked;
 use super::{Access, AccessError, Change, TenantEngine};
 use crate::auth::Scope;
 use crate::domain::{
@@ -54,14 +54,14 @@ pub async fn submit(access: &Access, ask: Ask, named: Option<User>) -> Result<Ch
     asked.check_start()?;
     if asked.ask.break_glass {
         let (request, grant) = asked.emergency()?;
-        return asked.granted(request, grant, EventKind::RequestBreakGlass);
+        return asked.granted(request, &grant, EventKind::RequestBreakGlass);
     }
     match asked.weigh()? {
-        Weighed::Denied { request, why } => {
+        Weighed::Denied { request, reason, notices } => {
             let mut writes = access.begin();
             writes.create(&request)?;
             record(access, &mut writes, EventKind::RequestDenied, &request)?;
-            Ok(Change::refused(writes, why))
+            Ok(Change::refused(writes, AccessError::PolicyDenied { reason, notices }))
         }
         Weighed::Waits(request) => {
             let mut writes = access.begin();
@@ -69,7 +69,7 @@ pub async fn submit(access: &Access, ask: Ask, named: Option<User>) -> Result<Ch
             record(access, &mut writes, EventKind::RequestPending, &request)?;
             Ok(Change::new(writes, request))
         }
-        Weighed::Granted(request, grant) => asked.granted(request, grant, EventKind::RequestApproved),
+        Weighed::Granted(request, grant) => asked.granted(request, &grant, EventKind::RequestApproved),
     }
 }
 
@@ -93,13 +93,15 @@ pub(super) enum Weighed {
     Denied {
         /// The record.
         request: AccessRequest,
-        /// The refusal.
-        why: AccessError,
+        /// Why, in words.
+        reason: String,
+        /// The notices of the rules that determined it.
+        notices: Vec<String>,
     },
     /// Waits for people.
     Waits(AccessRequest),
     /// Granted at once.
-    Granted(AccessRequest, Grant),
+    Granted(AccessRequest, Box<Grant>),
 }
 
 /// An ask with everything it is weighed by.
@@ -136,20 +138,23 @@ impl Asking<'_> {
         };
         let decision = self.engine.decide(self.access, &asked)?;
         let Outcome::Permitted(terms) = &decision.outcome else {
-            let state = RequestState::Denied { by: None, reasoning: Some(decision.reason.clone()) };
+            let reason = self.engine.explain(&decision);
+            let state = RequestState::Denied { by: None, reasoning: Some(reason.clone()) };
             let length = duration.unwrap_or(self.access.tenant().settings.default_duration_seconds);
             let request = self.request(length, None, state);
-            return Ok(Weighed::Denied { request, why: denied(&decision) });
+            return Ok(Weighed::Denied { request, reason, notices: decision.notices });
         };
         self.check_justification(terms)?;
         let length = self.length(terms)?;
         match terms.approval_mode {
             ApprovalMode::Auto => {
-                let state =
-                    RequestState::Approved { mode: ApprovedBy::Policy, reasoning: Some(decision.reason.clone()) };
+                let state = RequestState::Approved {
+                    mode: ApprovedBy::Policy,
+                    reasoning: Some(self.engine.explain(&decision)),
+                };
                 let request = self.request(length, Some(terms.clone()), state);
                 let (request, grant) = grant_of(self.access, self.engine, request, terms.max_duration_seconds)?;
-                Ok(Weighed::Granted(request, grant))
+                Ok(Weighed::Granted(request, Box::new(grant)))
             }
             ApprovalMode::Require => {
                 let expires_at = self.access.now() + terms.approval_timeout_seconds.span();
@@ -242,13 +247,13 @@ impl Asking<'_> {
     fn granted(
         &self,
         request: AccessRequest,
-        grant: Grant,
+        grant: &Grant,
         kind: EventKind,
     ) -> Result<Change<AccessRequest>, AccessError> {
         let mut writes = self.access.begin();
         writes.create(&request)?;
         record(self.access, &mut writes, kind, &request)?;
-        give(self.access, &mut writes, &grant)?;
+        give(self.access, &mut writes, grant)?;
         Ok(Change::new(writes, request))
     }
 }

@@ -95,15 +95,23 @@ impl std::fmt::Display for Scope {
 
 /// The scopes a role gives.
 ///
-/// `grants:revoke` of a user reaches their own grants only: whose grant it is, the use case checks. No role gives
-/// `access:impersonate`: acting for others is for machines that were given just that.
+/// Everybody may ask for access, decide and end grants as far as policy lets them: whose request and whose grant it is,
+/// the use case asks policy. No role gives `access:impersonate`: acting for others is for machines that were given just
+/// that.
 #[must_use]
 pub const fn scopes_of(role: Role) -> &'static [Scope] {
     match role {
-        Role::User => &[Scope::AccessRequest, Scope::RequestsRead, Scope::GrantsRead, Scope::GrantsRevoke],
-        Role::Approver => {
+        Role::User => {
             &[Scope::AccessRequest, Scope::RequestsRead, Scope::RequestsDecide, Scope::GrantsRead, Scope::GrantsRevoke]
         }
+        Role::Approver => &[
+            Scope::AccessRequest,
+            Scope::RequestsRead,
+            Scope::RequestsDecide,
+            Scope::GrantsRead,
+            Scope::GrantsRevoke,
+            Scope::PoliciesRead,
+        ],
         Role::Auditor => &[Scope::RequestsRead, Scope::GrantsRead, Scope::PoliciesRead, Scope::AuditRead],
         Role::Admin => &[
             Scope::AccessRequest,
@@ -153,8 +161,8 @@ mod tests {
             })
             .concat();
         insta::assert_snapshot!(table, @r"
-        user: access:request requests:read grants:read grants:revoke
-        approver: access:request requests:read requests:decide grants:read grants:revoke
+        user: access:request requests:read requests:decide grants:read grants:revoke
+        approver: access:request requests:read requests:decide grants:read grants:revoke policies:read
         auditor: requests:read grants:read policies:read audit:read
         admin: access:request requests:read requests:decide grants:read grants:revoke grants:write policies:read policies:write audit:read admin
         ");

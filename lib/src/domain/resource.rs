@@ -136,9 +136,10 @@ pub struct ResourceError {
 
 /// A resource by type and id; the id has the format of its type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "RawResourceRef")]
+#[serde(try_from = "RawResourceRef", deny_unknown_fields)]
 #[schema(example = json!({"type": "aws_account", "id": "111111111111"}))]
 pub struct ResourceRef {
+    /// The type, which says what the id looks like.
     #[serde(rename = "type")]
     kind: ResourceType,
     /// `aws_account`: 12 digits; `aws_permission_set`: its ARN; `aws_s3_bucket`: its name; `aws_rds_instance`: the DB

@@ -11,9 +11,9 @@ use super::{Seconds, TenantId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Asks for access; everybody.
+    /// Asks for access, and decides what policy lets them decide; everybody.
     User,
-    /// Decides requests that policy lets them decide.
+    /// Reads the policies they decide by, too.
     Approver,
     /// Sees everything, changes nothing.
     Auditor,

@@ -1,6 +1,8 @@
 //! Input, parsed once. What is wrong with it is told after the credential was checked, never before.
 
 use axum::body::{Body as HttpBody, to_bytes};
+use axum::extract::path::ErrorKind;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{Request, header};
@@ -60,6 +62,10 @@ async fn read<T: DeserializeOwned>(request: Request<HttpBody>, required: bool) -
     if !is_json && !bytes.is_empty() {
         return Err(Error::UnsupportedMediaType);
     }
+    // A derived `Deserialize` would also take a list, of the fields in their order.
+    if text.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
+        return Err(Error::input("body", "must be a JSON object"));
+    }
     let value = parse(&mut serde_json::Deserializer::from_slice(text))?;
     Ok(Body { value, fingerprint: crate::hash::sha256(text) })
 }
@@ -69,27 +75,29 @@ fn parse<T: DeserializeOwned>(json: &mut serde_json::Deserializer<serde_json::de
     let value: T = serde_path_to_error::deserialize(&mut *json).map_err(|error| {
         let path = error.path().to_string();
         let reason = error.inner().to_string();
-        at_fault(&path, &reason)
+        let (field, reason) = at_fault(&path, &reason);
+        Error::input(field.unwrap_or_else(|| "body".to_owned()), reason)
     })?;
     json.end().map_err(|error| Error::input("body", error.to_string()))?;
     Ok(value)
 }
 
-/// The error at a path. Serde names unknown and missing fields in its message only; the path is then their parent's.
-fn at_fault(path: &str, reason: &str) -> Error {
+/// The field at fault and what is wrong with it. Serde names unknown and missing fields in its message only; the path is
+/// then their parent's.
+fn at_fault<'a>(path: &str, reason: &'a str) -> (Option<String>, &'a str) {
     let reason = reason.split(" at line ").next().unwrap_or(reason);
     let named = ["unknown field `", "missing field `", "duplicate field `"]
         .iter()
         .find_map(|start| reason.strip_prefix(start)?.split('`').next());
     let parent = path.trim_matches('.');
     let field = match (parent, named) {
-        ("" | "?", None) => "body".to_owned(),
-        ("" | "?", Some(name)) => name.to_owned(),
-        (parent, None) => parent.to_owned(),
-        (parent, Some(name)) if parent == name || parent.ends_with(&format!(".{name}")) => parent.to_owned(),
-        (parent, Some(name)) => format!("{parent}.{name}"),
+        ("" | "?", None) => None,
+        ("" | "?", Some(name)) => Some(name.to_owned()),
+        (parent, None) => Some(parent.to_owned()),
+        (parent, Some(name)) if parent == name || parent.ends_with(&format!(".{name}")) => Some(parent.to_owned()),
+        (parent, Some(name)) => Some(format!("{parent}.{name}")),
     };
-    Error::input(field, reason)
+    (field, reason)
 }
 
 /// A path parameter such as an id.
@@ -98,7 +106,24 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Input<P
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
         let path = Path::from_request_parts(parts, state).await;
-        Ok(Self(path.map_err(|error| Error::input("path", error.body_text()))))
+        Ok(Self(path.map_err(|error| {
+            if let PathRejection::FailedToDeserializePathParams(error) = error {
+                at_parameter(error.into_kind())
+            } else {
+                Error::Internal(error.body_text())
+            }
+        })))
+    }
+}
+
+/// The error at a path parameter.
+fn at_parameter(fault: ErrorKind) -> Error {
+    if let ErrorKind::DeserializeError { key, message, .. } = fault {
+        Error::input(key, message)
+    } else if let ErrorKind::InvalidUtf8InPathParam { key } = fault {
+        Error::input(key, "is not UTF-8")
+    } else {
+        Error::input("path", fault.to_string())
     }
 }
 
@@ -110,14 +135,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Input<Query<T>
         let query = Query::from_request_parts(parts, state).await;
         Ok(Self(query.map_err(|error| {
             let text = error.body_text();
-            let reason = text.trim_start_matches("Failed to deserialize query string: ").to_owned();
-            match reason.split_once(": ") {
-                Some((field, reason)) if !field.contains(' ') => at_fault(field, reason),
-                Some(_) | None => match at_fault("", &reason) {
-                    Error::InvalidInput { field, reason } if field == "body" => Error::input("query", reason),
-                    named => named,
-                },
-            }
+            let text = text.trim_start_matches("Failed to deserialize query string: ");
+            let (path, reason) = text.split_once(": ").filter(|(path, _)| !path.contains(' ')).unwrap_or(("", text));
+            let (field, reason) = at_fault(path, reason);
+            Error::input(field.unwrap_or_else(|| "query".to_owned()), reason)
         })))
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct PageOf<T> {
     /// The page.
     pub data: Vec<T>,
     /// What to send as `cursor` for the next page.
+    #[schema(required = true, example = json!(null))]
     pub next_cursor: Option<String>,
     /// Whether there is one.
     pub has_more: bool,

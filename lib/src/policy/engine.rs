@@ -180,6 +180,12 @@ impl Engine {
         self.authorize(principal, resource, context)
     }
 
+    /// Whether there is a resource on which the principal could be permitted the act: `false` is sure, and quick to tell.
+    #[must_use]
+    pub fn might_authorize<A: Authority>(&self, principal: &Principal) -> bool {
+        Node::principal(principal).is_ok_and(|node| self.index.has_any(&node, &world::action_uid(A::ACTION)))
+    }
+
     fn authorize<A: Authority>(
         &self,
         principal: &Principal,

@@ -5,7 +5,7 @@
 //! key, action key, resource key) the question spans, and every rule elsewhere is false by its scope alone, which never
 //! errors. A cell may hold rules that do not apply (`== X` stands beside `in X`): Cedar has the last word.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cedar_policy::{
     ActionConstraint, EntityTypeName, EntityUid, Policy, PolicySet, PrincipalConstraint, ResourceConstraint,
@@ -75,6 +75,8 @@ pub(super) struct Index {
     actions: Axis,
     resources: Axis,
     cells: HashMap<[Key; 3], Vec<Cell>>,
+    /// The principals and actions there are cells for.
+    about: HashSet<(Key, Key)>,
 }
 
 /// Rules on their way into an index.
@@ -136,6 +138,8 @@ impl IndexBuilder {
                 literals.dedup();
                 Ok(Cell { rank, rules: PolicySet::from_policies(rules).map_err(|error| error.to_string())?, literals })
             });
+            let [principal, action, _] = keys;
+            index.about.insert((principal, action));
             index.cells.insert(keys, cells.collect::<Result<_, String>>()?);
         }
         Ok(index)
@@ -143,6 +147,13 @@ impl IndexBuilder {
 }
 
 impl Index {
+    /// Whether any rule could apply to a principal and an action, on whatever resource.
+    pub(super) fn has_any(&self, principal: &Node, action: &EntityUid) -> bool {
+        let actions = [Some(ANY), self.actions.entities.get(action).copied()];
+        let mut named = self.principals.keys(principal).into_iter();
+        named.any(|principal| actions.into_iter().flatten().any(|action| self.about.contains(&(principal, action))))
+    }
+
     /// The cells whose rules can apply, the highest priority first.
     pub(super) fn candidates(&self, principal: &Node, action: &EntityUid, resource: &Node) -> Vec<&Cell> {
         // Actions have no groups.

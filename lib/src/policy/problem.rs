@@ -15,10 +15,13 @@ use super::text;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// The line, from 1.
+    #[schema(example = 1)]
     pub line: usize,
     /// The character in the line, from 1.
+    #[schema(example = 9)]
     pub column: usize,
     /// What is wrong.
+    #[schema(example = "unexpected token `principle`")]
     pub message: String,
 }
 

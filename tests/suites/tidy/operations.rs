@@ -117,16 +117,16 @@ fn functions_and_log_groups_are_called_as_their_binary_is() {
         let log_group = format!("{}LogGroup", pascal(&name));
         let properties = function.properties;
         assert_eq!(function.logical_id, format!("{}Function", pascal(&name)));
-        assert_eq!(properties["FunctionName"], sub(format!("${{AWS::StackName}}-{}", kebab(&name))), "{name}");
+        assert_eq!(properties["FunctionName"], sub(&format!("${{AWS::StackName}}-{}", kebab(&name))), "{name}");
         assert_eq!(properties["LoggingConfig"]["LogGroup"], json!({"Ref": log_group}), "{name}");
         let Some(group) = log_groups.remove(&log_group) else { panic!("{log_group} is missing") };
         let group = &group["Properties"];
-        assert_eq!(group["LogGroupName"], sub(format!("/aws/lambda/${{AWS::StackName}}-{}", kebab(&name))), "{name}");
+        assert_eq!(group["LogGroupName"], sub(&format!("/aws/lambda/${{AWS::StackName}}-{}", kebab(&name))), "{name}");
         assert_eq!(group["RetentionInDays"], json!({"Ref": "LogRetentionDays"}), "{name}");
     }
     assert!(log_groups.is_empty(), "log groups of no function: {:?}", log_groups.keys());
 }
 
-fn sub(text: String) -> Value {
+fn sub(text: &str) -> Value {
     json!({"Fn::Sub": text})
 }

@@ -222,13 +222,9 @@ impl Ensuring<'_> {
         let mut writes = self.access.begin();
         outcome.is_new = true;
         match weighed {
-            Weighed::Denied { mut request, why } => {
+            Weighed::Denied { mut request, reason, notices } => {
                 request.id = self.access.id();
-                let notices = match &why {
-                    AccessError::PolicyDenied { notices, .. } => notices.clone(),
-                    _ => Vec::new(),
-                };
-                outcome.diagnostics.push(Diagnostic::error(why.to_string()));
+                outcome.diagnostics.push(Diagnostic::error(reason));
                 outcome.diagnostics.extend(notices.into_iter().map(Diagnostic::error));
                 self.open(&mut writes, &request, EventKind::RequestDenied)?;
                 outcome.request = Some(request);
@@ -250,7 +246,7 @@ impl Ensuring<'_> {
                 outcome.change = EnsureChange::Activated;
                 outcome.duration = request.duration_seconds;
                 outcome.request = Some(request);
-                outcome.grant = Some(grant);
+                outcome.grant = Some(*grant);
             }
         }
         Ok(Change::new(writes, outcome))

@@ -22,6 +22,16 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["requests:decide"]), ("bearer" = ["requests:decide"]))
 )]
 async fn approve_request(session: Session<scope::RequestsDecide>, id: Input<Path<RequestId>>, body: OptionalBody<view::Decide>) -> Result<Response, Error> {
+    decide_request(session, id, body, Verdict::Approve).await
+}
+
+/// Approving and denying are one thing with two outcomes.
+pub(super) async fn decide_request(
+    session: Session<scope::RequestsDecide>,
+    id: Input<Path<RequestId>>,
+    body: OptionalBody<view::Decide>,
+    verdict: Verdict,
+) -> Result<Response, Error> {
     let id = session.accept(id).await?.0;
     let body = session.accept(body.into()).await?;
     session
@@ -32,7 +42,7 @@ async fn approve_request(session: Session<scope::RequestsDecide>, id: Input<Path
             |access, request| {
                 let reasoning = body.value.clone().reasoning();
                 async move {
-                    let change = decide(&access, request, Verdict::Approve, reasoning?).await?;
+                    let change = decide(&access, request, verdict, reasoning?).await?;
                     Ok(change.map(view::AccessRequest::from))
                 }
             },

@@ -1,8 +1,8 @@
 //! `POST /v1/requests/{id}/deny`.
 
 use super::prelude::*;
-use crate::access::decide;
-use crate::domain::{AccessRequest, RequestId, Verdict};
+use super::approve_request::decide_request;
+use crate::domain::{RequestId, Verdict};
 
 /// The operation's router.
 #[must_use]
@@ -22,20 +22,5 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["requests:decide"]), ("bearer" = ["requests:decide"]))
 )]
 async fn deny_request(session: Session<scope::RequestsDecide>, id: Input<Path<RequestId>>, body: OptionalBody<view::Decide>) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let body = session.accept(body.into()).await?;
-    session
-        .change(
-            StatusCode::OK,
-            &body,
-            |table| read::<AccessRequest>(table, id),
-            |access, request| {
-                let reasoning = body.value.clone().reasoning();
-                async move {
-                    let change = decide(&access, request, Verdict::Deny, reasoning?).await?;
-                    Ok(change.map(view::AccessRequest::from))
-                }
-            },
-        )
-        .await
+    decide_request(session, id, body, Verdict::Deny).await
 }

@@ -163,7 +163,21 @@ pub struct EnsureAccessAnswer {
 
 /// One access and where it stands.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(as = EnsuredGrant)]
+#[schema(as = EnsuredGrant, example = json!({
+    "id": "019a3f5e-7c1b-7000-8000-000000000002",
+    "name": "PowerUserAccess on sandbox (111111111111)",
+    "status": "active",
+    "change": "none",
+    "approved": true,
+    "duration_seconds": 3600,
+    "duration": "1h0m0s",
+    "expires_at": "2026-11-21T10:00:00Z",
+    "activated_at": "2026-11-21T09:00:02Z",
+    "access_request_id": "019a3f5e-7c1b-7000-8000-000000000001",
+    "provisioning_status": "successful",
+    "validation": {"has_reason": false, "has_ticket_attachment": false, "has_jira_ticket": false},
+    "diagnostics": []
+}))]
 pub struct EnsuredView {
     /// The grant's id, or its request's; while there is neither, an id of the access.
     #[schema(format = "uuid")]
@@ -182,12 +196,13 @@ pub struct EnsuredView {
     #[schema(example = "1h0m0s")]
     pub duration: String,
     /// When it ends.
-    #[schema(value_type = Option<String>, format = "date-time")]
+    #[schema(required = true, value_type = Option<String>, format = "date-time")]
     pub expires_at: Option<Timestamp>,
     /// When it became usable; null once it has ended.
-    #[schema(value_type = Option<String>, format = "date-time")]
+    #[schema(required = true, value_type = Option<String>, format = "date-time")]
     pub activated_at: Option<Timestamp>,
     /// The request, to poll.
+    #[schema(required = true)]
     pub access_request_id: Option<RequestId>,
     /// Whether it is usable yet.
     pub provisioning_status: ProvisioningStatus,

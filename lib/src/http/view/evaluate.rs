@@ -98,8 +98,10 @@ pub struct PolicyEvaluation {
     /// The notices of the rules that determined it.
     pub notices: Vec<String>,
     /// Whether it would be granted at once or wait for people; null when it is not permitted.
+    #[schema(required = true)]
     pub approval_mode: Option<ApprovalMode>,
     /// The longest grant; null when it is not permitted.
+    #[schema(required = true)]
     pub max_duration_seconds: Option<Seconds>,
     /// The rules that could not be evaluated: such a `forbid` forbids, such a `permit` does not permit.
     pub errors: Vec<RuleFailure>,

@@ -35,6 +35,7 @@ pub struct Grant {
     /// Its id.
     pub id: GrantId,
     /// The request it came of.
+    #[schema(required = true)]
     pub request_id: Option<RequestId>,
     /// Who has it.
     pub grantee_id: String,
@@ -45,13 +46,13 @@ pub struct Grant {
     /// Active, or how it ended.
     pub status: GrantStatus,
     /// When it ends.
-    #[schema(value_type = Option<String>, format = "date-time")]
+    #[schema(required = true, value_type = Option<String>, format = "date-time")]
     pub expires_at: Option<Timestamp>,
     /// When it began.
     #[schema(value_type = String, format = "date-time")]
     pub granted_at: Timestamp,
     /// When it was ended early.
-    #[schema(value_type = Option<String>, format = "date-time")]
+    #[schema(required = true, value_type = Option<String>, format = "date-time")]
     pub revoked_at: Option<Timestamp>,
     /// What was attached.
     #[schema(value_type = Object)]
@@ -65,9 +66,10 @@ pub struct Grant {
     /// Whether it is usable yet.
     pub provisioning_status: ProvisioningStatus,
     /// Why it is not, if an attempt failed.
+    #[schema(required = true)]
     pub provisioning_error: Option<String>,
     /// When it became usable.
-    #[schema(value_type = Option<String>, format = "date-time")]
+    #[schema(required = true, value_type = Option<String>, format = "date-time")]
     pub activated_at: Option<Timestamp>,
     /// Whether its sessions are audited.
     pub audit_enabled: bool,
@@ -110,9 +112,10 @@ pub struct RevocationView {
     /// How often it was tried.
     pub attempts: u32,
     /// What went wrong last.
+    #[schema(required = true)]
     pub last_error: Option<String>,
     /// Until when role credentials issued before the end go on working.
-    #[schema(value_type = Option<String>, format = "date-time")]
+    #[schema(required = true, value_type = Option<String>, format = "date-time")]
     pub credentials_valid_until: Option<Timestamp>,
 }
 

@@ -220,6 +220,7 @@ pub struct PolicyAttributes {
     /// What people call it.
     pub name: String,
     /// What it is for.
+    #[schema(required = true)]
     pub description: Option<String>,
     /// Whether the policy is active.
     pub enabled: bool,
@@ -228,18 +229,22 @@ pub struct PolicyAttributes {
     /// Maximum allowed grant duration in seconds.
     pub max_duration_seconds: Seconds,
     /// Default grant duration if not specified in request.
+    #[schema(required = true)]
     pub default_duration_seconds: Option<Seconds>,
     /// Notification channel for approvals.
+    #[schema(required = true)]
     pub notification_channel: Option<String>,
     /// Whether a permitted request is granted at once (`auto`) or waits for people (`require`).
     pub approval_mode: ApprovalMode,
     /// When a request nobody decided lapses, in seconds; null means 10,800.
+    #[schema(required = true)]
     pub approval_timeout_seconds: Option<Seconds>,
     /// How many different people must approve.
     pub required_approvals: u32,
     /// Whether a reason must be given.
     pub require_reason: bool,
     /// A regular expression that one of the tickets of a request must match.
+    #[schema(required = true)]
     pub ticket_pattern: Option<String>,
     /// Counts the changes; the entity tag.
     pub version: u64,

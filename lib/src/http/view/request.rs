@@ -144,18 +144,23 @@ pub struct AccessRequest {
     /// Which access.
     pub action: String,
     /// User-provided justification for the request.
+    #[schema(required = true)]
     pub reason: Option<String>,
     /// Where it stands.
     pub status: RequestStatus,
     /// Approver or system-provided explanation of the decision.
+    #[schema(required = true)]
     pub decision_reasoning: Option<String>,
     /// Identity of the user who approved or denied the request; null when policy did.
+    #[schema(required = true)]
     pub decided_by: Option<String>,
     /// How the request was, or is to be, approved; null when policy denied it.
+    #[schema(required = true)]
     pub approval_mode: Option<ApprovalModeView>,
     /// Whether this was an emergency break-glass request.
     pub break_glass: bool,
     /// For how long, in seconds.
+    #[schema(required = true)]
     pub duration_seconds: Option<Seconds>,
     /// What the caller attached.
     #[schema(value_type = Object)]
@@ -167,10 +172,10 @@ pub struct AccessRequest {
     #[schema(value_type = String, format = "date-time")]
     pub updated_at: Timestamp,
     /// When it lapses, while it is pending.
-    #[schema(value_type = Option<String>, format = "date-time")]
+    #[schema(required = true, value_type = Option<String>, format = "date-time")]
     pub expires_at: Option<Timestamp>,
     /// From when the access was asked for, if not at once.
-    #[schema(value_type = Option<String>, format = "date-time")]
+    #[schema(required = true, value_type = Option<String>, format = "date-time")]
     pub start_at: Option<Timestamp>,
     /// The grants that came of it.
     pub grant_ids: Vec<GrantId>,
@@ -206,6 +211,7 @@ pub struct DecisionView {
     /// What.
     pub decision: Verdict,
     /// Why.
+    #[schema(required = true)]
     pub reasoning: Option<String>,
     /// When.
     #[schema(value_type = String, format = "date-time")]
@@ -293,6 +299,15 @@ pub struct AccessRequestStatus {
 
 /// A grant in short.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "id": "019a3f5e-7c1b-7000-8000-000000000002",
+    "name": "PowerUserAccess on 111111111111",
+    "status": "active",
+    "approved": true,
+    "expires_at": "2026-11-21T10:00:00Z",
+    "activated_at": "2026-11-21T09:00:02Z",
+    "provisioning_status": "successful"
+}))]
 pub struct GrantSummary {
     /// The grant.
     pub id: GrantId,

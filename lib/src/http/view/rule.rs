@@ -146,8 +146,10 @@ pub struct PolicyRule {
     /// How the principals are said.
     pub principal_scope_type: ScopeType,
     /// The type of the principal; of `is` and `is_in`, the type that is asked for.
+    #[schema(required = true)]
     pub principal_entity_type: Option<String>,
     /// The id of the principal; of `is_in`, the entity as Cedar writes it.
+    #[schema(required = true)]
     pub principal_entity_id: Option<String>,
     /// How the actions are said.
     pub action_scope_type: ActionScopeType,
@@ -156,12 +158,16 @@ pub struct PolicyRule {
     /// How the resources are said.
     pub resource_scope_type: ScopeType,
     /// The type of the resource; of `is` and `is_in`, the type that is asked for.
+    #[schema(required = true)]
     pub resource_entity_type: Option<String>,
     /// The id of the resource; of `is_in`, the entity as Cedar writes it.
+    #[schema(required = true)]
     pub resource_entity_id: Option<String>,
     /// Raw Cedar when/unless clause text.
+    #[schema(required = true)]
     pub conditions: Option<String>,
     /// User-facing message for this rule.
+    #[schema(required = true)]
     pub notice: Option<String>,
     /// Whether grants should have session auditing.
     pub audit_session: bool,

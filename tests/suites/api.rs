@@ -1,0 +1,13 @@
+//! The contract: what goes over the wire, and what does not.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+#[path = "api/endpoints.rs"]
+mod endpoints;
+#[path = "api/openapi.rs"]
+mod openapi;
+#[path = "api/policy_matrix.rs"]
+mod policy_matrix;
+#[path = "api/round_trips.rs"]
+mod round_trips;
+#[path = "api/seeds.rs"]
+mod seeds;

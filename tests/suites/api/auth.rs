@@ -128,6 +128,11 @@ async fn one_credential_a_call() {
     let world = World::start().await;
     let both = world.call(As::Person("alice"), Method::GET, "/v1/requests").header("x-api-key", world.key());
     both.send().await.refused(401, "unauthenticated");
+    let twice = world.call(As::Key, Method::GET, "/v1/requests").header("x-api-key", world.key());
+    twice.send().await.refused(401, "unauthenticated");
+    let people = world.call(As::Person("alice"), Method::GET, "/v1/requests");
+    let people = people.header("authorization", format!("Bearer {}", world.token("dave")));
+    people.send().await.refused(401, "unauthenticated");
     let token = world.token("alice");
     for value in [
         token.clone(),

@@ -13,7 +13,6 @@ target_of_arm64 := aarch64-unknown-linux-gnu
 target_of_x86_64 := x86_64-unknown-linux-gnu
 
 build: target/build/venv/installed ## Build the functions as Lambda runs them, and print their sizes
-	rustup target add $(target_of_$(ARCHITECTURE))
 	PATH="$(CURDIR)/target/build/venv/bin:$$PATH" cargo lambda build --release --package stint-functions \
 		--target $(target_of_$(ARCHITECTURE)) $(BUILD_FLAGS)
 	@python3 infra/build/sizes.py

@@ -1,7 +1,6 @@
 """`make package`: what `sam build` leaves for `sam deploy`, from the binaries of `make build`."""
 
 import json
-import os
 import shutil
 
 from infra.template import ROOT, functions, read_template
@@ -14,7 +13,7 @@ def main():
     shutil.rmtree(PACKAGED, ignore_errors=True)
     for name, binary in functions(template).items():
         (PACKAGED / name).mkdir(parents=True)
-        os.link(BUILT / binary / "bootstrap", PACKAGED / name / "bootstrap")
+        shutil.copy2(BUILT / binary / "bootstrap", PACKAGED / name / "bootstrap")
         template["Resources"][name]["Properties"]["CodeUri"] = name
     # JSON is YAML, and this is the name SAM looks for.
     (PACKAGED / "template.yaml").write_text(json.dumps(template, indent=2))

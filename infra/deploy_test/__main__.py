@@ -37,10 +37,8 @@ def hold_sweep(events):
 
 def nothing_was_given_up(sqs, outputs):
     for name in ("WorkerDeadLetterQueueUrl", "StreamDeadLetterQueueUrl"):
-        queue = sqs.get_queue_url(QueueName=outputs[name].rsplit("/", 1)[1])["QueueUrl"]
-        wanted = "ApproximateNumberOfMessages"
-        count = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[wanted])["Attributes"][wanted]
-        check(f"{name.removesuffix('Url')} is empty", count == "0", count)
+        count = workers.waiting(sqs, outputs[name])
+        check(f"{name.removesuffix('Url')} is empty", count == 0, count)
 
 
 def run():
@@ -102,7 +100,6 @@ def run():
         check("no function has logged an error it was not meant to", not unexpected, unexpected)
         called = set()
         workers.called_again(lambdas, dynamodb, outputs, api, expired, called)
-        nothing_was_given_up(machine.client("sqs", aws), outputs)
         invoked = called | {snake(operation) for operation in api.called}
         check(f"all {len(functions)} functions were called", invoked == set(functions.values()), invoked)
 
@@ -116,7 +113,11 @@ def run():
             api.call("createPolicy", "key", 201, policy)
         other_aws.given_extended_and_taken(api, moto, instance, stack.NAME)
         audit(dynamodb, outputs["TableName"], api.tenant)
-        nothing_was_given_up(machine.client("sqs", aws), outputs)
+
+        chapter("What is given up")
+        sqs = machine.client("sqs", aws)
+        nothing_was_given_up(sqs, outputs)
+        workers.given_up(lambdas, sqs, outputs["WorkerDeadLetterQueueUrl"])
 
 
 # What a grant that ran to its end leaves in the audit log.

@@ -4,7 +4,7 @@ import json
 
 from .lifecycle import audit, items
 from .machine import ACCOUNT, REGION
-from .report import check
+from .report import check, wait_for
 
 
 def invoke(client, name, event):
@@ -37,6 +37,21 @@ def called_again(client, dynamodb, outputs, api, ended, called):
         told = isinstance(answer, dict) and "errorMessage" in answer
         check(f"{worker} fails on what it cannot read", error is not None and told, [error, answer])
     check("nothing has changed", audit(dynamodb, table, tenant) == before)
+
+
+def given_up(client, sqs, queue):
+    """A call that fails to the end is not lost: people find it in the queue."""
+    for worker in ("provision-grant", "deprovision-grant"):
+        event = json.dumps({"nothing": "known"}).encode()
+        client.invoke(FunctionName=f"stint-{worker}", InvocationType="Event", Payload=event)
+    wait_for("calls that fail to the end are in the dead-letter queue", lambda: waiting(sqs, queue), lambda count: count == 2, 60)
+
+
+def waiting(sqs, queue):
+    """How many messages are in a queue, whose URL is an output."""
+    url = sqs.get_queue_url(QueueName=queue.rsplit("/", 1)[1])["QueueUrl"]
+    wanted = "ApproximateNumberOfMessages"
+    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[wanted])["Attributes"][wanted])
 
 
 def inserted(outputs, item):

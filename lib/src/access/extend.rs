@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::change::record;
 use super::question::Asked;
+use super::submit::unmatched_ticket_pattern;
 use super::{Access, AccessError, Change, TenantEngine, grant_visible};
 use crate::domain::{ApprovalMode, EventKind, Grant, Seconds};
 use crate::policy::Outcome;
@@ -56,6 +57,7 @@ pub(super) fn latest_end(
     reason: Option<&str>,
     tickets: &[String],
 ) -> Result<Timestamp, AccessError> {
+    let tickets = [tickets, &grant.tickets].concat();
     let decision = engine.decide(
         access,
         &Asked {
@@ -64,7 +66,7 @@ pub(super) fn latest_end(
             resource: &grant.resource,
             action: &grant.action,
             reason,
-            tickets,
+            tickets: &tickets,
             duration: Some(by),
         },
     )?;
@@ -79,6 +81,11 @@ pub(super) fn latest_end(
     }
     if terms.require_reason && reason.is_none_or(|reason| reason.trim().is_empty()) {
         return Err(AccessError::input("reason", "is required by the policy that permits this"));
+    }
+    if let Some(pattern) = unmatched_ticket_pattern(&terms.ticket_patterns, &tickets) {
+        let reason =
+            format!("a ticket matching `{pattern}` is required by the policy that permits this: make a new request");
+        return Err(AccessError::input("tickets", reason));
     }
     Ok(grant.latest_end.min(grant.granted_at + terms.max_duration_seconds.span()))
 }

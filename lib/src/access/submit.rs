@@ -298,6 +298,7 @@ pub(super) fn grant_of(
         assignment: None,
         revocation: Revocation::none(),
         next_attempt_at: granted_at.max(now + PROVISIONING_GRACE),
+        tickets: request.tickets.clone(),
         audit_enabled: request.terms.as_ref().is_none_or(|terms| terms.audit_session),
         metadata: Metadata::new(),
         created_at: now,

@@ -54,6 +54,8 @@ pub struct Grant {
     pub revocation: Revocation,
     /// When a step that has not succeeded is tried again.
     pub next_attempt_at: Timestamp,
+    /// The tickets that justified it; they justify its extension too.
+    pub tickets: Vec<String>,
     /// Whether its sessions are audited.
     pub audit_enabled: bool,
     /// What the caller attached.

@@ -109,6 +109,29 @@ async fn an_extended_grant_ends_later_and_not_before() {
 }
 
 #[tokio::test]
+async fn an_extension_is_justified_by_the_tickets_of_its_grant() {
+    let mut seed = stint_local::seed::Seed::example();
+    seed.policies[0]["ticket_pattern"] = json!("^OPS-[0-9]+$");
+    let world = World::with(seed).await;
+    let mut body = stint_tests::ask(SANDBOX, "PowerUserAccess", 600);
+    world.post(As::Person("alice"), "/v1/requests", body.clone()).await.refused(400, "invalid_input");
+    body["metadata"] = json!({"tickets": ["OPS-7"]});
+    let request = world.post(As::Person("alice"), "/v1/requests", body).await.expect(StatusCode::CREATED);
+    let extend = format!("/v1/grants/{}/extend", request["grant_ids"][0].as_str().unwrap());
+    let more = json!({"duration_seconds": 60});
+    world.post(As::Person("alice"), extend.clone(), more.clone()).await.expect(StatusCode::OK);
+
+    let policies = world.get(As::Key, "/v1/policies").await.expect(StatusCode::OK);
+    let named = |policy: &&serde_json::Value| policy["name"] == "engineering in sandbox";
+    let policy = policies["data"].as_array().unwrap().iter().find(named).unwrap()["id"].as_str().unwrap();
+    let path = format!("/v1/policies/{policy}");
+    let stricter = json!({"ticket_pattern": "^SEC-"});
+    world.call(As::Key, Method::PATCH, path).json(&stricter).send().await.expect(StatusCode::OK);
+    let error = world.post(As::Person("alice"), extend, more).await.refused(400, "invalid_input");
+    assert_eq!(error["details"]["field"], "tickets");
+}
+
+#[tokio::test]
 async fn a_revocation_that_fails_is_tried_for_ever_and_never_called_done() {
     let world = World::start().await;
     let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;

@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::events::Bus;
 use crate::http::Api;
 use crate::identity_center::IdentityCenter;
+use crate::metrics::Metrics;
 use crate::schedule::{ScheduleSettings, Schedules};
 use crate::store::Table;
 use crate::workers::{WorkerError, Workers};
@@ -78,7 +79,8 @@ pub async fn api() -> Result<Api, Error> {
 /// When a setting is missing, or the Lambda runtime cannot be reached.
 pub async fn run_worker(handle: impl AsyncFn(&Workers, Value) -> Result<Value, WorkerError>) -> Result<(), Error> {
     start_logging();
-    let workers = workers(&aws().await, Settings::from_env()?, Clock::System);
+    let stack = variable("STACK_NAME")?;
+    let workers = workers(&aws().await, Settings::from_env()?, Clock::System, Metrics::Stdout(stack.into()));
     let (workers, handle) = (&workers, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         handle(workers, event.payload).await.map_err(Error::from)
@@ -88,7 +90,7 @@ pub async fn run_worker(handle: impl AsyncFn(&Workers, Value) -> Result<Value, W
 
 /// What workers run on, with these clients and settings.
 #[must_use]
-pub fn workers(aws: &SdkConfig, settings: Settings, clock: Clock) -> Workers {
+pub fn workers(aws: &SdkConfig, settings: Settings, clock: Clock, metrics: Metrics) -> Workers {
     let identity_center = IdentityCenter::new(
         aws_sdk_ssoadmin::Client::new(aws),
         aws_sdk_identitystore::Client::new(aws),
@@ -97,7 +99,7 @@ pub fn workers(aws: &SdkConfig, settings: Settings, clock: Clock) -> Workers {
     );
     let schedules = Schedules::new(aws_sdk_scheduler::Client::new(aws), settings.schedules);
     let bus = Bus::new(aws_sdk_eventbridge::Client::new(aws), settings.event_bus_name);
-    Workers::new(table(aws, settings.table_name), identity_center, schedules, bus, clock)
+    Workers::new(table(aws, settings.table_name), identity_center, schedules, bus, clock, metrics)
 }
 
 /// The table of that name.

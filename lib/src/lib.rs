@@ -11,6 +11,7 @@ pub mod events;
 pub mod hash;
 pub mod http;
 pub mod identity_center;
+pub mod metrics;
 pub mod policy;
 pub mod schedule;
 pub mod store;

@@ -9,5 +9,7 @@ mod ensure;
 mod expiry;
 #[path = "lifecycle/invariants.rs"]
 mod invariants;
+#[path = "lifecycle/metrics.rs"]
+mod metrics;
 #[path = "lifecycle/submit.rs"]
 mod submit;

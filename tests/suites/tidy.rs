@@ -8,6 +8,8 @@
 mod infrastructure;
 #[path = "tidy/layers.rs"]
 mod layers;
+#[path = "tidy/monitoring.rs"]
+mod monitoring;
 #[path = "tidy/operations.rs"]
 mod operations;
 #[path = "tidy/permissions.rs"]

@@ -17,6 +17,7 @@ use stint::clock::Clock;
 use stint::context::Settings;
 use stint::domain::{OidcConfig, TenantId};
 use stint::http::{Api, SourceIp, app, endpoint};
+use stint::metrics::{Measurement, Metrics};
 use stint::schedule::ScheduleSettings;
 use stint::store::Table;
 use stint::workers::{WorkerError, Workers, deprovision_grant, provision_grant, publish_events, sweep};
@@ -81,6 +82,7 @@ pub struct Local {
     app: Router,
     table: Table,
     workers: Workers,
+    metrics: Metrics,
     issuer: DevIssuer,
     seed: Seed,
     oidc: OidcConfig,
@@ -131,10 +133,11 @@ impl Local {
                 tracing::error!(cause = %error, "the server stopped");
             }
         });
-        let workers = stint::context::workers(&sdk, settings(&config.seed), config.clock.clone());
+        let metrics = Metrics::memory();
+        let workers = stint::context::workers(&sdk, settings(&config.seed), config.clock.clone(), metrics.clone());
         invoke_workers(&aws, &workers);
         let (seed, clock) = (config.seed, config.clock);
-        Ok(Self { aws, url, app, table, workers, issuer, seed, oidc, clock, server })
+        Ok(Self { aws, url, app, table, workers, metrics, issuer, seed, oidc, clock, server })
     }
 
     /// Plants the seed and returns a key with every scope.
@@ -199,6 +202,12 @@ impl Local {
     #[must_use]
     pub fn workers(&self) -> &Workers {
         &self.workers
+    }
+
+    /// What the workers measured.
+    #[must_use]
+    pub fn measured(&self) -> Vec<Measurement> {
+        self.metrics.kept()
     }
 
     /// The development issuer.

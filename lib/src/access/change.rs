@@ -178,6 +178,8 @@ impl Subject for crate::domain::AccessRequest {
             ("status", self.status().as_str().into()),
             ("duration_seconds", self.duration_seconds.get().into()),
             ("break_glass", self.break_glass.into()),
+            // Of people: none means that policy decided.
+            ("decisions", self.decisions.len().into()),
             ("policy_version", self.policy_version.into()),
         ]);
         About { resource_type: "request", resource_id: self.id.to_string(), metadata, reasoning: self.reason.clone() }

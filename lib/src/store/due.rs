@@ -17,6 +17,8 @@ pub struct DueItem {
     pub tenant: TenantId,
     /// What.
     pub work: Work,
+    /// Since when.
+    pub due_at: Timestamp,
 }
 
 /// What is due, by the key of its record.
@@ -71,5 +73,6 @@ fn due_item(item: &Item) -> Result<DueItem, StoreError> {
         OutboxEvent::KIND => Work::Event(sk),
         _ => return Err(corrupt("a kind that never falls due")),
     };
-    Ok(DueItem { tenant, work })
+    let due_at = item.get(keys::DUE_SK).and_then(|value| value.as_s().ok()).and_then(|text| keys::parse_due_time(text));
+    Ok(DueItem { tenant, work, due_at: due_at.ok_or_else(|| corrupt("no time it is due at"))? })
 }

@@ -94,6 +94,12 @@ pub fn due_time(at: Timestamp) -> String {
     format!("{:015}", at.as_millisecond().max(0))
 }
 
+/// The time a place in the due index names.
+#[must_use]
+pub fn parse_due_time(text: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(text.parse().ok()?).ok()
+}
+
 /// The partition of the directory of issuers.
 #[must_use]
 pub fn issuer_partition(issuer: &str) -> String {

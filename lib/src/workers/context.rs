@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::domain::{Event, EventKind, Grant, GrantId, TenantId};
 use crate::events::{Bus, BusError};
 use crate::identity_center::{Fault, IdentityCenter};
+use crate::metrics::{Measurement, Metrics};
 use crate::schedule::{ScheduleError, Schedules};
 use crate::store::{CommitError, StoreError, Table, TenantTable, Transaction};
 
@@ -22,6 +23,7 @@ pub struct Workers {
     pub(super) bus: Bus,
     pub(super) ids: Ids,
     pub(super) clock: Clock,
+    pub(super) metrics: Metrics,
 }
 
 /// A worker did not get to its end. It is called again.
@@ -91,9 +93,16 @@ pub(super) const ATTEMPTS: usize = 12;
 impl Workers {
     /// On these.
     #[must_use]
-    pub fn new(table: Table, identity_center: IdentityCenter, schedules: Schedules, bus: Bus, clock: Clock) -> Self {
+    pub fn new(
+        table: Table,
+        identity_center: IdentityCenter,
+        schedules: Schedules,
+        bus: Bus,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> Self {
         let ids = Ids::new(clock.clone());
-        Self { table, identity_center, schedules, bus, ids, clock }
+        Self { table, identity_center, schedules, bus, ids, clock, metrics }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -128,6 +137,9 @@ impl Workers {
             match table.commit(writes).await {
                 Ok(()) => {
                     grant.version += 1;
+                    if let Step::Change(kind) = step {
+                        self.measure(kind, &grant);
+                    }
                     return Ok(Some(grant));
                 }
                 Err(CommitError::Conflict) => {}
@@ -137,6 +149,19 @@ impl Workers {
         Err(CommitError::Conflict.into())
     }
 
+    /// Measures a change once it is committed: what is done twice is measured once.
+    fn measure(&self, kind: EventKind, grant: &Grant) {
+        let now = self.now();
+        let activated_at = grant.activated_at().filter(|_| kind == EventKind::GrantActive);
+        if let Some(activated_at) = activated_at {
+            let latency = activated_at.duration_since(grant.granted_at);
+            self.metrics.record(Measurement::ProvisioningLatencySeconds(latency), now);
+        }
+        if kind == EventKind::GrantRevocationDone {
+            self.metrics.record(Measurement::OverGrantSeconds(overdue(grant, now)), now);
+        }
+    }
+
     /// When to try again after so many attempts: from 10 seconds, doubling, to 15 minutes, with jitter.
     pub(super) fn next_attempt(&self, attempts: u32) -> Timestamp {
         let delay = (FIRST_RETRY << attempts.saturating_sub(1).min(7)).min(LAST_RETRY);
@@ -144,6 +169,12 @@ impl Workers {
         let delay = Duration::from_millis(delay * 1000 * (256 + jitter) / 512);
         self.now() + SignedDuration::try_from(delay).unwrap_or(SignedDuration::from_secs(10))
     }
+}
+
+/// How long a grant has been over. One that was ended late was over before it was ended.
+pub(super) fn overdue(grant: &Grant, now: Timestamp) -> SignedDuration {
+    let over_since = grant.ended_at.map_or(grant.expires_at, |ended_at| ended_at.min(grant.expires_at));
+    now.duration_since(over_since).max(SignedDuration::ZERO)
 }
 
 const FIRST_RETRY: u64 = 20;

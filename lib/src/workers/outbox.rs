@@ -3,8 +3,9 @@
 use futures_util::future::try_join_all;
 
 use super::context::{ATTEMPTS, WorkerError, Workers};
-use crate::domain::{EventId, TenantId};
+use crate::domain::{Event, EventId, EventKind, TenantId};
 use crate::events::MOST_AT_ONCE;
+use crate::metrics::{Measurement, Outcome};
 use crate::store::{AuditEntry, AuditHead, CommitError, OutboxEvent, Record, StoreError, TenantTable, Transaction};
 
 /// A transaction takes 100 items: two for each event, and the head of the chain.
@@ -48,7 +49,9 @@ impl Workers {
             let found = table.get::<AuditHead>(AuditHead::KIND).await?;
             let mut head = found.clone().unwrap_or(AuditHead { sequence: 0, hash: GENESIS.to_owned(), version: 0 });
             let mut writes = Transaction::new(table.id());
+            let mut decisions = Vec::new();
             for outbox in events.iter_mut().filter(|outbox| outbox.sealed_as.is_none()) {
+                decisions.extend(outcome(&outbox.event));
                 let entry = AuditEntry::following(&head, outbox.event.clone())?;
                 outbox.sealed_as = Some(entry.sequence);
                 head = AuditHead { sequence: entry.sequence, hash: entry.hash.clone(), ..head };
@@ -62,12 +65,34 @@ impl Workers {
                 writes.create(&head)?
             }
             match table.commit(writes).await {
-                Ok(()) => return Ok(events),
+                Ok(()) => {
+                    // An event is sealed once, so a decision is counted once.
+                    for decision in decisions {
+                        self.metrics.record(Measurement::Decisions(decision), self.now());
+                    }
+                    return Ok(events);
+                }
                 Err(CommitError::Conflict) => {}
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
         }
         Err(CommitError::Conflict.into())
+    }
+}
+
+/// What came of an ask, if that is what the event says: what people decide later is not counted again.
+fn outcome(event: &Event) -> Option<Outcome> {
+    let by_policy = event.metadata.get("decisions").and_then(serde_json::Value::as_u64) == Some(0);
+    if event.kind == EventKind::RequestBreakGlass {
+        Some(Outcome::BreakGlass)
+    } else if event.kind == EventKind::RequestPending {
+        Some(Outcome::Require)
+    } else if event.kind == EventKind::RequestApproved && by_policy {
+        Some(Outcome::Auto)
+    } else if event.kind == EventKind::RequestDenied && by_policy {
+        Some(Outcome::Denied)
+    } else {
+        None
     }
 }
 

@@ -3,10 +3,11 @@
 use jiff::SignedDuration;
 
 use super::assignment::Reconciled;
-use super::context::{ATTEMPTS, GrantCall, Step, WorkerError, Workers, read_grant};
+use super::context::{ATTEMPTS, GrantCall, Step, WorkerError, Workers, overdue, read_grant};
 use crate::domain::{
     Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Presence, Provisioning, RevocationStatus,
 };
+use crate::metrics::Measurement;
 use crate::schedule::Reminder;
 use crate::store::{CommitError, Transaction, assignment_key};
 
@@ -124,6 +125,9 @@ impl Workers {
             .await?;
         match noted {
             Some(grant) if grant.due_at().is_some() => {
+                // Until its next attempt it is not due, and `sweep` does not see it; overdue it is.
+                let now = self.now();
+                self.metrics.record(Measurement::OldestOverdueSeconds(overdue(&grant, now)), now);
                 let at = grant.next_attempt_at;
                 Ok(self.schedules.remind(Reminder::Revoke, call.tenant_id, call.grant_id, at).await?)
             }

@@ -1,10 +1,12 @@
 //! `sweep`: whatever is due and was not done. It depends on no event and no schedule.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::context::{GrantCall, WorkerError, Workers};
 use crate::access::lapse;
 use crate::domain::{AccessRequest, Grant, Provisioning};
+use crate::metrics::Measurement;
 use crate::store::{CommitError, DueItem, Work};
 
 /// At most so many of each shard in one call; the next call is five minutes away, and this one has to end.
@@ -16,7 +18,9 @@ const MOST: i32 = 50;
 ///
 /// [`WorkerError`] when something was not done; the rest was.
 pub async fn handle(workers: &Workers, _: Value) -> Result<Value, WorkerError> {
-    let due = workers.table.due(workers.now(), MOST).await?;
+    let now = workers.now();
+    let due = workers.table.due(now, MOST).await?;
+    workers.metrics.record(Measurement::OldestOverdueSeconds(oldest(&due, now)), now);
     let (all, mut failed) = (due.len(), 0);
     for item in due {
         if let Err(error) = workers.settle(&item).await {
@@ -25,6 +29,13 @@ pub async fn handle(workers: &Workers, _: Value) -> Result<Value, WorkerError> {
         }
     }
     if failed == 0 { Ok(Value::Null) } else { Err(WorkerError::Some(failed, all)) }
+}
+
+/// How long the oldest obligation has been due. A request that lapsed is none: it counts as lapsed from its time on, and
+/// writing that down is what `sweep` is for.
+fn oldest(due: &[DueItem], now: Timestamp) -> SignedDuration {
+    let obligations = due.iter().filter(|item| !matches!(item.work, Work::Request(_)));
+    obligations.map(|item| now.duration_since(item.due_at)).max().unwrap_or_default()
 }
 
 impl Workers {

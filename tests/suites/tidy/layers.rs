@@ -4,7 +4,7 @@ use super::sources;
 
 /// The modules, the lowest layer first. A module may use those of lower layers, and none of its own.
 const LAYERS: &[&[&str]] = &[
-    &["clock", "domain", "hash"],
+    &["clock", "domain", "hash", "metrics"],
     &["policy", "store"],
     &["auth", "events", "identity_center", "schedule"],
     &["access"],

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
 use crate::clock::Clock;
+use crate::directory::Organization;
 use crate::events::Bus;
 use crate::http::Api;
 use crate::identity_center::IdentityCenter;
@@ -108,9 +109,32 @@ pub fn table(aws: &SdkConfig, name: String) -> Table {
     Table::new(aws_sdk_dynamodb::Client::new(aws), name)
 }
 
+/// The organization these credentials are for, with its Identity Center instance.
+#[must_use]
+pub fn organization(aws: &SdkConfig, instance_arn: Option<String>) -> Organization {
+    let sso = aws_sdk_ssoadmin::Client::new(aws);
+    Organization::new(aws_sdk_organizations::Client::new(aws), sso, instance_arn)
+}
+
 async fn aws() -> SdkConfig {
     aws_config::load_defaults(BehaviorVersion::latest()).await
 }
+
+/// Fresh random bytes, for a key of any kind.
+///
+/// # Errors
+///
+/// When the machine has none.
+pub fn random_bytes() -> Result<[u8; 32], RandomError> {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| RandomError)?;
+    Ok(bytes)
+}
+
+/// The machine has no randomness.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("no random bytes are to be had")]
+pub struct RandomError;
 
 /// One line of JSON a message, as CloudWatch Logs Insights reads it.
 fn start_logging() {

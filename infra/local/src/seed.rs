@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stint::auth::Scope;
-use stint::auth::api_key::{ApiKey, ApiKeySecret, SECRET_BYTES};
+use stint::auth::api_key::ApiKeySecret;
+use stint::context::{RandomError, random_bytes};
+use stint::directory;
 use stint::domain::{
-    AccountId, ApiKeyId, AwsResource, BreakGlass, Metadata, OidcConfig, ResourceError, ResourceRef, ResourceType, Role,
-    Seconds, Tenant, TenantId, TenantSettings, User,
+    ApiKeyId, AwsResource, BreakGlass, OidcConfig, ResourceError, Role, Seconds, Tenant, TenantId, TenantSettings, User,
 };
 use stint::store::{CommitError, IssuerEntry, Record, Table, Transaction};
+use stint::tenancy::{NewKey, NewTenant};
 use uuid::Uuid;
 
 use crate::aws::{self, Unit, World};
@@ -72,8 +74,8 @@ pub enum SeedError {
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// The machine has no randomness.
-    #[error("no random bytes are to be had")]
-    Randomness,
+    #[error(transparent)]
+    Randomness(#[from] RandomError),
 }
 
 impl Seed {
@@ -126,42 +128,22 @@ impl Seed {
         now: Timestamp,
     ) -> Result<ApiKeySecret, SeedError> {
         let id = self.tenant_id();
-        let secret = ApiKeySecret::generate(id, key_id, random()?);
+        let tenant = NewTenant {
+            id,
+            name: self.tenant.name.clone(),
+            slug: self.tenant.slug.clone(),
+            oidc: Some(oidc.clone()),
+            roles: self.tenant.roles.clone(),
+            settings: TenantSettings {
+                break_glass: self.tenant.break_glass.clone(),
+                default_duration_seconds: self.tenant.default_duration_seconds,
+            },
+        };
+        let key = NewKey { id: key_id, name: API_KEY_NAME.to_owned(), scopes: Scope::ALL.to_vec() };
+        let (key, secret) = key.issue(id, random_bytes()?, now);
         let mut writes = Transaction::new(id);
-        writes
-            .put(&Tenant {
-                id,
-                name: self.tenant.name.clone(),
-                slug: self.tenant.slug.clone(),
-                oidc: Some(oidc.clone()),
-                roles: self.tenant.roles.clone(),
-                settings: TenantSettings {
-                    break_glass: self.tenant.break_glass.clone(),
-                    default_duration_seconds: self.tenant.default_duration_seconds,
-                },
-                policy_version: 0,
-                directory_version: 1,
-                cursor_key: random()?.iter().map(|byte| format!("{byte:02x}")).collect(),
-                created_at: now,
-                updated_at: now,
-            })
-            .map_err(CommitError::from)?;
-        writes
-            .put(&ApiKey {
-                id: key_id,
-                tenant_id: id,
-                name: API_KEY_NAME.to_owned(),
-                hash: secret.hash(),
-                scopes: Scope::ALL.to_vec(),
-                groups: Vec::new(),
-                created_by: None,
-                created_at: now,
-                expires_at: None,
-                revoked_at: None,
-                revoked_by: None,
-                identity_provider_id: None,
-            })
-            .map_err(CommitError::from)?;
+        writes.put(&tenant.record(random_bytes()?, now)).map_err(CommitError::from)?;
+        writes.put(&key).map_err(CommitError::from)?;
         let tenant = table.tenant(id);
         tenant.commit(writes).await?;
         let people = self.people.iter().map(|person| User {
@@ -170,43 +152,26 @@ impl Seed {
             name: Some(person.name.clone()),
             groups: person.groups.clone(),
         });
-        put_all(table, id, &people.collect::<Vec<_>>()).await?;
-        put_all(table, id, &self.resources(now)?).await?;
+        tenant.put_all(&people.collect::<Vec<_>>()).await?;
+        tenant.put_all(&self.resources(now)?).await?;
         trust(table, id, &oidc).await?;
         Ok(secret)
     }
 
     /// What a sync of Organizations and Identity Center would find.
     fn resources(&self, now: Timestamp) -> Result<Vec<AwsResource>, SeedError> {
-        let known = |kind, id: &str, name: &str| -> Result<AwsResource, SeedError> {
-            Ok(AwsResource {
-                resource: ResourceRef::new(kind, id)?,
-                name: name.to_owned(),
-                account_id: None,
-                parent: None,
-                tags: BTreeMap::new(),
-                rank: None,
-                metadata: Metadata::new(),
-                last_synced_at: now,
-            })
-        };
         let mut resources = Vec::new();
         let mut units: Vec<(&Unit, Option<&str>)> = vec![(&self.aws.root, None)];
         while let Some((unit, parent)) = units.pop() {
-            let parent = parent.map(str::to_owned);
-            resources.push(AwsResource { parent, ..known(ResourceType::AwsOrganizationalUnit, &unit.id, &unit.name)? });
+            resources.push(directory::unit(&unit.id, &unit.name, parent, now)?);
             for account in &unit.accounts {
-                resources.push(AwsResource {
-                    account_id: Some(AccountId::parse(&account.id)?),
-                    parent: Some(unit.id.clone()),
-                    ..known(ResourceType::AwsAccount, &account.id, &account.name)?
-                });
+                resources.push(directory::account(&account.id, &account.name, &unit.id, now)?);
             }
             units.extend(unit.units.iter().map(|below| (below, Some(unit.id.as_str()))));
         }
         for (rank, set) in (1..).zip(&self.aws.permission_sets) {
-            resources
-                .push(AwsResource { rank: Some(rank), ..known(ResourceType::AwsPermissionSet, &set.arn, &set.name)? });
+            let set = directory::permission_set(&set.arn, &set.name, now)?;
+            resources.push(AwsResource { rank: Some(rank), ..set });
         }
         Ok(resources)
     }
@@ -229,24 +194,4 @@ pub async fn trust(table: &Table, id: TenantId, oidc: &OidcConfig) -> Result<(),
     let entry = IssuerEntry { tenant_id: id };
     table.put_issuer(&oidc.issuer_url, oidc.audience(), &entry).await.map_err(CommitError::from)?;
     Ok(())
-}
-
-/// A transaction takes 100 items.
-const MOST_AT_ONCE: usize = 100;
-
-async fn put_all<R: Record>(table: &Table, id: TenantId, records: &[R]) -> Result<(), SeedError> {
-    for records in records.chunks(MOST_AT_ONCE) {
-        let mut writes = Transaction::new(id);
-        for record in records {
-            writes.put(record).map_err(CommitError::from)?;
-        }
-        table.tenant(id).commit(writes).await?;
-    }
-    Ok(())
-}
-
-fn random() -> Result<[u8; SECRET_BYTES], SeedError> {
-    let mut bytes = [0; SECRET_BYTES];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| SeedError::Randomness)?;
-    Ok(bytes)
 }

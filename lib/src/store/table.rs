@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::keys;
-use super::record::from_item;
+use super::record::{Item, from_item};
 use super::{IssuerEntry, StoreError};
 use crate::domain::TenantId;
 
@@ -60,20 +60,13 @@ impl Table {
     ///
     /// [`StoreError`] when the table does not answer.
     pub async fn put_issuer(&self, issuer: &str, audience: &str, entry: &IssuerEntry) -> Result<(), StoreError> {
-        let item = serde_dynamo::to_item(entry).map_err(|error| StoreError::Unstorable(error.to_string()))?;
-        self.client
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(item))
-            .item(keys::PK, AttributeValue::S(keys::issuer_partition(issuer)))
-            .item(keys::SK, AttributeValue::S(audience.to_owned()))
-            .send()
-            .await
-            .map_err(StoreError::sdk)?;
+        let item = issuer_item(issuer, audience, entry)?;
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        put.send().await.map_err(StoreError::sdk)?;
         Ok(())
     }
 
-    async fn get_raw(&self, pk: String, sk: String) -> Result<Option<super::record::Item>, StoreError> {
+    async fn get_raw(&self, pk: String, sk: String) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .get_item()
@@ -86,6 +79,14 @@ impl Table {
             .map_err(StoreError::sdk)?;
         Ok(answer.item)
     }
+}
+
+/// The item of an entry of the directory of issuers, with its keys.
+pub(super) fn issuer_item(issuer: &str, audience: &str, entry: &IssuerEntry) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(entry).map_err(|error| StoreError::Unstorable(error.to_string()))?;
+    item.insert(keys::PK.to_owned(), AttributeValue::S(keys::issuer_partition(issuer)));
+    item.insert(keys::SK.to_owned(), AttributeValue::S(audience.to_owned()));
+    Ok(item)
 }
 
 /// One tenant's part of the table.

@@ -8,7 +8,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, Trans
 
 use super::keys;
 use super::record::{Item, to_item};
-use super::{CommitError, OutboxEvent, Record, StoreError, TenantTable};
+use super::table::issuer_item;
+use super::{CommitError, IssuerEntry, OutboxEvent, Record, StoreError, TenantTable};
 use crate::domain::{Event, Tenant, TenantId};
 
 /// Writes that are committed together, in the part of one tenant.
@@ -35,6 +36,7 @@ enum Write {
     Delete { pk: String, sk: String, expected_version: u64 },
     Check { pk: String, sk: String, expected_version: u64 },
     Count { pk: String, sk: String, counter: &'static str },
+    Trust { item: Item, tenant: TenantId },
 }
 
 impl Transaction {
@@ -112,6 +114,17 @@ impl Transaction {
         self.writes.push(Write::Count { pk, sk, counter });
     }
 
+    /// Records that an issuer's tokens for an audience belong to this tenant; never over another tenant's entry.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    pub fn trust(&mut self, issuer: &str, audience: &str) -> Result<(), StoreError> {
+        let item = issuer_item(issuer, audience, &IssuerEntry { tenant_id: self.tenant })?;
+        self.writes.push(Write::Trust { item, tenant: self.tenant });
+        Ok(())
+    }
+
     /// INVARIANT 4 (one audit entry a change): the event of the change, in the same transaction.
     ///
     /// # Errors
@@ -146,6 +159,27 @@ impl TenantTable {
             Err(error) if is_conflict(&error) => Err(CommitError::Conflict),
             Err(error) => Err(CommitError::Store(StoreError::sdk(error))),
         }
+    }
+}
+
+/// DynamoDB takes this many items in one transaction.
+const MOST_AT_ONCE: usize = 100;
+
+impl TenantTable {
+    /// Writes records whatever was there, as many transactions as it takes: interrupted, it is done again.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError`] when the table does not take them; some may be written.
+    pub async fn put_all<R: Record>(&self, records: &[R]) -> Result<(), CommitError> {
+        for records in records.chunks(MOST_AT_ONCE) {
+            let mut writes = Transaction::new(self.id());
+            for record in records {
+                writes.put(record)?;
+            }
+            self.commit(writes).await?;
+        }
+        Ok(())
     }
 }
 
@@ -208,6 +242,14 @@ impl Write {
                     .condition_expression("attribute_exists(pk)")
                     .expression_attribute_names("#counter", counter)
                     .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+                    .build()?,
+            ),
+            Self::Trust { item: entry, tenant } => item.put(
+                Put::builder()
+                    .table_name(table)
+                    .set_item(Some(entry))
+                    .condition_expression("attribute_not_exists(pk) OR tenant_id = :tenant")
+                    .expression_attribute_values(":tenant", AttributeValue::S(tenant.to_string()))
                     .build()?,
             ),
         }

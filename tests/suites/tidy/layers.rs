@@ -6,8 +6,8 @@ use super::sources;
 const LAYERS: &[&[&str]] = &[
     &["clock", "domain", "hash", "metrics"],
     &["policy", "store"],
-    &["auth", "events", "identity_center", "schedule"],
-    &["access"],
+    &["auth", "directory", "events", "identity_center", "schedule"],
+    &["access", "tenancy"],
     &["http", "workers"],
     &["context"],
 ];

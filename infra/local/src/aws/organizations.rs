@@ -162,6 +162,7 @@ fn account_document(world: &World, account: &Account) -> Value {
         "Email": format!("{}@example.com", account.name),
         "Name": account.name,
         "Status": "ACTIVE",
+        "State": "ACTIVE",
         "JoinedMethod": "CREATED",
     })
 }

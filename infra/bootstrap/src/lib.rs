@@ -1,0 +1,221 @@
+//! `stint-bootstrap`: what a stack that was just deployed lacks: its first tenant, its administrator's API key, and the
+//! directory of what can be asked for.
+//!
+//! It can be run again at any time. The slug names the tenant, a tenant and its first key are one transaction, and what
+//! exists is not changed.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use aws_config::SdkConfig;
+use clap::Parser;
+use stint::access::Ids;
+use stint::auth::api_key::{ApiKey, ApiKeySecret};
+use stint::auth::scope::scopes_of;
+use stint::clock::Clock;
+use stint::context::{self, RandomError, random_bytes};
+use stint::directory::DirectoryError;
+use stint::domain::{BreakGlass, OidcConfig, Role, Seconds, Tenant, TenantSettings};
+use stint::store::{CommitError, StoreError, TenantTable};
+use stint::tenancy::{self, NewKey, NewTenant, Slug, SlugError, TenancyError};
+
+/// Founds the first tenant of a stack and prints its administrator's API key, once.
+///
+/// Region and credentials come from the environment, as with the AWS CLI. The key goes to standard output, everything
+/// else to standard error.
+#[derive(Debug, Clone, Parser)]
+#[command(version)]
+pub struct Arguments {
+    /// The stack's table: its output `TableName`.
+    #[arg(long)]
+    pub table: String,
+    /// What people call the tenant.
+    #[arg(long)]
+    pub tenant_name: String,
+    /// The tenant's short name, which tells it from others; made of its name if left out.
+    #[arg(long, value_parser = Slug::parse)]
+    pub slug: Option<Slug>,
+    /// The identity provider people log in with, exactly as it stands in `iss`; without it only API keys work.
+    #[arg(long, requires = "client_id", value_parser = issuer)]
+    pub issuer: Option<String>,
+    /// The client people log in with.
+    #[arg(long, requires = "issuer")]
+    pub client_id: Option<String>,
+    /// What `aud` of their tokens must contain; the client's id if left out.
+    #[arg(long, requires = "issuer")]
+    pub audience: Option<String>,
+    /// The claim that lists their groups.
+    #[arg(long, requires = "issuer", default_value = "groups")]
+    pub groups_claim: String,
+    /// The claim that holds their e-mail address, by which the Identity Store knows them.
+    #[arg(long, requires = "issuer", default_value = "email")]
+    pub email_claim: String,
+    /// A group whose members administer the tenant; may be given several times.
+    #[arg(long)]
+    pub admin_group: Vec<String>,
+    /// Makes another key for a tenant that exists; its other keys stay as they are.
+    #[arg(long)]
+    pub new_key: bool,
+    /// Reads accounts and units of Organizations, and permission sets of Identity Center, into the tenant's directory.
+    #[arg(long)]
+    pub sync: bool,
+    /// The Identity Center instance to read, where there are several.
+    #[arg(long, requires = "sync")]
+    pub instance_arn: Option<String>,
+}
+
+/// It did not work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No slug can be made of the name.
+    #[error("a slug of `{0}` {1}; give one with `--slug`")]
+    Slug(String, SlugError),
+    /// The tenant was not founded.
+    #[error(transparent)]
+    Tenancy(#[from] TenancyError),
+    /// The table did not take it.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The table did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The machine has no randomness.
+    #[error(transparent)]
+    Random(#[from] RandomError),
+    /// The directory was not synced.
+    #[error("the directory was not synced: {0}")]
+    Directory(#[from] DirectoryError),
+    /// The key is stored, and nobody has seen it.
+    #[error("the key could not be printed: {0}; make another with `--new-key`")]
+    Output(std::io::Error),
+    /// Nobody can be told what happens.
+    #[error("standard error cannot be written: {0}")]
+    Notes(#[from] std::io::Error),
+}
+
+fn issuer(text: &str) -> Result<String, &'static str> {
+    if text.starts_with("https://") { Ok(text.to_owned()) } else { Err("must begin with `https://`") }
+}
+
+/// Does what the arguments say. The key goes to `output`, what happens to `notes`.
+///
+/// # Errors
+///
+/// [`Error`]; running it again continues.
+pub async fn run(
+    arguments: &Arguments,
+    aws: &SdkConfig,
+    clock: Clock,
+    output: &mut impl Write,
+    notes: &mut impl Write,
+) -> Result<(), Error> {
+    let name = &arguments.tenant_name;
+    let slug = match &arguments.slug {
+        Some(slug) => slug.clone(),
+        None => Slug::of(name).map_err(|error| Error::Slug(name.clone(), error))?,
+    };
+    let (id, now) = (slug.tenant_id(), clock.now());
+    let table = context::table(aws, arguments.table.clone());
+    let tenant = table.tenant(id);
+    let new = arguments.tenant(&slug).record(random_bytes()?, now);
+    let (key, secret) = administrator(&clock).issue(id, random_bytes()?, now);
+    match tenancy::found(&table, &new, &key).await? {
+        None => {
+            writeln!(notes, "founded tenant `{}` (slug `{}`, id {id})", new.name, new.slug)?;
+            show(&key, &secret, output, notes)?;
+        }
+        Some(existing) => {
+            writeln!(notes, "tenant `{}` (slug `{}`, id {id}) exists: left as it is", existing.name, existing.slug)?;
+            for difference in differences(&existing, &new) {
+                writeln!(notes, "its {difference} differs from what was given")?;
+            }
+            if arguments.new_key {
+                tenancy::add_key(&tenant, &key).await?;
+                show(&key, &secret, output, notes)?;
+            } else {
+                list_keys(&tenant, notes).await?;
+            }
+        }
+    }
+    if arguments.sync {
+        sync(arguments, aws, &tenant, &clock, notes).await?;
+    }
+    Ok(())
+}
+
+impl Arguments {
+    fn tenant(&self, slug: &Slug) -> NewTenant {
+        let oidc = self.issuer.clone().zip(self.client_id.clone()).map(|(issuer_url, client_id)| OidcConfig {
+            issuer_url,
+            client_id,
+            audience: self.audience.clone(),
+            groups_claim: self.groups_claim.clone(),
+            email_claim: self.email_claim.clone(),
+        });
+        let administrators = Some(self.admin_group.clone()).filter(|groups| !groups.is_empty());
+        NewTenant {
+            id: slug.tenant_id(),
+            name: self.tenant_name.clone(),
+            slug: slug.as_str().to_owned(),
+            oidc,
+            roles: administrators.map(|groups| (Role::Admin, groups)).into_iter().collect(),
+            settings: TenantSettings {
+                break_glass: BreakGlass {
+                    enabled: false,
+                    groups: Vec::new(),
+                    max_duration_seconds: Seconds::constant::<3_600>(),
+                },
+                default_duration_seconds: Seconds::constant::<3_600>(),
+            },
+        }
+    }
+}
+
+/// All an administrator may; acting for others is for keys that are made for just that.
+fn administrator(clock: &Clock) -> NewKey {
+    let id = Ids::new(clock.clone()).id();
+    NewKey { id, name: "administrator".to_owned(), scopes: scopes_of(Role::Admin).to_vec() }
+}
+
+fn differences(existing: &Tenant, given: &Tenant) -> Vec<&'static str> {
+    let differs = BTreeMap::from([
+        ("identity provider", given.oidc.is_some() && existing.oidc != given.oidc),
+        ("name", existing.name != given.name),
+        ("list of administrators' groups", !given.roles.is_empty() && existing.roles != given.roles),
+    ]);
+    differs.into_iter().filter_map(|(what, differs)| differs.then_some(what)).collect()
+}
+
+fn show(key: &ApiKey, secret: &ApiKeySecret, output: &mut impl Write, notes: &mut impl Write) -> Result<(), Error> {
+    // First the key: from here on it is nowhere else.
+    writeln!(output, "{}", secret.expose()).and_then(|()| output.flush()).map_err(Error::Output)?;
+    let (id, tenant) = (key.id, key.tenant_id);
+    writeln!(notes, "key {id} is on standard output, this once; send it as `X-API-Key`, with `X-Tenant-ID: {tenant}`")?;
+    Ok(())
+}
+
+async fn list_keys(tenant: &TenantTable, notes: &mut impl Write) -> Result<(), Error> {
+    for key in tenant.list_all::<ApiKey>().await? {
+        writeln!(notes, "it has key {} `{}`, made {}", key.id, key.name, key.created_at)?;
+    }
+    writeln!(notes, "no key was made; `--new-key` makes another and revokes none")?;
+    Ok(())
+}
+
+async fn sync(
+    arguments: &Arguments,
+    aws: &SdkConfig,
+    tenant: &TenantTable,
+    clock: &Clock,
+    notes: &mut impl Write,
+) -> Result<(), Error> {
+    let organization = context::organization(aws, arguments.instance_arn.clone());
+    let synced = organization.sync(tenant, clock.now()).await?;
+    for (kind, count) in synced.found {
+        writeln!(notes, "synced {count} of type {kind}")?;
+    }
+    for resource in synced.gone {
+        writeln!(notes, "{resource} is in the directory and not in AWS any more")?;
+    }
+    Ok(())
+}

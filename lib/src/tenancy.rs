@@ -1,0 +1,234 @@
+//! Tenants come to be, and are given API keys.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::auth::Scope;
+use crate::auth::api_key::{ApiKey, ApiKeySecret, SECRET_BYTES};
+use crate::domain::{ApiKeyId, OidcConfig, Role, Tenant, TenantId, TenantSettings};
+use crate::hash::sha256;
+use crate::store::{CommitError, Record, StoreError, Table, TenantTable, Transaction};
+
+/// The text is no slug.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 1 to 40 lower-case letters, digits and single hyphens between them")]
+pub struct SlugError;
+
+/// The short name of a tenant. Who names the same slug means the same tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slug(String);
+
+impl Slug {
+    /// # Errors
+    ///
+    /// [`SlugError`] when `text` is none.
+    pub fn parse(text: &str) -> Result<Self, SlugError> {
+        let word = |word: &str| {
+            !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        };
+        let good = text.len() <= 40 && text.split('-').all(word);
+        if good { Ok(Self(text.to_owned())) } else { Err(SlugError) }
+    }
+
+    /// The slug of a name: its ASCII letters and digits, with hyphens for what is between them.
+    ///
+    /// # Errors
+    ///
+    /// [`SlugError`] when the name has too few or too many of them.
+    pub fn of(name: &str) -> Result<Self, SlugError> {
+        let name = name.to_ascii_lowercase();
+        let words: Vec<&str> =
+            name.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        Self::parse(&words.join("-"))
+    }
+
+    /// Its text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The id of the tenant with this slug: a UUIDv8 of its hash, so that nothing has to be looked up to find it.
+    #[must_use]
+    pub fn tenant_id(&self) -> TenantId {
+        let hash = sha256(format!("stint tenant {}", self.0).as_bytes());
+        let number = hash.chars().take(32).filter_map(|digit| digit.to_digit(16));
+        let number = number.fold(0_u128, |number, digit| number << 4 | u128::from(digit));
+        Uuid::new_v8(number.to_be_bytes()).into()
+    }
+}
+
+/// A tenant to be.
+#[derive(Debug, Clone)]
+pub struct NewTenant {
+    /// Its id.
+    pub id: TenantId,
+    /// What people call it.
+    pub name: String,
+    /// Its short name.
+    pub slug: String,
+    /// Whose tokens it trusts.
+    pub oidc: Option<OidcConfig>,
+    /// The groups whose members have a role.
+    pub roles: BTreeMap<Role, Vec<String>>,
+    /// Its settings.
+    pub settings: TenantSettings,
+}
+
+impl NewTenant {
+    /// The tenant as it is stored, without policies and directory; `random` signs its cursors.
+    #[must_use]
+    pub fn record(self, random: [u8; 32], now: Timestamp) -> Tenant {
+        Tenant {
+            id: self.id,
+            name: self.name,
+            slug: self.slug,
+            oidc: self.oidc,
+            roles: self.roles,
+            settings: self.settings,
+            policy_version: 0,
+            directory_version: 0,
+            cursor_key: hex::encode(random),
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+/// An API key the installation makes: nobody is its creator, and it does not expire.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// What its owner calls it.
+    pub name: String,
+    /// What it may ask for.
+    pub scopes: Vec<Scope>,
+}
+
+impl NewKey {
+    /// The key as it is stored, and the key itself.
+    #[must_use]
+    pub fn issue(self, tenant: TenantId, random: [u8; SECRET_BYTES], now: Timestamp) -> (ApiKey, ApiKeySecret) {
+        let secret = ApiKeySecret::generate(tenant, self.id, random);
+        let key = ApiKey {
+            id: self.id,
+            tenant_id: tenant,
+            name: self.name,
+            hash: secret.hash(),
+            scopes: self.scopes,
+            groups: Vec::new(),
+            created_by: None,
+            created_at: now,
+            expires_at: None,
+            revoked_at: None,
+            revoked_by: None,
+            identity_provider_id: None,
+        };
+        (key, secret)
+    }
+}
+
+/// A tenant was not founded.
+#[derive(Debug, thiserror::Error)]
+pub enum TenancyError {
+    /// Its issuer's tokens are another tenant's.
+    #[error("tokens of issuer `{issuer}` for audience `{audience}` belong to another tenant")]
+    IssuerTaken {
+        /// The issuer.
+        issuer: String,
+        /// The audience.
+        audience: String,
+    },
+    /// The table did not take it.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+impl From<StoreError> for TenancyError {
+    fn from(error: StoreError) -> Self {
+        Self::Commit(error.into())
+    }
+}
+
+/// Founds a tenant with its first key, in one transaction, and answers with the tenant there is instead if there is one:
+/// then nothing was written.
+///
+/// # Errors
+///
+/// [`TenancyError`]; after [`CommitError::Store`] it may have been founded, which the next try finds out.
+pub async fn found(table: &Table, new: &Tenant, key: &ApiKey) -> Result<Option<Tenant>, TenancyError> {
+    let tenant = table.tenant(new.id);
+    if let Some(existing) = tenant.get(Tenant::KIND).await? {
+        return Ok(Some(existing));
+    }
+    let mut writes = Transaction::new(new.id);
+    writes.create(new)?;
+    writes.create(key)?;
+    if let Some(oidc) = &new.oidc {
+        let (issuer, audience) = (oidc.issuer_url.as_str(), oidc.audience());
+        if table.issuer(issuer, audience).await?.is_some_and(|entry| entry.tenant_id != new.id) {
+            return Err(TenancyError::IssuerTaken { issuer: issuer.to_owned(), audience: audience.to_owned() });
+        }
+        writes.trust(issuer, audience)?;
+    }
+    match commit_with_key(&tenant, writes, key).await {
+        Ok(()) => Ok(None),
+        // Somebody else founded it between our read and our write.
+        Err(CommitError::Conflict) => match tenant.get(Tenant::KIND).await? {
+            Some(existing) => Ok(Some(existing)),
+            None => Err(CommitError::Conflict.into()),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives a tenant another key.
+///
+/// # Errors
+///
+/// [`CommitError`] when the table does not take it.
+pub async fn add_key(tenant: &TenantTable, key: &ApiKey) -> Result<(), CommitError> {
+    let mut writes = Transaction::new(tenant.id());
+    writes.create(key)?;
+    commit_with_key(tenant, writes, key).await
+}
+
+/// Commits a transaction that creates `key`. If the answer is lost, whether the key is there tells what it was: a key
+/// that is stored and never shown would be good for nobody, and stay.
+async fn commit_with_key(tenant: &TenantTable, writes: Transaction, key: &ApiKey) -> Result<(), CommitError> {
+    let Err(error) = tenant.commit(writes).await else { return Ok(()) };
+    match tenant.get::<ApiKey>(key.sort_key()).await {
+        Ok(Some(stored)) if stored == *key => Ok(()),
+        Ok(_) | Err(_) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn slugs() {
+        for text in ["a", "acme", "acme-2", "0"] {
+            assert_eq!(Slug::parse(text).unwrap().as_str(), text);
+        }
+        for text in ["", "-", "a-", "-a", "a--b", "A", "a b", "ä", "a_b", &"a".repeat(41)] {
+            assert_eq!(Slug::parse(text), Err(SlugError), "{text}");
+        }
+        for (name, slug) in [("Acme", "acme"), (" Acme, Inc. ", "acme-inc"), ("Müller & Co", "m-ller-co")] {
+            assert_eq!(Slug::of(name).unwrap().as_str(), slug);
+        }
+        assert_eq!(Slug::of("株式会社"), Err(SlugError));
+    }
+
+    /// Installed stacks have tenants of these ids: another derivation would found a second tenant beside the first.
+    #[test]
+    fn a_slug_always_has_the_same_tenant_id() {
+        insta::assert_snapshot!(Slug::parse("acme").unwrap().tenant_id().to_string(), @"763846ba-7560-8443-857e-a36c38cd84ea");
+        assert_ne!(Slug::parse("acme").unwrap().tenant_id(), Slug::parse("acme-2").unwrap().tenant_id());
+    }
+}

@@ -1,11 +1,24 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench check-template ci
+.PHONY: help run build package test deploy-test lint fmt bench check-template ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Run stint on this machine, with everything it needs
 	cargo run --package stint-local
+
+# What Lambda runs them on: arm64, or x86_64 with `make build ARCHITECTURE=x86_64`.
+ARCHITECTURE ?= arm64
+target_of_arm64 := aarch64-unknown-linux-gnu
+target_of_x86_64 := x86_64-unknown-linux-gnu
+
+build: target/build/venv/installed ## Build the functions as Lambda runs them, and print their sizes
+	PATH="$(CURDIR)/target/build/venv/bin:$$PATH" cargo lambda build --release --package stint-functions \
+		--target $(target_of_$(ARCHITECTURE)) $(BUILD_FLAGS)
+	@python3 infra/build/sizes.py
+
+package: build ## Build, and lay it out for `sam deploy`, as `sam build` does
+	target/build/venv/bin/python -m infra.build.package
 
 # The functions are wiring and have no tests: `lint` compiles them, and the suite `tidy` counts them.
 test: ## Run every test (with nextest where it is installed)
@@ -14,6 +27,16 @@ test: ## Run every test (with nextest where it is installed)
 	else \
 		cargo test --no-fail-fast; \
 	fi
+
+deploy-test: target/deploy_test/venv/installed ## Deploy the template on this machine, and do with it what customers do
+	cargo build --workspace --bins
+	target/deploy_test/venv/bin/python -m infra.deploy_test
+
+# Python tools, each in an environment of its own below `target/`: they pin different versions of the same packages.
+target/%/venv/installed: infra/%/requirements.txt
+	python3 -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
 lint: check-template ## Check format, lints, dependencies and the template
 	cargo fmt --all --check

@@ -1,10 +1,16 @@
 //! The contract: what goes over the wire, and what does not.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "api/auth.rs"]
+mod auth;
 #[path = "api/endpoints.rs"]
 mod endpoints;
+#[path = "api/listing.rs"]
+mod listing;
 #[path = "api/openapi.rs"]
 mod openapi;
+#[path = "api/policies.rs"]
+mod policies;
 #[path = "api/policy_matrix.rs"]
 mod policy_matrix;
 #[path = "api/round_trips.rs"]

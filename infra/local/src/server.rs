@@ -114,13 +114,7 @@ impl Local {
             .map_err(|error| StartError::Port(config.port, error))?;
         let address = listener.local_addr().map_err(|error| StartError::Port(config.port, error))?;
         let url = format!("http://{address}");
-        let oidc = OidcConfig {
-            issuer_url: format!("{url}/dev/oidc"),
-            client_id: CLIENT_ID.to_owned(),
-            audience: None,
-            groups_claim: "groups".to_owned(),
-            email_claim: "email".to_owned(),
-        };
+        let oidc = trusted(format!("{url}/dev/oidc"));
         let issuer = DevIssuer::new(
             &oidc.issuer_url,
             oidc.audience(),
@@ -250,6 +244,18 @@ impl Local {
             }
         };
         tokio::join!(Arc::clone(&self.aws).run(), sweeps);
+    }
+}
+
+/// What a tenant is told about the development issuer, which is at that URL.
+#[must_use]
+pub fn trusted(issuer_url: String) -> OidcConfig {
+    OidcConfig {
+        issuer_url,
+        client_id: CLIENT_ID.to_owned(),
+        audience: None,
+        groups_claim: "groups".to_owned(),
+        email_claim: "email".to_owned(),
     }
 }
 

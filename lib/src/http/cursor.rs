@@ -12,7 +12,7 @@ use crate::domain::Tenant;
 
 /// How many, and from where on.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageParams {
     /// At most this many.

@@ -55,15 +55,16 @@ impl<S> FromRequestParts<Api> for Session<S> {
 }
 
 fn credential(headers: &HeaderMap) -> Option<Credential> {
-    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
-    match (headers.get("x-api-key").and_then(text), headers.get(header::AUTHORIZATION).and_then(text)) {
-        (Some(key), None) => Credential::api_key(&key),
-        (None, Some(value)) => {
-            let (scheme, token) = value.split_once(' ')?;
+    let keys: Vec<&HeaderValue> = headers.get_all("x-api-key").iter().collect();
+    let tokens: Vec<&HeaderValue> = headers.get_all(header::AUTHORIZATION).iter().collect();
+    match (keys.as_slice(), tokens.as_slice()) {
+        ([key], []) => Credential::api_key(key.to_str().ok()?),
+        ([], [value]) => {
+            let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
             if scheme.eq_ignore_ascii_case("bearer") { Credential::token(token.trim()) } else { None }
         }
-        // Two credentials: whose call would it be?
-        (Some(_), Some(_)) | (None, None) => None,
+        // Of several credentials, whose call would it be?
+        _ => None,
     }
 }
 

@@ -1,0 +1,144 @@
+"""`make deploy-test`: deploys template.yaml on this machine and does with it what customers do."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+from infra.template import functions as functions_of
+from infra.template import operations, read_template
+
+from . import endpoints, machine, other_aws, stack, workers
+from .api import Api
+from .lifecycle import IdentityCenter, Lifecycle, audit
+from .report import Failed, chapter, check, checks, note, say
+
+
+def plant(aws, table, issuer, seed=None):
+    """The tenant, its directory and its key, as long as the API does not make them."""
+    command = [machine.BINARIES / "plant", "--table", table, "--issuer", issuer] + (["--seed", seed] if seed else [])
+    environment = {"AWS_ENDPOINT_URL": aws, "AWS_REGION": machine.REGION}
+    environment |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
+    if done.returncode:
+        raise Failed(f"the tenant was not planted: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def hold_sweep(events):
+    """Sweep would find what Scheduler forgot; here Scheduler has to do it alone."""
+    [rule] = [one["Name"] for one in events.list_rules()["Rules"] if "Sweep" in one["Name"]]
+    events.disable_rule(Name=rule)
+    note(f"{rule} is off from here on: whatever ends by the clock, Scheduler ended")
+
+
+def nothing_was_given_up(sqs, outputs):
+    for name in ("WorkerDeadLetterQueueUrl", "StreamDeadLetterQueueUrl"):
+        count = workers.waiting(sqs, outputs[name])
+        check(f"{name.removesuffix('Url')} is empty", count == 0, count)
+
+
+def run():
+    for directory in ("data", "logs", "tmp"):
+        shutil.rmtree(machine.WORK / directory, ignore_errors=True)
+        (machine.WORK / directory).mkdir(parents=True)
+    template = read_template()
+    with contextlib.ExitStack() as stop:
+        chapter("Deploying template.yaml")
+        ours = stop.enter_context(machine.stint_local(machine.WORK / "data"))
+        # With AUTH it holds every function to the statements of its role in the template.
+        stop.callback(shutil.rmtree, machine.WORK / "tmp", ignore_errors=True)
+        aws = stop.enter_context(machine.ministack(AUTH="true"))
+        stop.callback(stack.keep_logs, aws)
+        sso, store = machine.client("sso-admin", ours["aws_endpoint"]), machine.client("identitystore", ours["aws_endpoint"])
+        instance = sso.list_instances()["Instances"][0]
+        outputs = stack.deploy(
+            aws,
+            {"IdentityCenterInstanceArn": instance["InstanceArn"], "IdentityStoreId": instance["IdentityStoreId"]},
+            {
+                "AWS_ENDPOINT_URL": aws,
+                "AWS_ENDPOINT_URL_SSO_ADMIN": ours["aws_endpoint"],
+                "AWS_ENDPOINT_URL_IDENTITYSTORE": ours["aws_endpoint"],
+            },
+        )
+        functions = functions_of(template)
+        say(f"      {len(functions)} functions; the API is {outputs['ApiUrl']}, the table {outputs['TableName']}")
+        lambdas, dynamodb = machine.client("lambda", aws), machine.client("dynamodb", aws)
+        stack.name_schedules_as_ministack_does(aws)
+        hold_sweep(machine.client("events", aws))
+
+        chapter("The API's contract")
+        api = Api(aws, outputs["ApiUrl"], operations(template), ours["url"])
+        planted = plant(aws, outputs["TableName"], ours["issuer"])
+        api.enter(planted)
+        api.read_description()
+        endpoints.refused_without_credential(api)
+        endpoints.policies(api, planted["policies"])
+        endpoints.statements_count(api, lambdas, machine.client("iam", aws))
+
+        identity_center = IdentityCenter(sso, store, instance["InstanceArn"], instance["IdentityStoreId"])
+        lifecycle = Lifecycle(api, identity_center, machine.client("scheduler", aws), stack.NAME)
+        chapter("Approved by people, ended early")
+        _, approved = lifecycle.approved()
+        lifecycle.ended_early(approved)
+        chapter("Granted at once, ended by the clock")
+        expired = lifecycle.granted_at_once()
+        chapter("Everything else")
+        endpoints.requests(api)
+        endpoints.ensure(api, lifecycle)
+
+        chapter("What is left behind")
+        entries = audit(dynamodb, outputs["TableName"], api.tenant)
+        of_grant = [entry["action"] for entry in entries if entry["resource_id"] == expired]
+        say(f"      {', '.join(of_grant)}")
+        check("the chain has the grant's life", of_grant == GRANT, of_grant)
+        errors = stack.keep_logs(aws)
+        unexpected = [error for error in errors if "stint-get-health" not in error]
+        check("no function has logged an error it was not meant to", not unexpected, unexpected)
+        called = set()
+        workers.called_again(lambdas, dynamodb, outputs, api, expired, called)
+        invoked = called | {snake(operation) for operation in api.called}
+        check(f"all {len(functions)} functions were called", invoked == set(functions.values()), invoked)
+
+        chapter("The calls to Identity Center and Scheduler against moto")
+        moto = stop.enter_context(machine.moto())
+        seed, instance = other_aws.world(moto)
+        other_aws.lead_workers_to(lambdas, moto, instance)
+        planted = plant(aws, outputs["TableName"], ours["issuer"], seed)
+        api.enter(planted)
+        for policy in planted["policies"]:
+            api.call("createPolicy", "key", 201, policy)
+        other_aws.given_extended_and_taken(api, moto, instance, stack.NAME)
+        audit(dynamodb, outputs["TableName"], api.tenant)
+
+        chapter("What is given up")
+        sqs = machine.client("sqs", aws)
+        nothing_was_given_up(sqs, outputs)
+        workers.given_up(lambdas, sqs, outputs["WorkerDeadLetterQueueUrl"])
+
+
+# What a grant that ran to its end leaves in the audit log.
+GRANT = ["grant.provisioning", "grant.active", "grant.expired", "grant.revocation_done"]
+
+
+def snake(operation):
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in operation)
+
+
+def main():
+    # So that what was started is stopped, too, when this is told to stop.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        run()
+    except Failed as failure:
+        print(f"\nFAILED  {failure}\n        logs are in {machine.WORK.relative_to(machine.ROOT)}/logs", file=sys.stderr)
+        return 1
+    print(f"\nThe template deploys and works: {checks()} checks.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

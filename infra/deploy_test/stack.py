@@ -1,0 +1,114 @@
+"""The shipped template, deployed. Its parameters, code locations and environment are given here; nothing else is changed."""
+
+import json
+import platform
+import subprocess
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+
+from infra.template import functions, read_template
+
+from .machine import BINARIES, WORK, client
+from .report import Failed, note, say
+
+NAME = "stint"
+BUCKET = "stint-deploy-test"
+ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def package(binary):
+    """A binary as Lambda takes it: `bootstrap` in a zip, without the debugging information."""
+    built, packed = BINARIES / binary, WORK / "packages" / f"{binary}.zip"
+    if packed.exists() and packed.stat().st_mtime > built.stat().st_mtime:
+        return packed
+    stripped = packed.with_suffix(".bootstrap")
+    subprocess.run(["strip", "-o", stripped, built], check=True)
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(entry, stripped.read_bytes())
+    stripped.unlink()
+    return packed
+
+
+def leave_out(template):
+    """What MiniStack cannot make. Nothing else here depends on it."""
+    for name, resource in list(template["Resources"].items()):
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]:
+            note(f"{name} is left out: MiniStack has no alarms on expressions")
+            del template["Resources"][name]
+
+
+def upload(s3, template):
+    binaries = sorted(functions(template).values())
+    (WORK / "packages").mkdir(exist_ok=True)
+    s3.create_bucket(Bucket=BUCKET)
+    with ThreadPoolExecutor(2) as pool:
+        for binary, packed in zip(binaries, pool.map(package, binaries)):
+            s3.upload_file(str(packed), BUCKET, f"{binary}.zip")
+    say(f"      {len(binaries)} packages uploaded")
+
+
+def deploy(endpoint, parameters, environment):
+    """Deploys through CloudFormation and returns the outputs."""
+    template, s3, cloudformation = read_template(), client("s3", endpoint), client("cloudformation", endpoint)
+    upload(s3, template)
+    for name, binary in functions(template).items():
+        template["Resources"][name]["Properties"]["CodeUri"] = {"Bucket": BUCKET, "Key": f"{binary}.zip"}
+    template["Globals"]["Function"]["Environment"]["Variables"] |= environment
+    leave_out(template)
+    # As `sam deploy` does it: a template of this size goes through S3.
+    s3.put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template).encode())
+    parameters = {"Architecture": ARCHITECTURES[platform.machine()], **parameters}
+    cloudformation.create_stack(
+        StackName=NAME,
+        TemplateURL=f"{endpoint}/{BUCKET}/template.json",
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    try:
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=NAME, WaiterConfig={"Delay": 1, "MaxAttempts": 300}
+        )
+    except Exception as error:
+        events = cloudformation.describe_stack_events(StackName=NAME)["StackEvents"]
+        why = [
+            f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason')}"
+            for event in events
+            if "FAILED" in event["ResourceStatus"]
+        ]
+        raise Failed(f"the stack was not created: {'; '.join(why) or error}") from error
+    stack = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def name_schedules_as_ministack_does(endpoint):
+    """MiniStack authorizes every schedule as one of the default group. What roles may do with schedules of our group, and
+    nothing else, they may do with those."""
+    iam = client("iam", endpoint)
+    group, default = f":schedule/{NAME}/", ":schedule/default/"
+    for role in [page for pages in iam.get_paginator("list_roles").paginate() for page in pages["Roles"]]:
+        for policy in iam.list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
+            document = iam.get_role_policy(RoleName=role["RoleName"], PolicyName=policy)["PolicyDocument"]
+            of_group = [statement for statement in document["Statement"] if group in str(statement["Resource"])]
+            if of_group:
+                document["Statement"] = json.loads(json.dumps(of_group).replace(group, default))
+                iam.put_role_policy(
+                    RoleName=role["RoleName"], PolicyName="DefaultGroup", PolicyDocument=json.dumps(document)
+                )
+                actions = [statement["Action"] for statement in document["Statement"]]
+                note(f"{role['RoleName']}: MiniStack takes every schedule for one of the default group; the same {actions} there")
+
+
+def keep_logs(endpoint):
+    """Writes what the functions logged to one file, and returns what they called an error."""
+    logs, kept = client("logs", endpoint), []
+    for page in logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/aws/lambda/{NAME}-"):
+        for group in page["logGroups"]:
+            name = group["logGroupName"]
+            for found in logs.get_paginator("filter_log_events").paginate(logGroupName=name):
+                kept += [(one["timestamp"], name.rsplit("/", 1)[1], one["message"].strip()) for one in found["events"]]
+    kept.sort()
+    (WORK / "logs" / "functions.log").write_text("".join(f"{at} {name} {text}\n" for at, name, text in kept))
+    return [f"{name}: {text}" for _, name, text in kept if '"level":"ERROR"' in text or "panicked" in text]

@@ -24,7 +24,7 @@ pub use principal::{Principal, PrincipalKind, PrincipalRef};
 pub use request::{
     AccessRequest, ApprovedBy, AuthorType, Decision, RequestMessage, RequestState, RequestStatus, Verdict,
 };
-pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType};
+pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef};
 pub use tenant::{BreakGlass, OidcConfig, Role, Tenant, TenantSettings, User};
 
 /// Free-form data a caller attaches: a JSON object.

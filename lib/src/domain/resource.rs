@@ -136,7 +136,7 @@ pub struct ResourceError {
 
 /// A resource by type and id; the id has the format of its type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "RawResourceRef", deny_unknown_fields)]
+#[serde(try_from = "UncheckedResourceRef", deny_unknown_fields)]
 #[schema(example = json!({"type": "aws_account", "id": "111111111111"}))]
 pub struct ResourceRef {
     /// The type, which says what the id looks like.
@@ -147,19 +147,20 @@ pub struct ResourceRef {
     id: String,
 }
 
-#[derive(Deserialize)]
+/// A resource as a caller names it: whether its id has the format of its type is not known yet.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawResourceRef {
+pub struct UncheckedResourceRef {
     #[serde(rename = "type")]
     kind: ResourceType,
     id: String,
 }
 
-impl TryFrom<RawResourceRef> for ResourceRef {
+impl TryFrom<UncheckedResourceRef> for ResourceRef {
     type Error = ResourceError;
 
-    fn try_from(raw: RawResourceRef) -> Result<Self, ResourceError> {
-        Self::new(raw.kind, raw.id)
+    fn try_from(unchecked: UncheckedResourceRef) -> Result<Self, ResourceError> {
+        Self::new(unchecked.kind, unchecked.id)
     }
 }
 

@@ -129,7 +129,7 @@ async fn submit_an_access_request() {
         "break_glass": false,
         "metadata": {}
     });
-    refuses(sample.key_call("/v1/requests", &body).await, "resource");
+    refuses(sample.key_call("/v1/requests", &body).await, "resource.id");
 
     body["resource"]["id"] = json!("111111111111");
     sample.key_call("/v1/requests", &body).await.refused(403, "policy_denied");

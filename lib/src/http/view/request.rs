@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 use super::{MAX_REASON, bounded, metadata};
 use crate::access::Ask;
 use crate::domain::{
-    self, ApprovedBy, GrantId, GrantStatus, Metadata, RequestId, RequestState, RequestStatus, ResourceRef, Seconds,
-    Verdict,
+    self, ApprovedBy, GrantId, GrantStatus, Metadata, RequestId, RequestState, RequestStatus, ResourceError,
+    ResourceRef, Seconds, UncheckedResourceRef, Verdict,
 };
 use crate::http::error::Error;
 
@@ -23,7 +23,8 @@ use crate::http::error::Error;
 }))]
 pub struct CreateRequest {
     /// Access to what.
-    pub resource: ResourceRef,
+    #[schema(value_type = ResourceRef)]
+    pub resource: UncheckedResourceRef,
     /// Which access: the permission set's name for `aws_account`, `assume` for `aws_permission_set`.
     #[schema(min_length = 1, max_length = 128, example = "PowerUserAccess")]
     pub action: String,
@@ -59,7 +60,10 @@ impl TryFrom<CreateRequest> for Ask {
         let metadata = metadata(request.metadata)?;
         Ok(Self {
             tickets: tickets(&metadata)?,
-            resource: request.resource,
+            resource: request
+                .resource
+                .try_into()
+                .map_err(|error: ResourceError| Error::input("resource.id", error.to_string()))?,
             action: action("action", request.action)?,
             reason: bounded("reason", request.reason, MAX_REASON)?,
             duration: request.duration_seconds,

@@ -31,7 +31,7 @@ pub(super) struct Session<S> {
     call: Call,
     credential: Option<Credential>,
     tenant: Result<TenantId, &'static str>,
-    idempotency_key: Result<Option<String>, Error>,
+    idempotency_key: Result<Option<String>, &'static str>,
     source_ip: Option<IpAddr>,
     scope: PhantomData<S>,
 }
@@ -75,11 +75,11 @@ fn tenant(headers: &HeaderMap) -> Result<TenantId, &'static str> {
 
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, &'static str> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     match value.to_str() {
         Ok(key) if (1..=MAX_IDEMPOTENCY_KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
-        Ok(_) | Err(_) => Err(Error::input("Idempotency-Key", "must be 1 to 255 visible ASCII characters")),
+        Ok(_) | Err(_) => Err("must be 1 to 255 visible ASCII characters"),
     }
 }
 
@@ -149,7 +149,7 @@ impl<S: RequiredScope> Session<S> {
         AF: Future<Output = Result<Change<T>, Error>>,
         T: Serialize,
     {
-        let key = self.stored_answer_key(body).await?;
+        let key = self.stored_answer_key().await?;
         for attempt in 0..ATTEMPTS {
             let read = |table: TenantTable| try_join(stored_answer(table.clone(), key.clone()), read(table));
             let (access, (stored, loaded)) = self.open(read).await?;
@@ -183,17 +183,12 @@ impl<S: RequiredScope> Session<S> {
         Err(CommitError::Conflict.into())
     }
 
-    async fn stored_answer_key<B>(&self, _: &Body<B>) -> Result<Option<String>, Error> {
-        match &self.idempotency_key {
-            Ok(key) => Ok(key.as_ref().map(|key| {
-                let parts = serde_json::json!([self.claimed_principal().to_string(), self.call.target, key]);
-                crate::hash::sha256(parts.to_string().as_bytes())
-            })),
-            Err(_) => {
-                self.enter().await?;
-                Err(Error::input("Idempotency-Key", "must be 1 to 255 visible ASCII characters"))
-            }
-        }
+    async fn stored_answer_key(&self) -> Result<Option<String>, Error> {
+        let given = self.idempotency_key.clone().map_err(|reason| Error::input("Idempotency-Key", reason));
+        Ok(self.accept(Input(given)).await?.map(|key| {
+            let parts = serde_json::json!([self.claimed_principal().to_string(), self.call.target, key]);
+            crate::hash::sha256(parts.to_string().as_bytes())
+        }))
     }
 }
 

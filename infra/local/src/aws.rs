@@ -47,7 +47,7 @@ use serde::Serialize;
 use serde_json::Value;
 use stint::clock::Clock;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 pub use calls::Call;
@@ -129,6 +129,8 @@ struct Services {
     faults: FaultBox,
     calls: CallLog,
     observer: RwLock<Option<Observer>>,
+    /// The process of the product dies.
+    death: Notify,
     recent_requests: Mutex<VecDeque<Timestamp>>,
     requests: AtomicU64,
 }
@@ -164,6 +166,7 @@ impl AwsEndpoint {
             faults: FaultBox::default(),
             calls: CallLog::default(),
             observer: RwLock::default(),
+            death: Notify::new(),
             recent_requests: Mutex::default(),
             requests: AtomicU64::default(),
         });
@@ -238,6 +241,19 @@ impl AwsEndpoint {
     /// Replaces the faults.
     pub fn set_faults(&self, faults: Faults) {
         self.services.faults.set(faults);
+    }
+
+    /// Calls a function by name, as whoever has a reason of their own to.
+    ///
+    /// # Errors
+    /// What it failed with; also when its process died.
+    pub async fn invoke(&self, function: &str) -> Result<(), String> {
+        self.services.invoke(function, Value::Null).await.map(|_| ())
+    }
+
+    /// Does some work of the product's process, which a fault may let die: then it goes no further, and there is no result.
+    pub async fn until_death<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        self.services.until_death(work).await
     }
 
     /// The faults with what is left of them.
@@ -352,6 +368,21 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
 }
 
 impl Services {
+    async fn until_death<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            // First, so that it listens before the work begins.
+            biased;
+            () = self.death.notified() => None,
+            done = work => Some(done),
+        }
+    }
+
+    /// Ends the calling process, which gets no answer: this ends when its connection does.
+    async fn kill_caller(&self) -> Response<Body> {
+        self.death.notify_waiters();
+        std::future::pending().await
+    }
+
     async fn answer(&self, request: &Request, parts: &Parts, body: Bytes) -> Response<Body> {
         let operation = request.operation.as_str();
         let fault = self.faults.meet(request.service, operation);
@@ -360,6 +391,9 @@ impl Services {
         let respond = |answer| wire::respond(request, answer, &format!("local-{number}"));
         if let Some(failure) = fault.and_then(|fault| faults::answered(fault.kind, request)) {
             return respond(Err(failure));
+        }
+        if fault.is_some_and(|fault| fault.kind == Kind::DieBefore) {
+            return self.kill_caller().await;
         }
         let mutates = mutates(operation);
         if mutates {
@@ -391,6 +425,7 @@ impl Services {
         }
         match fault {
             Some(fault) if fault.kind == Kind::LoseAnswer => wire::lost_answer(),
+            Some(fault) if fault.kind == Kind::DieAfter => self.kill_caller().await,
             Some(_) | None => response,
         }
     }

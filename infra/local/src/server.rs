@@ -4,13 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
-use axum::http::header;
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
-use serde_json::Value;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use serde_json::{Value, json};
 use stint::access::Ids;
 use stint::auth::api_key::ApiKeySecret;
 use stint::clock::Clock;
@@ -126,6 +126,8 @@ impl Local {
         )?;
         let api = Api::new(table.clone(), config.clock.clone());
         let app = app(endpoint::router(), api).layer(from_fn(with_source_ip));
+        let mortal = Mortal { aws: Arc::clone(&aws), ids: Ids::new(config.clock.clone()) };
+        let app = app.layer(from_fn_with_state(mortal, until_death));
         let served = app.clone().merge(dev::router(Arc::clone(&aws), issuer.clone()));
         let server = tokio::spawn(async move {
             let service = served.into_make_service_with_connect_info::<SocketAddr>();
@@ -237,17 +239,17 @@ impl Local {
     ///
     /// # Errors
     ///
-    /// [`WorkerError`] when something was not done.
-    pub async fn sweep(&self) -> Result<(), WorkerError> {
-        sweep::handle(&self.workers, Value::Null).await.map(|_| ())
+    /// When something was not done.
+    pub async fn sweep(&self) -> Result<(), String> {
+        self.aws.invoke("sweep").await
     }
 
     /// Delivers everything as it falls due, and sweeps every few seconds, until the future is dropped.
     pub async fn run(&self) {
         let sweeps = async {
             loop {
-                if let Err(error) = self.sweep().await {
-                    tracing::warn!(cause = %error, "sweep");
+                if let Err(cause) = self.sweep().await {
+                    tracing::warn!(cause, "sweep");
                 }
                 self.clock.sleep(SWEEP_EVERY).await;
             }
@@ -341,6 +343,24 @@ fn invoke_workers(aws: &AwsEndpoint, workers: &Workers) {
             done.map_err(|error| error.to_string())
         })
     }));
+}
+
+/// An API whose process may die.
+#[derive(Clone)]
+struct Mortal {
+    aws: Arc<AwsEndpoint>,
+    ids: Ids,
+}
+
+/// A function that dies is answered for by API Gateway, as the template's `GatewayResponses` says.
+async fn until_death(State(api): State<Mortal>, request: Request, next: Next) -> Response {
+    if let Some(response) = api.aws.until_death(next.run(request)).await {
+        return response;
+    }
+    let id = api.ids.uuid().to_string();
+    let message = "this is our fault; quote the request id";
+    let body = json!({"code": "internal", "message": message, "details": {"request_id": id}});
+    (StatusCode::INTERNAL_SERVER_ERROR, [("x-request-id", id)], Json(body)).into_response()
 }
 
 /// Where a call comes from, as API Gateway tells the functions.

@@ -260,13 +260,14 @@ impl Services {
         }
     }
 
-    /// A function that panics has failed, as in Lambda.
-    async fn invoke(&self, function: &str, payload: Value) -> Result<Value, String> {
+    /// A function that panics, or whose process dies, has failed, as in Lambda.
+    pub(super) async fn invoke(&self, function: &str, payload: Value) -> Result<Value, String> {
         let invoker = self.invoker().ok_or("there is no invoker")?;
-        AssertUnwindSafe(async { invoker(function.to_owned(), payload).await })
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|_| Err("the function panicked".to_owned()))
+        let work = AssertUnwindSafe(async { invoker(function.to_owned(), payload).await }).catch_unwind();
+        match self.until_death(work).await {
+            Some(ended) => ended.unwrap_or_else(|_| Err("the function panicked".to_owned())),
+            None => Err("the process died".to_owned()),
+        }
     }
 
     fn invoker(&self) -> Option<Invoker> {

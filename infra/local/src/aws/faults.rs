@@ -53,6 +53,10 @@ pub enum FaultKind {
     Throttle,
     /// The service's conflict error; for transactions of the table, `TransactionCanceledException`.
     Conflict,
+    /// The process that calls dies before anything is applied, and whatever else runs with it.
+    DieBefore,
+    /// Applied, then the process that called dies.
+    DieAfter,
     /// An asynchronous operation of Identity Center ends FAILED.
     FailAsync,
     /// An asynchronous operation of Identity Center takes `milliseconds`.
@@ -116,7 +120,7 @@ impl Fault {
             FaultKind::Refuse | FaultKind::LoseAnswer | FaultKind::Throttle => {
                 !service.is_delivery() || self.service == Some(service)
             }
-            FaultKind::Conflict => !service.is_delivery(),
+            FaultKind::Conflict | FaultKind::DieBefore | FaultKind::DieAfter => !service.is_delivery(),
             FaultKind::FailAsync | FaultKind::Slow => service == Service::SsoAdmin && changes,
             FaultKind::DropDelivery | FaultKind::DoubleDelivery | FaultKind::DelayDelivery => service.is_delivery(),
         };
@@ -194,6 +198,8 @@ pub(super) fn answered(kind: FaultKind, request: &Request) -> Option<Failure> {
         )),
         FaultKind::Conflict => Some(conflict(request)),
         FaultKind::LoseAnswer
+        | FaultKind::DieBefore
+        | FaultKind::DieAfter
         | FaultKind::FailAsync
         | FaultKind::Slow
         | FaultKind::DropDelivery

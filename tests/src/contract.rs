@@ -156,7 +156,8 @@ impl Operation {
             assert_eq!(violations(schema, body), Vec::<String>::new(), "{at}, which is not as documented: {body}");
         }
         let request_id = &answer.headers["x-request-id"];
-        if status.as_u16() >= 400 {
+        // What was answered before names the call it was answered to.
+        if status.as_u16() >= 400 && !answer.headers.contains_key("idempotent-replayed") {
             assert_eq!(body["details"]["request_id"], request_id.as_str(), "{at}");
         }
     }

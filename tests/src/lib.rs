@@ -91,8 +91,17 @@ impl World {
         Self::with(Seed::example()).await
     }
 
+    /// The example world, where Identity Center takes its time.
+    pub async fn asynchronous() -> Self {
+        Self::build(Seed::example(), Duration::from_secs(3)).await
+    }
+
     /// A world of another seed.
     pub async fn with(seed: Seed) -> Self {
+        Self::build(seed, Duration::ZERO).await
+    }
+
+    async fn build(seed: Seed, latency: Duration) -> Self {
         let clock = Clock::manual("2026-01-05T09:00:00Z".parse().unwrap());
         let local = Local::start(Config {
             port: 0,
@@ -101,7 +110,7 @@ impl World {
             clock: clock.clone(),
             seed,
             limits: Limits::default(),
-            latency: Duration::ZERO,
+            latency,
             max_attempts: 1,
         })
         .await

@@ -20,7 +20,7 @@ use stint::http::{Api, SourceIp, app, endpoint};
 use stint::metrics::{Measurement, Metrics};
 use stint::schedule::ScheduleSettings;
 use stint::store::Table;
-use stint::workers::{WorkerError, Workers, deprovision_grant, provision_grant, publish_events, sweep};
+use stint::workers::{Workers, deprovision_grant, provision_grant, publish_events, sweep};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{join, try_join};
 use jiff::{SignedDuration, Timestamp};
@@ -199,12 +199,16 @@ async fn stored_answer(table: TenantTable, key: Option<String>) -> Result<Option
     }
 }
 
+/// Says that an answer is that of an earlier call, to which a `request_id` in it belongs.
+const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
 fn replay(stored: IdempotencyRecord, fingerprint: &str) -> Result<Response, Error> {
     if stored.fingerprint != fingerprint {
         return Err(Error::IdempotencyConflict);
     }
     let status = StatusCode::from_u16(stored.status).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(Answer { status, body: stored.body, etag: stored.etag }.into_response())
+    let answer = Answer { status, body: stored.body, etag: stored.etag };
+    Ok(([(IDEMPOTENT_REPLAYED, "true")], answer.into_response()).into_response())
 }
 
 /// An answer whose text is settled before it is given, so that it can be kept.

@@ -1,0 +1,220 @@
+//! Runs a flow once for each AWS call it makes and each way in which that call can fail, and holds that it ends as it
+//! does when nothing fails.
+//!
+//! A run prepares the world, does the flow with one call failing, lets time move on until all is at rest, and lets
+//! everything that was given come to its end. Before each change that is made meanwhile nothing may be broken that has to
+//! hold at any moment; at rest nothing may be left to do. Runs differ in how the workers are called, too: once and in
+//! time, twice, late and out of order, or by nobody but Scheduler and the sweep.
+
+use std::sync::{Arc, Mutex};
+
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use stint_local::aws::{Call, Fault, FaultKind, Faults, Service};
+use stint_tests::invariants::{Picture, assert_at_rest, assert_invariants};
+use stint_tests::{Answer, As, World};
+
+/// How a call that reads can fail: an answer that is lost is one that never was.
+const READS: [FaultKind; 2] = [FaultKind::Refuse, FaultKind::DieBefore];
+
+/// How a call that changes something can fail.
+const CHANGES: [FaultKind; 6] = [
+    FaultKind::Refuse,
+    FaultKind::Throttle,
+    FaultKind::Conflict,
+    FaultKind::LoseAnswer,
+    FaultKind::DieBefore,
+    FaultKind::DieAfter,
+];
+
+/// How workers are called.
+#[derive(Debug, Clone, Copy)]
+enum Deliveries {
+    InTime,
+    Doubled,
+    Late,
+    Lost,
+}
+
+impl Deliveries {
+    const ALL: [Self; 4] = [Self::InTime, Self::Doubled, Self::Late, Self::Lost];
+
+    fn faults(self) -> Vec<Fault> {
+        let always = |kind, service| Fault { service: Some(service), times: u32::MAX, ..Fault::new(kind) };
+        match self {
+            Self::InTime => Vec::new(),
+            Self::Doubled => [Service::StreamDelivery, Service::BusDelivery, Service::ScheduleDelivery]
+                .map(|service| always(FaultKind::DoubleDelivery, service))
+                .into(),
+            // What came second is delivered first.
+            Self::Late => [Service::BusDelivery, Service::ScheduleDelivery]
+                .map(|service| Fault {
+                    service: Some(service),
+                    times: 2,
+                    milliseconds: 45_000,
+                    ..Fault::new(FaultKind::DelayDelivery)
+                })
+                .into(),
+            Self::Lost => [Service::StreamDelivery, Service::BusDelivery]
+                .map(|service| always(FaultKind::DropDelivery, service))
+                .into(),
+        }
+    }
+}
+
+/// What is to be the same whatever fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Outcome {
+    assignments: Vec<String>,
+    requests: Vec<String>,
+    grants: Vec<String>,
+    audit: Vec<String>,
+}
+
+impl Outcome {
+    fn of(world: &World) -> Self {
+        let records = |kind: &str, said: fn(&Value) -> String| {
+            let mut said: Vec<_> = world.items(kind).iter().map(|item| said(&stint_tests::plain(item))).collect();
+            said.sort();
+            said
+        };
+        let mut audit = world.audit();
+        // Being late is what faults are about; so late that it was never usable, too.
+        audit.retain(|action| !["grant.active", "grant.revocation_delayed"].contains(&action.as_str()));
+        audit.sort();
+        Self {
+            assignments: world.assignments(),
+            requests: records("REQUEST", |request| request["state"]["status"].to_string()),
+            grants: records("GRANT", |grant| {
+                match grant["status"].as_str().unwrap() {
+                    "active" => format!("active {}", grant["provisioning"]["status"]),
+                    ended => format!("{ended} {}", grant["revocation"]["status"]),
+                }
+            }),
+            audit,
+        }
+    }
+}
+
+/// A run: which call failed in which way, and how the workers were called.
+struct Run {
+    fault: Option<Fault>,
+    deliveries: Deliveries,
+}
+
+impl Run {
+    /// Does it, and returns the calls of the flow itself, the state at rest and the state when all is over.
+    async fn go<T>(
+        &self,
+        before: &impl AsyncFn(&World) -> T,
+        act: &impl AsyncFn(&World, &T),
+    ) -> (Vec<Call>, Outcome, Outcome) {
+        let world = World::asynchronous().await;
+        let prepared = before(&world).await;
+        let broken = self.watch(&world);
+        let rules = self.fault.iter().cloned().chain(self.deliveries.faults()).collect();
+        world.local.aws().clear_calls();
+        world.local.aws().set_faults(Faults { rules });
+        act(&world, &prepared).await;
+        let calls = world.local.aws().calls();
+        rest(&world).await;
+        let outcome = Outcome::of(&world);
+        world.pass(3 * 3600);
+        rest(&world).await;
+        if self.fault.is_some() {
+            assert_eq!(world.local.aws().faults().rules[0].hits, 1, "the fault never came about");
+        }
+        assert!(world.assignments().is_empty(), "at the end there is {:?}", world.assignments());
+        assert_eq!(*broken.lock().unwrap(), Vec::<String>::new());
+        (calls, outcome, Outcome::of(&world))
+    }
+
+    /// Looks at everything before each change.
+    fn watch(&self, world: &World) -> Arc<Mutex<Vec<String>>> {
+        let broken = Arc::new(Mutex::new(Vec::new()));
+        let (aws, clock, found) = (Arc::downgrade(world.local.aws()), world.clock.clone(), Arc::clone(&broken));
+        world.local.aws().set_observer(Arc::new(move |operation, _| {
+            // Without access nothing can be left behind.
+            if let Some(aws) = aws.upgrade().filter(|aws| !aws.assignments().is_empty()) {
+                let what = Picture::of(&aws, clock.now()).broken();
+                found.lock().unwrap().extend(what.into_iter().map(|what| format!("before {operation}: {what}")));
+            }
+        }));
+        broken
+    }
+}
+
+/// Lets time move on until nothing is left to do: what is tried again in a short while, and then the sweeps.
+async fn rest(world: &World) {
+    world.wait(1).await;
+    world.wait(30).await;
+    for _ in 0..SWEEPS {
+        world.wait(300).await;
+        // One that fails has done what it could.
+        let _ = world.local.sweep().await;
+        world.settle().await;
+        assert_invariants(world);
+        if Picture::of(world.local.aws(), world.now()).unsettled().is_empty() {
+            return;
+        }
+    }
+    assert_at_rest(world);
+}
+
+/// When nobody else calls the workers, one sweep gives access and the next one publishes that it did; one may fail, and
+/// one may find everything waiting for its next attempt.
+const SWEEPS: usize = 5;
+
+fn reads(call: &Call) -> bool {
+    ["Get", "List", "Describe", "Query", "TransactGet", "BatchGet"].iter().any(|verb| call.operation.starts_with(verb))
+}
+
+/// The ways in which the call at `place` among `calls` is to fail.
+fn ways(calls: &[Call], place: usize) -> Vec<Fault> {
+    let skip = u32::try_from(place).unwrap();
+    let kinds: &[FaultKind] = if reads(&calls[place]) { &READS } else { &CHANGES };
+    let mut faults: Vec<_> = kinds.iter().map(|kind| Fault::new(*kind).after(skip)).collect();
+    let changes = |call: &&Call| call.operation.ends_with("AccountAssignment");
+    if changes(&&calls[place]) {
+        let earlier = calls[..place].iter().filter(changes).count();
+        faults.push(Fault::new(FaultKind::FailAsync).after(u32::try_from(earlier).unwrap()));
+    }
+    faults
+}
+
+/// Does a flow, with each of its calls failing in each way.
+pub(super) async fn exhaust<T>(name: &str, before: impl AsyncFn(&World) -> T, act: impl AsyncFn(&World, &T)) {
+    let clean = Run { fault: None, deliveries: Deliveries::InTime };
+    let (calls, at_rest, at_the_end) = clean.go(&before, &act).await;
+    assert!(!calls.is_empty(), "{name} makes no call");
+    let mut runs = 0;
+    for place in 0..calls.len() {
+        for fault in ways(&calls, place) {
+            let deliveries = Deliveries::ALL[runs % Deliveries::ALL.len()];
+            let what = format!("{name}: {:?} of call {place}, {}, {deliveries:?}", fault.kind, calls[place].operation);
+            println!("{what}");
+            let run = Run { fault: Some(fault), deliveries };
+            let (_, rested, ended) = run.go(&before, &act).await;
+            assert_eq!((&rested, &ended), (&at_rest, &at_the_end), "{what}");
+            runs += 1;
+        }
+    }
+    println!("{name}: {} calls failed in {runs} ways", calls.len());
+}
+
+/// Calls as a client does that wants an answer: again after one that says it was our fault, with the same key.
+pub(super) async fn persist(world: &World, who: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
+    for _ in 0..5 {
+        let mut call = world.call(As::Person(who), method.clone(), path);
+        if let Some(body) = &body {
+            call = call.json(body).header("idempotency-key", "the-same-each-time");
+        }
+        let answer = call.send().await;
+        if !answer.status.is_server_error() {
+            return answer;
+        }
+        assert!([StatusCode::INTERNAL_SERVER_ERROR, StatusCode::SERVICE_UNAVAILABLE].contains(&answer.status));
+        world.pass(1);
+    }
+    panic!("{path} failed five times");
+}

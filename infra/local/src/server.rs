@@ -275,7 +275,7 @@ pub(crate) async fn call(
 
 /// What a tenant is told about the development issuer, which is at that URL.
 #[must_use]
-pub fn trusted(issuer_url: String) -> OidcConfig {
+pub(crate) fn trusted(issuer_url: String) -> OidcConfig {
     OidcConfig {
         issuer_url,
         client_id: CLIENT_ID.to_owned(),

@@ -92,6 +92,11 @@ impl World {
 
     /// A world of another seed.
     pub async fn with(seed: Seed) -> Self {
+        Self::limited(seed, Limits::default(), Duration::ZERO).await
+    }
+
+    /// A world whose Identity Center has these limits and takes its time.
+    pub async fn limited(seed: Seed, limits: Limits, latency: Duration) -> Self {
         let clock = Clock::manual("2026-01-05T09:00:00Z".parse().unwrap());
         let local = Local::start(Config {
             port: 0,
@@ -99,8 +104,8 @@ impl World {
             storage: Storage::Memory,
             clock: clock.clone(),
             seed,
-            limits: Limits::default(),
-            latency: Duration::ZERO,
+            limits,
+            latency,
             max_attempts: 1,
         })
         .await

@@ -32,6 +32,8 @@ use crate::seed::{self, Seed, SeedError};
 const TABLE: &str = "stint";
 const BUS: &str = "stint";
 const SCHEDULE_GROUP: &str = "stint";
+/// How often a worker that gives or takes access runs at once: the template's default.
+pub const CONCURRENCY: usize = 12;
 /// The client of the development issuer.
 const CLIENT_ID: &str = "stint-local";
 
@@ -134,7 +136,8 @@ impl Local {
             }
         });
         let metrics = Metrics::memory();
-        let workers = stint::context::workers(&sdk, settings(&config.seed), config.clock.clone(), metrics.clone());
+        let settings = settings(&config.seed, &config.limits);
+        let workers = stint::context::workers(&sdk, settings, config.clock.clone(), metrics.clone());
         invoke_workers(&aws, &workers);
         let (seed, clock) = (config.seed, config.clock);
         Ok(Self { aws, url, app, table, workers, metrics, issuer, seed, oidc, clock, server })
@@ -293,6 +296,7 @@ pub async fn start_aws(config: &Config) -> Result<Arc<AwsEndpoint>, StartError> 
             rule(&["grant.expired", "grant.revoked", "grant.failed"], "deprovision_grant"),
         ],
         schedule_groups: vec![SCHEDULE_GROUP.to_owned()],
+        concurrency: ["provision_grant", "deprovision_grant"].map(|name| (name.to_owned(), CONCURRENCY)).into(),
     };
     let options = Options {
         port: config.aws_port,
@@ -308,13 +312,14 @@ pub async fn start_aws(config: &Config) -> Result<Arc<AwsEndpoint>, StartError> 
     Ok(AwsEndpoint::start(options).await?)
 }
 
-fn settings(seed: &Seed) -> Settings {
+fn settings(seed: &Seed, limits: &Limits) -> Settings {
     let arn = |function: &str| format!("arn:aws:lambda:us-east-1:{}:function:{function}", seed.aws.account_id);
     Settings {
         table_name: TABLE.to_owned(),
         event_bus_name: BUS.to_owned(),
         identity_center_instance_arn: seed.aws.instance_arn.clone(),
         identity_store_id: seed.aws.identity_store_id.clone(),
+        quota: limits.quota(),
         schedules: ScheduleSettings {
             group: SCHEDULE_GROUP.to_owned(),
             role_arn: format!("arn:aws:iam::{}:role/stint-scheduler", seed.aws.account_id),

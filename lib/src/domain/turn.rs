@@ -69,8 +69,8 @@ pub struct Turns {
     pub instance_arn: String,
     /// Each by its number.
     pub turns: Vec<Turn>,
-    /// How often somebody found no turn free and left. Whoever has a turn then, does that work too.
-    pub turned_away: u64,
+    /// Counts the words left by those who found no turn free. Whoever has a turn then, does that work too.
+    pub words: u64,
     /// Counts the changes.
     pub version: u64,
 }
@@ -82,13 +82,15 @@ pub struct Turn {
     pub holder: Option<Uuid>,
     /// Until when it is held; if nobody holds it, before when nothing is to be asked of the instance by it.
     pub until: Timestamp,
+    /// How many words had been left when its holder last began to look for what is due.
+    pub seen: u64,
 }
 
 impl Turns {
     /// Turns nobody ever held.
     #[must_use]
     pub fn new(instance_arn: String) -> Self {
-        Self { instance_arn, turns: Vec::new(), turned_away: 0, version: 0 }
+        Self { instance_arn, turns: Vec::new(), words: 0, version: 0 }
     }
 
     /// Takes a turn, if one is free for what is that urgent: its number, and before when nothing is to be asked by it.
@@ -100,14 +102,14 @@ impl Turns {
         now: Timestamp,
     ) -> Option<(usize, Timestamp)> {
         // A setting may have changed since they were written.
-        self.turns.resize(quota.count(), Turn { holder: None, until: Timestamp::UNIX_EPOCH });
+        self.turns.resize(quota.count(), Turn { holder: None, until: Timestamp::UNIX_EPOCH, seen: 0 });
         let soon = now + quota.window();
         let is_free = |turn: &Turn| if turn.holder.is_some() { turn.until <= now } else { turn.until <= soon };
         let first = if urgency == Urgency::Other { quota.reserved() } else { 0 };
         // The last first: what is urgent leaves the reserve alone as long as it can.
         let (number, turn) = self.turns.iter_mut().enumerate().skip(first).rfind(|(_, turn)| is_free(turn))?;
         let from = turn.until;
-        *turn = Turn { holder: Some(holder), until: now + TURN_LEASE };
+        *turn = Turn { holder: Some(holder), until: now + TURN_LEASE, seen: self.words };
         Some((number, from))
     }
 
@@ -117,24 +119,46 @@ impl Turns {
         urgency != Urgency::Other || number >= quota.reserved()
     }
 
+    /// Leaves word that something is due. Returns whether that takes a write: if all who have a turn have yet to look for
+    /// what is due, they will find it.
+    pub fn leave_word(&mut self, now: Timestamp) -> bool {
+        let all_will_look = self.holders(now).all(|turn| turn.seen < self.words);
+        if !all_will_look {
+            self.words += 1;
+        }
+        !all_will_look
+    }
+
+    fn holders(&self, now: Timestamp) -> impl Iterator<Item = &Turn> {
+        self.turns.iter().filter(move |turn| turn.holder.is_some() && now < turn.until)
+    }
+
+    /// Whether a word was left since a holder last looked.
+    #[must_use]
+    pub fn wants(&self, number: usize, holder: Uuid) -> bool {
+        self.turns.get(number).is_some_and(|turn| turn.holder == Some(holder) && turn.seen < self.words)
+    }
+
+    /// Notes that a holder begins to look for what is due.
+    pub fn look(&mut self, number: usize, holder: Uuid) {
+        let words = self.words;
+        if let Some(turn) = self.of(number, holder) {
+            turn.seen = words;
+        }
+    }
+
     /// Holds a turn for longer. It fails if the lease ran out and somebody else took it.
     pub fn keep(&mut self, number: usize, holder: Uuid, now: Timestamp) -> bool {
-        self.change(number, holder, Turn { holder: Some(holder), until: now + TURN_LEASE })
+        self.of(number, holder).map(|turn| turn.until = now + TURN_LEASE).is_some()
     }
 
     /// Gives a turn back, to be used by the next from then on. If somebody else took it meanwhile, it is left to them.
     pub fn give_back(&mut self, number: usize, holder: Uuid, from: Timestamp) -> bool {
-        self.change(number, holder, Turn { holder: None, until: from })
+        self.of(number, holder).map(|turn| (turn.holder, turn.until) = (None, from)).is_some()
     }
 
-    fn change(&mut self, number: usize, holder: Uuid, to: Turn) -> bool {
-        match self.turns.get_mut(number).filter(|turn| turn.holder == Some(holder)) {
-            Some(turn) => {
-                *turn = to;
-                true
-            }
-            None => false,
-        }
+    fn of(&mut self, number: usize, holder: Uuid) -> Option<&mut Turn> {
+        self.turns.get_mut(number).filter(|turn| turn.holder == Some(holder))
     }
 }
 
@@ -195,6 +219,23 @@ mod tests {
         assert_eq!(number, 6, "the last that ran out; the one that was kept is held");
         assert!(!turns.keep(6, ALICE, at(60)) && !turns.give_back(6, ALICE, at(60)));
         assert!(turns.keep(6, BOB, at(61)));
+    }
+
+    /// Each word is seen by everybody who has a turn when it is left, and costs a write only if somebody would miss it.
+    #[test]
+    fn a_word_is_left_for_those_who_would_not_look_by_themselves() {
+        let mut turns = turns();
+        taken(&mut turns, Urgency::Ending, at(0));
+        assert!(!turns.wants(0, ALICE));
+        assert!(turns.leave_word(at(1)) && turns.wants(0, ALICE) && turns.wants(7, ALICE));
+        assert!(!turns.leave_word(at(1)), "nobody has looked since");
+        turns.look(0, ALICE);
+        assert!(!turns.wants(0, ALICE) && turns.wants(7, ALICE));
+        assert!(turns.leave_word(at(2)) && turns.wants(0, ALICE), "one has, and might have passed it over");
+        assert!(turns.give_back(0, ALICE, at(2)) && !turns.wants(0, ALICE));
+        turns.take(&EIGHT, Urgency::Ending, BOB, at(2)).unwrap();
+        assert!(!turns.wants(0, BOB), "who comes later does not look for what is old");
+        assert!(turns.leave_word(at(61)) && turns.wants(0, BOB), "the silent do not count");
     }
 
     #[test]

@@ -10,9 +10,9 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::context::{ATTEMPTS, GrantCall, WorkerError, Workers};
+use super::context::{ATTEMPTS, WorkerError, Workers};
 use super::shift::Shift;
-use crate::domain::{Assignment, AssignmentKey, Lease, Operation, OperationKind, Presence, TenantId, Urgency};
+use crate::domain::{Assignment, AssignmentKey, Grant, Lease, Operation, OperationKind, Presence, TenantId};
 use crate::identity_center::{Fault, Listed, Progress};
 use crate::store::{CommitError, TenantTable, Transaction, assignment_key};
 
@@ -50,13 +50,12 @@ impl Workers {
     pub(super) async fn reconcile(
         &self,
         shift: &mut Shift<'_>,
-        call: GrantCall,
-        urgency: Urgency,
+        grant: &Grant,
         key: &AssignmentKey,
     ) -> Result<Reconciled, WorkerError> {
         let deadline = self.now() + PATIENCE;
         let mut leased = loop {
-            match self.lease(shift, call, urgency, key).await? {
+            match self.lease(shift, grant, key).await? {
                 Taken::Ours(leased) => break *leased,
                 Taken::Settled(presence) => return Ok(Reconciled::Settled(presence)),
                 Taken::Theirs if shift.called && self.now() < deadline => {
@@ -64,7 +63,7 @@ impl Workers {
                 }
                 Taken::Theirs => {
                     if shift.called {
-                        self.leave(call, urgency).await?;
+                        self.leave(grant).await?;
                     }
                     return Ok(Reconciled::Left);
                 }
@@ -83,11 +82,10 @@ impl Workers {
     async fn lease(
         &self,
         shift: &mut Shift<'_>,
-        call: GrantCall,
-        urgency: Urgency,
+        grant: &Grant,
         key: &AssignmentKey,
     ) -> Result<Taken<'_>, WorkerError> {
-        let tenant = call.tenant_id;
+        let tenant = grant.tenant_id;
         let table = self.table.tenant(tenant);
         let owner = self.ids.uuid();
         for _ in 0..ATTEMPTS {
@@ -102,10 +100,11 @@ impl Workers {
             if assignment.lease.as_ref().is_some_and(|lease| now < lease.until) {
                 return Ok(Taken::Theirs);
             }
-            if !self.has_turn(shift, call, urgency).await? {
+            if !self.has_turn(shift, grant).await? {
                 return Ok(Taken::NoTurn);
             }
             assignment.lease = Some(Lease { owner, until: now + LEASE });
+            intend(&mut assignment, now);
             match save(&table, tenant, &mut assignment, now).await {
                 Ok(()) => return Ok(Taken::Ours(Box::new(Leased { workers: self, table, owner, assignment }))),
                 Err(CommitError::Conflict) => {}
@@ -149,7 +148,11 @@ impl Leased<'_> {
             let step = match self.assignment.operation.clone() {
                 Some(Operation { kind, request_id: Some(request), .. }) => self.look(shift, kind, &request).await?,
                 Some(Operation { kind, request_id: None, .. }) => self.begin(shift, kind).await?,
-                None => self.intend().await?,
+                None => {
+                    let now = self.workers.now();
+                    self.write(|assignment| intend(assignment, now)).await?;
+                    Next::Go
+                }
             };
             match step {
                 Next::Go => pause = FIRST_PAUSE,
@@ -162,19 +165,6 @@ impl Leased<'_> {
             }
         }
         Ok(Reconciled::Settled(self.assignment.presence))
-    }
-
-    /// Writes down what is about to be changed, before it is: whatever happens then, nobody takes the old presence for
-    /// granted.
-    async fn intend(&mut self) -> Result<Next, WorkerError> {
-        let kind = wanted(&self.assignment);
-        let started_at = self.workers.now();
-        self.write(|assignment| {
-            assignment.presence = Presence::Unknown;
-            assignment.operation = Some(Operation { kind, request_id: None, started_at });
-        })
-        .await?;
-        Ok(Next::Go)
     }
 
     /// Begins the change that is written down. It may have been begun before, with the answer lost: Identity Center takes
@@ -262,6 +252,9 @@ impl Leased<'_> {
     }
 
     async fn release(mut self) -> Result<(), WorkerError> {
+        if self.assignment.lease.is_none() {
+            return Ok(());
+        }
         match self.write(|assignment| assignment.lease = None).await {
             // Whoever has it now does what is left.
             Err(WorkerError::Busy) => Ok(()),
@@ -276,6 +269,9 @@ impl Leased<'_> {
         for _ in 0..ATTEMPTS {
             let mut changed = self.assignment.clone();
             change(&mut changed);
+            if settled(&changed) {
+                changed.lease = None;
+            }
             match save(&self.table, tenant, &mut changed, self.workers.now()).await {
                 Ok(()) => {
                     self.assignment = changed;
@@ -312,6 +308,15 @@ impl Leased<'_> {
             }
         }
         Err(CommitError::Conflict.into())
+    }
+}
+
+/// Writes down what is about to be changed, before it is: whatever happens then, nobody takes the old presence for granted.
+fn intend(assignment: &mut Assignment, now: Timestamp) {
+    if assignment.operation.is_none() {
+        assignment.presence = Presence::Unknown;
+        let kind = wanted(assignment);
+        assignment.operation = Some(Operation { kind, request_id: None, started_at: now });
     }
 }
 

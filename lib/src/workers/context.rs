@@ -67,6 +67,11 @@ pub(super) struct GrantCall {
 }
 
 impl GrantCall {
+    /// The call for a grant.
+    pub(super) fn of(grant: &Grant) -> Self {
+        Self { tenant_id: grant.tenant_id, grant_id: grant.id }
+    }
+
     /// Reads a call: Scheduler sends our own input, the bus sends an event about a grant.
     pub(super) fn read(call: serde_json::Value) -> Result<Self, WorkerError> {
         let unreadable = |error: serde_json::Error| WorkerError::Event(error.to_string());
@@ -123,9 +128,27 @@ impl Workers {
         call: GrantCall,
         change: impl Fn(&mut Grant) -> Step,
     ) -> Result<Option<Grant>, WorkerError> {
+        match read_grant(&self.table.tenant(call.tenant_id), call.grant_id).await? {
+            Some(grant) => self.change_known_grant(grant, change).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Changes a grant that was read; if it has changed since, it is read again.
+    pub(super) async fn change_known_grant(
+        &self,
+        known: Grant,
+        change: impl Fn(&mut Grant) -> Step,
+    ) -> Result<Option<Grant>, WorkerError> {
+        let call = GrantCall::of(&known);
         let table = self.table.tenant(call.tenant_id);
+        let mut known = Some(known);
         for _ in 0..ATTEMPTS {
-            let Some(mut grant) = read_grant(&table, call.grant_id).await? else { return Ok(None) };
+            let grant = match known.take() {
+                Some(grant) => Some(grant),
+                None => read_grant(&table, call.grant_id).await?,
+            };
+            let Some(mut grant) = grant else { return Ok(None) };
             let step = change(&mut grant);
             if step == Step::Nothing {
                 return Ok(Some(grant));

@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use super::context::{GrantCall, Step, WorkerError, Workers};
 use super::revoke::announce_if_late;
 use super::shift::Shift;
-use crate::domain::{Quota, Turns, Urgency};
+use crate::domain::{Grant, Quota, Turns, Urgency};
 use crate::schedule::Reminder;
 use crate::store::{DueItem, Work, keys};
 
@@ -34,36 +34,40 @@ struct Queue {
 
 impl Workers {
     /// Whether there is a turn for what is to be done about a grant. If not, that is left to those who have one.
-    pub(super) async fn has_turn(
-        &self,
-        shift: &mut Shift<'_>,
-        call: GrantCall,
-        urgency: Urgency,
-    ) -> Result<bool, WorkerError> {
-        if shift.take(urgency).await? {
+    pub(super) async fn has_turn(&self, shift: &mut Shift<'_>, grant: &Grant) -> Result<bool, WorkerError> {
+        let due = self.is_due(grant);
+        if shift.take(grant.urgency(), due).await? {
             return Ok(true);
         }
-        if shift.number().is_some() {
-            // It has one that is kept for what is more urgent, and goes on with that.
-            return Ok(false);
+        if !due {
+            self.make_due(grant).await?;
+            if shift.take(grant.urgency(), true).await? {
+                return Ok(true);
+            }
         }
-        self.make_due(call).await?;
-        if shift.take_or_leave_word(urgency).await? {
-            return Ok(true);
+        if shift.called {
+            self.remind_if_left(grant).await?;
         }
-        self.remind_if_left(call, urgency).await?;
         Ok(false)
     }
 
     /// Leaves a grant to whoever is at its assignment.
-    pub(super) async fn leave(&self, call: GrantCall, urgency: Urgency) -> Result<(), WorkerError> {
-        self.make_due(call).await?;
-        self.remind_if_left(call, urgency).await
+    pub(super) async fn leave(&self, grant: &Grant) -> Result<(), WorkerError> {
+        if !self.is_due(grant) {
+            self.make_due(grant).await?;
+        }
+        self.remind_if_left(grant).await
+    }
+
+    /// Whether there is nothing to write down before a grant is left: it is due, and need not be announced as late.
+    fn is_due(&self, grant: &Grant) -> bool {
+        let now = self.now();
+        grant.next_attempt_at <= now && announce_if_late(&mut grant.clone(), now) == Step::Nothing
     }
 
     /// To wait is no failed attempt, and counts as none.
-    async fn make_due(&self, call: GrantCall) -> Result<(), WorkerError> {
-        self.change_grant(call, |grant| {
+    async fn make_due(&self, grant: &Grant) -> Result<(), WorkerError> {
+        self.change_grant(GrantCall::of(grant), |grant| {
             let now = self.now();
             let later = grant.next_attempt_at > now;
             grant.next_attempt_at = grant.next_attempt_at.min(now);
@@ -76,12 +80,12 @@ impl Workers {
         Ok(())
     }
 
-    async fn remind_if_left(&self, call: GrantCall, urgency: Urgency) -> Result<(), WorkerError> {
-        let reminder = match urgency {
+    async fn remind_if_left(&self, grant: &Grant) -> Result<(), WorkerError> {
+        let reminder = match grant.urgency() {
             Urgency::Ending => Reminder::Revoke,
             Urgency::BreakGlass | Urgency::Other => Reminder::Provision,
         };
-        Ok(self.schedules.remind(reminder, call.tenant_id, call.grant_id, self.now() + LEFT).await?)
+        Ok(self.schedules.remind(reminder, grant.tenant_id, grant.id, self.now() + LEFT).await?)
     }
 
     /// Ends what a worker was called for: goes on with what others left, as long as there is time, and gives the turn back.

@@ -6,7 +6,7 @@ use super::assignment::Reconciled;
 use super::context::{ATTEMPTS, GrantCall, Step, WorkerError, Workers, overdue, read_grant};
 use super::shift::Shift;
 use crate::domain::{
-    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Presence, Provisioning, RevocationStatus, Urgency,
+    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Presence, Provisioning, RevocationStatus,
 };
 use crate::metrics::Measurement;
 use crate::schedule::Reminder;
@@ -36,7 +36,7 @@ impl Workers {
             }
         }
         let ended = self
-            .change_grant(call, |grant| {
+            .change_known_grant(grant, |grant| {
                 let now = self.now();
                 if grant.status != GrantStatus::Active || now < grant.expires_at {
                     return Step::Nothing;
@@ -58,7 +58,7 @@ impl Workers {
             None => Ok(Reconciled::Settled(Presence::Absent)),
             Some(key) => {
                 self.release(call, key).await?;
-                self.reconcile(shift, call, Urgency::Ending, key).await
+                self.reconcile(shift, grant, key).await
             }
         };
         match outcome {
@@ -76,7 +76,7 @@ impl Workers {
             // Without a set that can be described there are no new sessions, and old ones last twelve hours at most (AWS
             // IAM Identity Center, "Set session duration").
             Provisioning::Successful { .. } => {
-                if !self.has_turn(shift, call, Urgency::Ending).await? {
+                if !self.has_turn(shift, grant).await? {
                     return Ok(());
                 }
                 let longest = SignedDuration::from_hours(12);
@@ -85,7 +85,7 @@ impl Workers {
             }
             Provisioning::Pending { .. } | Provisioning::Failed { .. } => None,
         };
-        self.change_grant(call, |grant| {
+        self.change_known_grant(grant.clone(), |grant| {
             if grant.revocation.status == RevocationStatus::Done {
                 return Step::Nothing;
             }

@@ -39,8 +39,6 @@ struct Held {
     number: usize,
     holder: Uuid,
     until: Timestamp,
-    /// How many had been turned away when we last looked for what they left.
-    seen: u64,
     pace: Pace,
 }
 
@@ -68,43 +66,30 @@ impl<'a> Shift<'a> {
         self.turn.as_ref().map(|turn| turn.number)
     }
 
-    /// Sees to it that there is a turn for what is that urgent. Returns whether there is.
-    pub(super) async fn take(&mut self, urgency: Urgency) -> Result<bool, WorkerError> {
-        if let Some(turn) = &self.turn {
-            return Ok(Turns::suits(&self.workers.quota, turn.number, urgency));
-        }
-        let turns = self.workers.turns().await?;
-        self.take_of(turns, urgency, false).await
-    }
-
-    /// Takes a turn if one has become free meanwhile; else leaves word for those who have one. Returns whether it has one.
-    /// What is left must be due by now.
-    pub(super) async fn take_or_leave_word(&mut self, urgency: Urgency) -> Result<bool, WorkerError> {
-        let turns = self.workers.turns().await?;
-        self.take_of(turns, urgency, true).await
-    }
-
-    async fn take_of(&mut self, mut turns: Turns, urgency: Urgency, leave_word: bool) -> Result<bool, WorkerError> {
+    /// Sees to it that there is a turn for what is that urgent. Returns whether there is; if not, and `leaves_word`, those
+    /// who have one know that something is due, which it must be by now.
+    pub(super) async fn take(&mut self, urgency: Urgency, leaves_word: bool) -> Result<bool, WorkerError> {
         let quota = &self.workers.quota;
+        if let Some(turn) = &self.turn {
+            return Ok(Turns::suits(quota, turn.number, urgency));
+        }
         let holder = self.workers.ids.uuid();
         for _ in 0..ATTEMPTS {
+            let mut turns = self.workers.turns().await?;
             let now = self.workers.now();
             let taken = turns.take(quota, urgency, holder, now);
-            match taken {
-                Some(_) => {}
-                None if leave_word => turns.turned_away += 1,
-                None => return Ok(false),
+            if taken.is_none() && !(leaves_word && turns.leave_word(now)) {
+                return Ok(false);
             }
             match self.workers.table.put_turns(&turns).await {
                 Ok(()) => {
                     self.turn = taken.map(|(number, from)| {
-                        let last = from - self.workers.quota.window();
-                        let (until, seen) = (now + TURN_LEASE, turns.turned_away);
-                        Held { number, holder, until, seen, pace: Pace { before_last: last, last } }
+                        let last = from - quota.window();
+                        Held { number, holder, until: now + TURN_LEASE, pace: Pace { before_last: last, last } }
                     });
                     return Ok(self.turn.is_some());
                 }
-                Err(CommitError::Conflict) => turns = self.workers.turns().await?,
+                Err(CommitError::Conflict) => {}
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
         }
@@ -160,36 +145,36 @@ impl<'a> Shift<'a> {
         Err(CommitError::Conflict.into())
     }
 
-    /// Gives the turn back. If somebody was turned away since we last looked for what they left, and `unless_wanted`, it
-    /// is kept. Returns whether it was.
+    /// Gives the turn back. If word was left that something is due since we last looked, and `unless_wanted`, it is kept.
+    /// Returns whether it was.
     pub(super) async fn give_back(&mut self, unless_wanted: bool) -> Result<bool, WorkerError> {
-        let Some(turn) = self.turn.clone() else { return Ok(false) };
-        let from = turn.pace.last + self.workers.quota.window();
-        self.give_back_from(from, unless_wanted.then_some(turn.seen)).await
+        let Some(last) = self.turn.as_ref().map(|turn| turn.pace.last) else { return Ok(false) };
+        self.give_back_from(last + self.workers.quota.window(), unless_wanted).await
     }
 
     /// Gives the turn back to be used after `rest`: what was begun under it is not known to be over.
     pub(super) async fn give_back_unfinished(&mut self, rest: SignedDuration) {
         let from = self.workers.now() + rest;
-        if let Err(error) = self.give_back_from(from, None).await {
+        if let Err(error) = self.give_back_from(from, false).await {
             tracing::warn!(cause = %error, "a turn runs out instead of being given back");
         }
     }
 
-    async fn give_back_from(&mut self, from: Timestamp, seen: Option<u64>) -> Result<bool, WorkerError> {
-        let Some(mut turn) = self.turn.take() else { return Ok(false) };
+    async fn give_back_from(&mut self, from: Timestamp, unless_wanted: bool) -> Result<bool, WorkerError> {
+        let Some(turn) = self.turn.take() else { return Ok(false) };
         for _ in 0..ATTEMPTS {
             let mut turns = self.workers.turns().await?;
-            if seen.is_some_and(|seen| seen < turns.turned_away) {
-                turn.seen = turns.turned_away;
-                self.turn = Some(turn);
-                return Ok(true);
-            }
-            if !turns.give_back(turn.number, turn.holder, from) {
+            let wanted = unless_wanted && turns.wants(turn.number, turn.holder);
+            if wanted {
+                turns.look(turn.number, turn.holder);
+            } else if !turns.give_back(turn.number, turn.holder, from) {
                 return Ok(false);
             }
             match self.workers.table.put_turns(&turns).await {
-                Ok(()) => return Ok(false),
+                Ok(()) => {
+                    self.turn = wanted.then_some(turn);
+                    return Ok(wanted);
+                }
                 Err(CommitError::Conflict) => {}
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }

@@ -53,7 +53,7 @@ async fn without_a_turn_nothing_is_begun_nothing_has_failed_and_a_reminder_is_se
     let grant = world.grant(&id).await;
     assert_eq!((&grant["provisioning_status"], &grant["provisioning_error"]), (&json!("pending"), &Value::Null));
     assert_eq!(attempts(&world, &id), 0);
-    assert_eq!(turns(&world).await.turned_away, 1);
+    assert_eq!(turns(&world).await.words, 1);
     world.wait(59).await;
     assert!(world.assignments().is_empty());
     world.wait(1).await;
@@ -114,7 +114,7 @@ async fn who_has_the_turn_goes_on_with_what_others_left_emergencies_first() {
         activated.push(world.grant(id).await["activated_at"].as_str().unwrap().to_owned());
     }
     assert!(activated.is_sorted(), "{activated:?}");
-    assert_eq!(turns(&world).await.turned_away, 2);
+    assert_eq!(turns(&world).await.words, 1, "one word tells all who have a turn of everything that is due");
     assert_eq!(world.local.aws().throttled(), 0);
     while running.join_next().await.is_some() {}
     assert!(turns(&world).await.turns.iter().all(|turn| turn.holder.is_none()));

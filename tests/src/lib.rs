@@ -93,15 +93,16 @@ impl World {
 
     /// The example world, where Identity Center takes its time.
     pub async fn asynchronous() -> Self {
-        Self::build(Seed::example(), Duration::from_secs(3)).await
+        Self::limited(Seed::example(), Limits::default(), Duration::from_secs(3)).await
     }
 
     /// A world of another seed.
     pub async fn with(seed: Seed) -> Self {
-        Self::build(seed, Duration::ZERO).await
+        Self::limited(seed, Limits::default(), Duration::ZERO).await
     }
 
-    async fn build(seed: Seed, latency: Duration) -> Self {
+    /// A world whose Identity Center has these limits and takes its time.
+    pub async fn limited(seed: Seed, limits: Limits, latency: Duration) -> Self {
         let clock = Clock::manual("2026-01-05T09:00:00Z".parse().unwrap());
         let local = Local::start(Config {
             port: 0,
@@ -109,7 +110,7 @@ impl World {
             storage: Storage::Memory,
             clock: clock.clone(),
             seed,
-            limits: Limits::default(),
+            limits,
             latency,
             max_attempts: 1,
         })

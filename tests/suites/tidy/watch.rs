@@ -8,6 +8,7 @@ use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use aws_lambda_events::{dynamodb, eventbridge::EventBridgeEvent};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use stint_local::aws::Limits;
 use stint_local::seed::Seed;
 
 use super::operations::{documented, endpoints, snake, workers};
@@ -61,7 +62,7 @@ fn under_watch_functions_find_the_settings_of_the_template() {
         .collect();
     assert_eq!(found.keys().copied().collect::<BTreeSet<_>>(), names);
 
-    let settings = stint_local::server::settings(&Seed::example());
+    let settings = stint_local::server::settings(&Seed::example(), &Limits::default());
     let schedules = &settings.schedules;
     for (name, value) in [
         ("TABLE_NAME", &settings.table_name),

@@ -105,6 +105,10 @@ impl Workers {
         Self { table, identity_center, schedules, bus, ids, clock, metrics }
     }
 
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
+    }
+
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }

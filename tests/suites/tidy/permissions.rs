@@ -91,6 +91,16 @@ fn an_endpoint_may_write_if_and_only_if_it_makes_a_change() {
     }
 }
 
+/// Functions open their connections to the table by reading an item that is not there.
+#[test]
+fn a_function_opens_connections_to_the_table_if_and_only_if_it_may_read_it() {
+    for (name, function) in functions() {
+        let actions: Vec<String> = function.statements().into_iter().flat_map(|it| it.actions).collect();
+        let opens = !sources::read(&format!("functions/src/bin/{name}.rs")).contains("api_without_connections");
+        assert_eq!(actions.contains(&"dynamodb:GetItem".to_owned()), opens, "{name}: {actions:?}");
+    }
+}
+
 /// What falls due is of all tenants.
 #[test]
 fn only_sweep_reads_what_falls_due() {

@@ -72,6 +72,22 @@ event_kinds! {
     PolicyDeleted = "policy.deleted"
     /// The priorities of policies changed.
     PoliciesReordered = "policy.reordered"
+    /// Somebody began to export the audit log.
+    AuditExported = "audit.exported"
+}
+
+/// The kind of thing an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventSubject {
+    /// An access request.
+    Request,
+    /// A grant.
+    Grant,
+    /// A policy, or the order of several.
+    Policy,
+    /// The audit log itself.
+    AuditLog,
 }
 
 /// Who did it.
@@ -128,8 +144,8 @@ pub struct Event {
     /// Who did it.
     #[serde(flatten)]
     pub actor: Actor,
-    /// The kind of thing it happened to: `request`, `grant`, `policy`.
-    pub resource_type: String,
+    /// The kind of thing it happened to.
+    pub resource_type: EventSubject,
     /// Which one.
     pub resource_id: String,
     /// What a listener needs to know.

@@ -119,18 +119,23 @@ pub fn ocsf(entry: &AuditEntry) -> Value {
             "hash": entry.hash,
             "metadata": event.metadata,
             "prev_hash": entry.prev_hash,
-            "reasoning": event.reasoning,
             "resource_id": event.resource_id,
             "resource_type": event.resource_type,
         },
     });
     match class {
-        Class::Entity(_) => mapped["entity"] = json!({"type": event.resource_type, "uid": event.resource_id}),
+        Class::Entity(_) => {
+            mapped["entity"] = json!({"type": event.resource_type, "uid": event.resource_id});
+            if let Some(reasoning) = &event.reasoning {
+                mapped["comment"] = json!(reasoning);
+            }
+        }
         Class::Access(_) => {
             let said = |name| event.metadata.get(name).and_then(Value::as_str).unwrap_or("unknown");
             mapped["user"] = json!({"uid": said("grantee_id")});
             mapped["privileges"] = json!([said("action")]);
             mapped["resource"] = json!({"uid": said("resource")});
+            mapped["unmapped"]["reasoning"] = json!(event.reasoning);
         }
     }
     mapped

@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 use super::{EventId, Metadata, PrincipalKind, PrincipalRef, TenantId};
 
 macro_rules! event_kinds {
-    ($($(#[$doc:meta])+ $name:ident = $text:literal)+) => {
+    // `tt`, since what derives read of a `literal` differs.
+    ($($(#[$doc:meta])+ $name:ident = $text:tt)+) => {
         /// What happened.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
         pub enum EventKind {

@@ -84,10 +84,14 @@ impl AuditEntry {
     ///
     /// [`StoreError::Unstorable`] when the event has no canonical form.
     pub fn hash_of(prev_hash: &str, sequence: u64, event: &Event) -> Result<String, StoreError> {
-        let mut content = json!(event);
-        content["prev_hash"] = json!(prev_hash);
-        content["sequence"] = json!(sequence);
-        Ok(crate::hash::sha256(line(&content)?.as_bytes()))
+        #[derive(Serialize)]
+        struct Content<'a> {
+            #[serde(flatten)]
+            event: &'a Event,
+            prev_hash: &'a str,
+            sequence: u64,
+        }
+        Ok(crate::hash::sha256(line(&Content { event, prev_hash, sequence })?.as_bytes()))
     }
 }
 

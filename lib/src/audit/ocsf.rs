@@ -1,5 +1,6 @@
 //! Audit entries as events of the Open Cybersecurity Schema Framework, <https://schema.ocsf.io/1.3.0>.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::domain::{ActorType, EventKind};
@@ -74,10 +75,47 @@ impl Mapping {
             EventKind::PolicyUpdated => (Entity(Activity::Update), Informational, true),
             EventKind::PolicyDeleted => (Entity(Activity::Delete), Informational, true),
             EventKind::PoliciesReordered => (Entity(Activity::Update), Informational, true),
+            EventKind::TenantCreated => (Entity(Activity::Create), Informational, true),
+            EventKind::ApiKeyCreated => (Entity(Activity::Create), Informational, true),
             EventKind::AuditExported => (Entity(Activity::Read), Informational, true),
         };
         Self { class, severity, succeeded }
     }
+}
+
+/// An event of either class.
+#[derive(Serialize)]
+struct Event<'a> {
+    activity_id: u32,
+    actor: Value,
+    category_uid: u32,
+    class_uid: u32,
+    message: &'static str,
+    metadata: Value,
+    severity_id: u32,
+    status: &'static str,
+    status_id: u32,
+    time: i64,
+    type_uid: u32,
+    unmapped: Value,
+    #[serde(flatten)]
+    of_class: OfClass<'a>,
+}
+
+/// What only events of one class have.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum OfClass<'a> {
+    Entity {
+        entity: Value,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        comment: Option<&'a str>,
+    },
+    Access {
+        user: Value,
+        privileges: [&'a str; 1],
+        resource: Value,
+    },
 }
 
 /// An entry as an event of OCSF. What OCSF has no place for is in `unmapped`, so nothing is lost.
@@ -85,22 +123,29 @@ impl Mapping {
 pub fn ocsf(entry: &AuditEntry) -> Value {
     let event = &entry.event;
     let Mapping { class, severity, succeeded } = Mapping::of(event.kind);
-    let (class_uid, activity_id) = match class {
-        Class::Entity(activity) => (3004, activity as u32),
-        Class::Access(privileges) => (3005, privileges as u32),
+    let said = |name| event.metadata.get(name).and_then(Value::as_str).unwrap_or("unknown");
+    let (class_uid, activity_id, of_class) = match class {
+        Class::Entity(activity) => {
+            let entity = json!({"type": event.resource_type, "uid": event.resource_id});
+            (3004, activity as u32, OfClass::Entity { entity, comment: event.reasoning.as_deref() })
+        }
+        Class::Access(privileges) => {
+            let (user, resource) = (json!({"uid": said("grantee_id")}), json!({"uid": said("resource")}));
+            (3005, privileges as u32, OfClass::Access { user, privileges: [said("action")], resource })
+        }
     };
     let (type_id, kind) = match event.actor.kind {
         ActorType::Oidc => (1, "User"),
         ActorType::System => (3, "System"),
         ActorType::ApiKey => (99, "API key"),
     };
-    let mut mapped = json!({
-        "activity_id": activity_id,
-        "actor": {"user": {"type": kind, "type_id": type_id, "uid": event.actor.id}},
-        "category_uid": CATEGORY,
-        "class_uid": class_uid,
-        "message": event.kind.as_str(),
-        "metadata": {
+    json!(Event {
+        activity_id,
+        actor: json!({"user": {"type": kind, "type_id": type_id, "uid": event.actor.id}}),
+        category_uid: CATEGORY,
+        class_uid,
+        message: event.kind.as_str(),
+        metadata: json!({
             "event_code": event.kind.as_str(),
             "log_name": "audit",
             "original_time": event.created_at,
@@ -109,34 +154,20 @@ pub fn ocsf(entry: &AuditEntry) -> Value {
             "tenant_uid": event.tenant_id,
             "uid": event.id,
             "version": VERSION,
-        },
-        "severity_id": severity as u32,
-        "status": if succeeded { "Success" } else { "Failure" },
-        "status_id": if succeeded { 1 } else { 2 },
-        "time": event.created_at.as_millisecond(),
-        "type_uid": class_uid * 100 + activity_id,
-        "unmapped": {
+        }),
+        severity_id: severity as u32,
+        status: if succeeded { "Success" } else { "Failure" },
+        status_id: if succeeded { 1 } else { 2 },
+        time: event.created_at.as_millisecond(),
+        type_uid: class_uid * 100 + activity_id,
+        unmapped: json!({
             "hash": entry.hash,
             "metadata": event.metadata,
             "prev_hash": entry.prev_hash,
+            "reasoning": event.reasoning,
             "resource_id": event.resource_id,
             "resource_type": event.resource_type,
-        },
-    });
-    match class {
-        Class::Entity(_) => {
-            mapped["entity"] = json!({"type": event.resource_type, "uid": event.resource_id});
-            if let Some(reasoning) = &event.reasoning {
-                mapped["comment"] = json!(reasoning);
-            }
-        }
-        Class::Access(_) => {
-            let said = |name| event.metadata.get(name).and_then(Value::as_str).unwrap_or("unknown");
-            mapped["user"] = json!({"uid": said("grantee_id")});
-            mapped["privileges"] = json!([said("action")]);
-            mapped["resource"] = json!({"uid": said("resource")});
-            mapped["unmapped"]["reasoning"] = json!(event.reasoning);
-        }
-    }
-    mapped
+        }),
+        of_class,
+    })
 }

@@ -73,6 +73,10 @@ event_kinds! {
     PolicyDeleted = "policy.deleted"
     /// The priorities of policies changed.
     PoliciesReordered = "policy.reordered"
+    /// A tenant was founded.
+    TenantCreated = "tenant.created"
+    /// An API key was made.
+    ApiKeyCreated = "api_key.created"
     /// Somebody began to export the audit log.
     AuditExported = "audit.exported"
 }
@@ -87,6 +91,10 @@ pub enum EventSubject {
     Grant,
     /// A policy, or the order of several.
     Policy,
+    /// The tenant.
+    Tenant,
+    /// An API key.
+    ApiKey,
     /// The audit log itself.
     AuditLog,
 }

@@ -101,34 +101,30 @@ fn others(value: &AttributeValue) -> Vec<AttributeValue> {
         AttributeValue::M(HashMap::new()),
         AttributeValue::Bool(true),
     ];
-    match value {
-        AttributeValue::S(text) => {
-            others.extend([format!("{text} "), text.to_uppercase(), "alice".to_owned()].map(AttributeValue::S));
-            // The same moment in other words.
-            others.extend(text.strip_suffix('Z').map(|time| AttributeValue::S(format!("{time}+00:00"))));
-        }
-        AttributeValue::N(number) => {
-            let more = format!("{number}.0000000000000000000000001");
-            others.extend([
-                AttributeValue::N("123456".to_owned()),
-                AttributeValue::S(number.clone()),
-                AttributeValue::N(more),
-            ]);
-        }
-        AttributeValue::Bool(value) => others.push(AttributeValue::Bool(!value)),
-        AttributeValue::M(fields) => {
-            for (name, inner) in fields {
-                let mut without = fields.clone();
-                without.remove(name);
-                others.push(AttributeValue::M(without));
-                others.extend(self::others(inner).into_iter().map(|other| {
-                    let mut changed = fields.clone();
-                    changed.insert(name.clone(), other);
-                    AttributeValue::M(changed)
-                }));
-            }
-        }
-        _ => {}
+    if let Ok(text) = value.as_s() {
+        others.extend([format!("{text} "), text.to_uppercase(), "alice".to_owned()].map(AttributeValue::S));
+        // The same moment in other words.
+        others.extend(text.strip_suffix('Z').map(|time| AttributeValue::S(format!("{time}+00:00"))));
+    }
+    if let Ok(number) = value.as_n() {
+        // The last is the same to whoever reads it as a floating-point number.
+        let more = ["123456".to_owned(), format!("{number}.0000000000000000000000001")];
+        others.extend(more.map(AttributeValue::N));
+        others.push(AttributeValue::S(number.clone()));
+    }
+    if let Ok(value) = value.as_bool() {
+        others.push(AttributeValue::Bool(!value));
+    }
+    for (name, inner) in value.as_m().into_iter().flatten() {
+        let fields = value.as_m().unwrap();
+        let mut without = fields.clone();
+        without.remove(name);
+        others.push(AttributeValue::M(without));
+        others.extend(self::others(inner).into_iter().map(|other| {
+            let mut changed = fields.clone();
+            changed.insert(name.clone(), other);
+            AttributeValue::M(changed)
+        }));
     }
     others.retain(|other| other != value);
     others

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build package measure test deploy-test lint fmt bench check-template ci
+.PHONY: help run build package measure test verifier-test deploy-test lint fmt bench check-template ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ test: ## Run every test (with nextest where it is installed)
 	else \
 		cargo test --no-fail-fast; \
 	fi
+
+verifier-test: ## Test the offline verifier of the audit log
+	python3 -m unittest infra.audit.tests
 
 deploy-test: target/deploy_test/venv/installed ## Deploy the template on this machine, and do with it what customers do
 	cargo build --workspace --bins

@@ -13,7 +13,7 @@ mod resource;
 mod tenant;
 
 pub use duration::{Seconds, SecondsError};
-pub use event::{Actor, ActorType, Event, EventKind};
+pub use event::{Actor, ActorType, Event, EventKind, EventSubject};
 pub use grant::{
     Assignment, AssignmentKey, Grant, GrantStatus, Lease, Operation, OperationKind, Presence, Provisioning, Revocation,
     RevocationStatus,

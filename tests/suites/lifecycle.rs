@@ -11,5 +11,7 @@ mod expiry;
 mod invariants;
 #[path = "lifecycle/metrics.rs"]
 mod metrics;
+#[path = "lifecycle/recorded.rs"]
+mod recorded;
 #[path = "lifecycle/submit.rs"]
 mod submit;

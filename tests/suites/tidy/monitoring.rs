@@ -90,10 +90,12 @@ fn every_worker_is_watched_for_errors_and_throttles() {
 fn workers_leave_identity_center_room() {
     let functions = functions();
     let (template, mut all) = (template(), 1);
-    for (name, parameter) in
-        [("provision_grant", "ProvisionConcurrency"), ("deprovision_grant", "DeprovisionConcurrency")]
-    {
-        assert_eq!(functions[name].properties["ReservedConcurrentExecutions"], json!({"Ref": parameter}), "{name}");
+    for (name, condition, parameter) in [
+        ("provision_grant", "LimitsProvision", "ProvisionConcurrency"),
+        ("deprovision_grant", "LimitsDeprovision", "DeprovisionConcurrency"),
+    ] {
+        let limit = json!({"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]});
+        assert_eq!(functions[name].properties["ReservedConcurrentExecutions"], limit, "{name}");
         all += template["Parameters"][parameter]["Default"].as_u64().unwrap();
     }
     assert!(all < 10, "{all}");

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build package measure test verifier-test deploy-test lint fmt bench check-template ci
+.PHONY: help run build package measure test crash-test verifier-test deploy-test lint fmt bench check-template ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ test: ## Run every test (with nextest where it is installed)
 	else \
 		cargo test --no-fail-fast; \
 	fi
+
+crash-test: ## Kill stint-local under load at random moments, fifty times (KILLS=, SEED=)
+	cargo build --bin stint-local
+	cargo test --test crash
 
 verifier-test: ## Test the offline verifier of the audit log
 	python3 -m unittest infra.audit.tests

@@ -93,7 +93,11 @@ impl World {
 
     /// A world of another seed.
     pub async fn with(seed: Seed) -> Self {
-        let clock = Clock::manual("2026-01-05T09:00:00Z".parse().unwrap());
+        Self::on(Clock::manual("2026-01-05T09:00:00Z".parse().unwrap()), seed).await
+    }
+
+    /// A world of another seed, on another clock.
+    pub async fn on(clock: Clock, seed: Seed) -> Self {
         let local = Local::start(Config {
             port: 0,
             aws_port: 0,

@@ -361,6 +361,9 @@ impl Services {
         if let Some(failure) = fault.and_then(|fault| faults::answered(fault.kind, request)) {
             return respond(Err(failure));
         }
+        if let Some(jitter) = fault.filter(|fault| fault.kind == Kind::Jitter) {
+            tokio::time::sleep(Duration::from_millis(jitter.milliseconds.unsigned_abs())).await;
+        }
         let mutates = mutates(operation);
         if mutates {
             let observer = self.observer.read().unwrap_or_else(PoisonError::into_inner).clone();

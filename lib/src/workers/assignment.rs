@@ -48,6 +48,16 @@ impl Workers {
     ///
     /// [`WorkerError::Busy`] while somebody else has the lease for longer than it is worth waiting.
     pub(super) async fn reconcile(&self, tenant: TenantId, key: &AssignmentKey) -> Result<Reconciled, WorkerError> {
+        loop {
+            match self.reconcile_once(tenant, key).await {
+                // What we did came late and may undo what others saw, who need not come again: we see it through.
+                Err(WorkerError::LeaseLost) => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn reconcile_once(&self, tenant: TenantId, key: &AssignmentKey) -> Result<Reconciled, WorkerError> {
         let deadline = self.now() + PATIENCE;
         let mut leased = loop {
             match self.lease(tenant, key).await? {
@@ -155,6 +165,9 @@ impl Leased<'_> {
             // The holders changed since it was written down.
             return self.drop_operation(Next::Go).await;
         }
+        if self.assignment.lease.as_ref().is_none_or(|lease| lease.until <= self.workers.now()) {
+            return Err(WorkerError::LeaseLost);
+        }
         match self.workers.identity_center.begin(kind, &self.assignment.key).await {
             Ok(request) => {
                 self.write(|assignment| {
@@ -223,12 +236,13 @@ impl Leased<'_> {
         Ok(next)
     }
 
+    /// Whoever else has the lease now keeps it.
     async fn release(mut self) -> Result<(), WorkerError> {
-        match self.write(|assignment| assignment.lease = None).await {
-            // Whoever has it now does what is left.
-            Err(WorkerError::Busy) => Ok(()),
-            other => other,
-        }
+        if self.is_ours() { self.write(|assignment| assignment.lease = None).await } else { Ok(()) }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.assignment.lease.as_ref().is_some_and(|lease| lease.owner == self.owner)
     }
 
     /// Changes the record while the lease is ours. Holders come and go meanwhile: theirs is kept, and seen by the next
@@ -245,10 +259,8 @@ impl Leased<'_> {
                 }
                 Err(CommitError::Conflict) => {
                     let key = assignment_key(&self.assignment.key);
-                    let current = self.table.get::<Assignment>(key).await?.ok_or(WorkerError::Busy)?;
-                    let ours = current.lease.as_ref().is_some_and(|lease| lease.owner == self.owner);
-                    self.assignment = current;
-                    if !ours {
+                    self.assignment = self.table.get::<Assignment>(key).await?.ok_or(WorkerError::LeaseLost)?;
+                    if !self.is_ours() {
                         return self.give_way().await;
                     }
                 }
@@ -265,10 +277,10 @@ impl Leased<'_> {
         for _ in 0..ATTEMPTS {
             self.assignment.presence = Presence::Unknown;
             match save(&self.table, tenant, &mut self.assignment, self.workers.now()).await {
-                Ok(()) => return Err(WorkerError::Busy),
+                Ok(()) => return Err(WorkerError::LeaseLost),
                 Err(CommitError::Conflict) => {
                     let key = assignment_key(&self.assignment.key);
-                    self.assignment = self.table.get::<Assignment>(key).await?.ok_or(WorkerError::Busy)?;
+                    self.assignment = self.table.get::<Assignment>(key).await?.ok_or(WorkerError::LeaseLost)?;
                 }
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }

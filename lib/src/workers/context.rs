@@ -47,6 +47,9 @@ pub enum WorkerError {
     /// Somebody else is changing the same assignment.
     #[error("somebody else is changing the same assignment")]
     Busy,
+    /// The right to change an assignment ran out while it was being changed.
+    #[error("the right to change the assignment ran out")]
+    LeaseLost,
     /// Some of many things were not done; each was logged.
     #[error("{0} of {1} were not done")]
     Some(usize, usize),

@@ -17,23 +17,35 @@ impl Workers {
     pub(super) async fn publish(&self, tenant: TenantId, ids: &[EventId]) -> Result<(), WorkerError> {
         let table = self.table.tenant(tenant);
         for ids in ids.chunks(MOST_SEALED_AT_ONCE) {
-            let sealed = self.seal(&table, ids).await?;
-            let unpublished: Vec<&OutboxEvent> = sealed.iter().filter(|event| !event.published).collect();
-            for events in unpublished.chunks(MOST_AT_ONCE) {
-                let on_the_bus: Vec<_> = events.iter().map(|outbox| &outbox.event).collect();
-                self.bus.put(&on_the_bus).await?;
+            self.publish_some(&table, ids).await?;
+        }
+        Ok(())
+    }
+
+    async fn publish_some(&self, table: &TenantTable, ids: &[EventId]) -> Result<(), WorkerError> {
+        let mut on_the_bus = false;
+        for _ in 0..ATTEMPTS {
+            let mut unpublished = self.seal(table, ids).await?;
+            unpublished.retain(|outbox| !outbox.published);
+            if !on_the_bus {
+                for events in unpublished.chunks(MOST_AT_ONCE) {
+                    let events: Vec<_> = events.iter().map(|outbox| &outbox.event).collect();
+                    self.bus.put(&events).await?;
+                }
+                on_the_bus = true;
             }
-            let mut writes = Transaction::new(tenant);
+            let mut writes = Transaction::new(table.id());
             for outbox in unpublished {
-                writes.update(&OutboxEvent { published: true, ..outbox.clone() })?;
+                writes.update(&OutboxEvent { published: true, ..outbox })?;
             }
             match table.commit(writes).await {
-                // Another delivery of the same events got ahead: they are on the bus twice, which its listeners bear.
-                Ok(()) | Err(CommitError::Conflict) => {}
+                Ok(()) => return Ok(()),
+                // Another delivery of some of them got ahead: those are on the bus twice, which its listeners bear.
+                Err(CommitError::Conflict) => {}
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
         }
-        Ok(())
+        Err(CommitError::Conflict.into())
     }
 
     /// INVARIANT 4 (no gap, no double): an event, its entry and the head of the chain change together or not at all.

@@ -46,16 +46,18 @@ struct Leased<'a> {
 }
 
 impl Workers {
-    /// Makes Identity Center say what the holders of an assignment want, for the sake of a grant.
+    /// Makes Identity Center say what the holders of an assignment want, for the sake of a grant. If the assignment was just
+    /// read, it is not read again.
     pub(super) async fn reconcile(
         &self,
         shift: &mut Shift<'_>,
         grant: &Grant,
         key: &AssignmentKey,
+        mut read: Option<Assignment>,
     ) -> Result<Reconciled, WorkerError> {
         let deadline = self.now() + PATIENCE;
         let mut leased = loop {
-            match self.lease(shift, grant, key).await? {
+            match self.lease(shift, grant, key, read.take()).await? {
                 Taken::Ours(leased) => break *leased,
                 Taken::Settled(presence) => return Ok(Reconciled::Settled(presence)),
                 Taken::Theirs if shift.called && self.now() < deadline => {
@@ -84,12 +86,17 @@ impl Workers {
         shift: &mut Shift<'_>,
         grant: &Grant,
         key: &AssignmentKey,
+        mut read: Option<Assignment>,
     ) -> Result<Taken<'_>, WorkerError> {
         let tenant = grant.tenant_id;
         let table = self.table.tenant(tenant);
         let owner = self.ids.uuid();
         for _ in 0..ATTEMPTS {
-            let Some(mut assignment) = table.get::<Assignment>(assignment_key(key)).await? else {
+            let assignment = match read.take() {
+                Some(assignment) => Some(assignment),
+                None => table.get::<Assignment>(assignment_key(key)).await?,
+            };
+            let Some(mut assignment) = assignment else {
                 // Nobody ever held it, so nobody ever created it.
                 return Ok(Taken::Settled(Presence::Absent));
             };

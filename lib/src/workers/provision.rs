@@ -121,7 +121,9 @@ impl Workers {
                 let assignment = self.release(call, other).await?;
                 match self.reconcile(shift, &grant, other, assignment).await? {
                     Reconciled::Settled(_) => {}
-                    not_yet => return Ok(Hold::NotYet(not_yet)),
+                    not_yet @ (Reconciled::Unsettled(_) | Reconciled::Left | Reconciled::Hopeless(_)) => {
+                        return Ok(Hold::NotYet(not_yet));
+                    }
                 }
             }
             grant.assignment = Some(key.clone());

@@ -121,10 +121,7 @@ impl Workers {
                 revocation.attempts += 1;
                 revocation.last_error = Some(why.clone());
                 grant.next_attempt_at = self.next_attempt(revocation.attempts);
-                match announce_if_late(grant, now) {
-                    Step::Nothing => Step::Note,
-                    step => step,
-                }
+                announce_if_late(grant, now).map_or(Step::Note, Step::Change)
             })
             .await?;
         match noted {
@@ -167,13 +164,13 @@ impl Workers {
     }
 }
 
-/// Access that is not gone a minute after its end is announced as late, once.
-pub(super) fn announce_if_late(grant: &mut Grant, now: Timestamp) -> Step {
+/// Access that is not gone a minute after its end is announced as late, once: by the event that is returned.
+pub(super) fn announce_if_late(grant: &mut Grant, now: Timestamp) -> Option<EventKind> {
     let pending = !matches!(grant.revocation.status, RevocationStatus::None | RevocationStatus::Done);
     let late = grant.ended_at.is_some_and(|ended_at| now >= ended_at + LATE);
     if !(pending && late) || grant.revocation.delay_announced {
-        return Step::Nothing;
+        return None;
     }
     grant.revocation.delay_announced = true;
-    Step::Change(EventKind::GrantRevocationDelayed)
+    Some(EventKind::GrantRevocationDelayed)
 }

@@ -94,10 +94,12 @@ fn workers_leave_identity_center_room_and_one_another() {
         assert_eq!(parameter(name)["MaxValue"], quota, "{name}");
         assert!(parameter(name)["Default"].as_u64().unwrap() < quota, "{name}");
     }
-    for (name, concurrency) in
-        [("provision_grant", "ProvisionConcurrency"), ("deprovision_grant", "DeprovisionConcurrency")]
-    {
-        assert_eq!(functions[name].properties["ReservedConcurrentExecutions"], json!({"Ref": concurrency}), "{name}");
+    for (name, condition, concurrency) in [
+        ("provision_grant", "LimitsProvision", "ProvisionConcurrency"),
+        ("deprovision_grant", "LimitsDeprovision", "DeprovisionConcurrency"),
+    ] {
+        let limit = json!({"Fn::If": [condition, {"Ref": concurrency}, {"Ref": "AWS::NoValue"}]});
+        assert_eq!(functions[name].properties["ReservedConcurrentExecutions"], limit, "{name}");
         let at_once = parameter(concurrency)["Default"].as_u64().unwrap();
         assert!(at_once > parameter("IdentityCenterTurns")["Default"].as_u64().unwrap(), "{name}");
         assert_eq!(usize::try_from(at_once).unwrap(), stint_local::server::CONCURRENCY, "{name}");

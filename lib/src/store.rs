@@ -12,6 +12,7 @@ mod record;
 mod records;
 mod table;
 mod transaction;
+mod turns;
 
 pub use audit::{AuditEntry, AuditHead, HIGHEST_SEQUENCE, StoredEntry, audit_entry_of, audit_key};
 pub use due::{DueItem, Work};

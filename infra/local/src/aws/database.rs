@@ -1,5 +1,6 @@
 //! The table: a dynoxide engine behind its own server, which this endpoint passes requests on to byte for byte.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +49,7 @@ impl dynoxide::storage_backend::Clock for EngineClock {
 }
 
 impl Database {
-    /// Opens the engine, creates the table if it is missing, and serves until `stop` changes or is dropped.
+    /// Opens the engine, makes the table if there is none, and serves until `stop` changes or is dropped.
     pub(super) async fn start(
         directory: Option<&Path>,
         clock: &Clock,
@@ -57,13 +58,13 @@ impl Database {
         mut stop: watch::Receiver<bool>,
     ) -> Result<(Self, JoinHandle<()>), Error> {
         let engine = match directory {
-            None => Engine::memory_with_clock(Arc::new(EngineClock(clock.clone()))),
-            Some(directory) => Engine::new(&directory.join("dynamodb.sqlite").to_string_lossy()),
-        }
-        .map_err(engine_error)?;
-        if engine.get_table_metadata(table_name).map_err(engine_error)?.is_none() {
-            create_table(&engine, table_name)?;
-        }
+            None => {
+                let engine = Engine::memory_with_clock(Arc::new(EngineClock(clock.clone()))).map_err(engine_error)?;
+                create_table(&engine, table_name)?;
+                engine
+            }
+            Some(directory) => open(directory, table_name)?,
+        };
         let metadata = engine.get_table_metadata(table_name).map_err(engine_error)?;
         let label = metadata.and_then(|metadata| metadata.stream_label).unwrap_or_default();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::Listen)?;
@@ -166,6 +167,29 @@ impl Database {
             tracing::warn!(%error, "expired items could not be removed");
         }
     }
+}
+
+/// The engine on the file of a directory. Making a table takes the engine many steps, so it is made in a file beside, which
+/// takes its place when all are done: a process killed in between leaves no half a table.
+fn open(directory: &Path, table_name: &str) -> Result<Engine, Error> {
+    let file = directory.join("dynamodb.sqlite");
+    if !file.exists() {
+        let unfinished = directory.join("dynamodb.unfinished");
+        for left in ["dynamodb.unfinished", "dynamodb.unfinished-wal", "dynamodb.unfinished-shm"] {
+            match std::fs::remove_file(directory.join(left)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Error::File(directory.join(left), error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let engine = Engine::new(&unfinished.to_string_lossy()).map_err(engine_error)?;
+        create_table(&engine, table_name)?;
+        // Its last connection gone, SQLite puts everything into the one file.
+        drop(engine);
+        std::fs::rename(&unfinished, &file).map_err(|error| Error::File(unfinished, error))?;
+    }
+    Engine::new(&file.to_string_lossy()).map_err(engine_error)
 }
 
 fn create_table(engine: &Engine, table_name: &str) -> Result<(), Error> {

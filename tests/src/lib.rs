@@ -98,14 +98,23 @@ impl World {
 
     /// A world of another seed, on another clock.
     pub async fn on(clock: Clock, seed: Seed) -> Self {
+        Self::build(clock, seed, Limits::default(), Duration::ZERO).await
+    }
+
+    /// A world whose Identity Center has these limits and takes its time.
+    pub async fn limited(seed: Seed, limits: Limits, latency: Duration) -> Self {
+        Self::build(Clock::manual("2026-01-05T09:00:00Z".parse().unwrap()), seed, limits, latency).await
+    }
+
+    async fn build(clock: Clock, seed: Seed, limits: Limits, latency: Duration) -> Self {
         let local = Local::start(Config {
             port: 0,
             aws_port: 0,
             storage: Storage::Memory,
             clock: clock.clone(),
             seed,
-            limits: Limits::default(),
-            latency: Duration::ZERO,
+            limits,
+            latency,
             max_attempts: 1,
         })
         .await

@@ -13,5 +13,9 @@ mod invariants;
 mod metrics;
 #[path = "lifecycle/recorded.rs"]
 mod recorded;
+#[path = "lifecycle/rush.rs"]
+mod rush;
 #[path = "lifecycle/submit.rs"]
 mod submit;
+#[path = "lifecycle/turns.rs"]
+mod turns;

@@ -19,7 +19,7 @@ use stint::tenancy::NewKey;
 use stint::workers::Workers;
 use uuid::Uuid;
 
-use crate::aws::{AwsEndpoint, Options};
+use crate::aws::{AwsEndpoint, Limits, Options};
 use crate::seed::{API_KEY_NAME, Seed, SeedError};
 use crate::server::{self, StartError};
 
@@ -50,7 +50,8 @@ pub async fn start(aws_port: u16, clock: Clock) -> Result<Example, StartError> {
     let options = Options { port: aws_port, ..Options::in_memory(clock.clone(), seed.aws.clone()) };
     let aws = server::start_aws(options).await?;
     let sdk = aws.sdk_config();
-    let workers = stint::context::workers(&sdk, server::settings(&seed), clock.clone(), Metrics::memory());
+    let workers =
+        stint::context::workers(&sdk, server::settings(&seed, &Limits::default()), clock.clone(), Metrics::memory());
     let table = stint::context::table(&sdk, server::TABLE.to_owned());
     let key = NewKey { id: id(0, 2).into(), name: API_KEY_NAME.to_owned(), scopes: Scope::ALL.to_vec() };
     let (record, key) = key.issue(seed.tenant_id(), KNOWN, clock.now());

@@ -31,6 +31,8 @@ use crate::seed::{self, Seed, SeedError};
 pub(crate) const TABLE: &str = "stint";
 const BUS: &str = "stint";
 const SCHEDULE_GROUP: &str = "stint";
+/// How often a worker that gives or takes access runs at once: the template's default.
+pub const CONCURRENCY: usize = 12;
 /// The client of the development issuer.
 const CLIENT_ID: &str = "stint-local";
 
@@ -141,7 +143,8 @@ impl Local {
             }
         });
         let metrics = Metrics::memory();
-        let workers = stint::context::workers(&sdk, settings(&config.seed), config.clock.clone(), metrics.clone());
+        let settings = settings(&config.seed, &config.limits);
+        let workers = stint::context::workers(&sdk, settings, config.clock.clone(), metrics.clone());
         invoke_workers(&aws, &workers);
         let (seed, clock) = (config.seed, config.clock);
         Ok(Self { aws, url, app, table, workers, metrics, issuer, seed, oidc, clock, server })
@@ -309,19 +312,21 @@ pub(crate) async fn start_aws(options: Options) -> Result<Arc<AwsEndpoint>, Star
             rule(&["grant.expired", "grant.revoked", "grant.failed"], "deprovision_grant"),
         ],
         schedule_groups: vec![SCHEDULE_GROUP.to_owned()],
+        concurrency: ["provision_grant", "deprovision_grant"].map(|name| (name.to_owned(), CONCURRENCY)).into(),
     };
     Ok(AwsEndpoint::start(Options { table_name: TABLE.to_owned(), wiring, ..options }).await?)
 }
 
 /// What the workers would find in their environment.
 #[must_use]
-pub fn settings(seed: &Seed) -> Settings {
+pub fn settings(seed: &Seed, limits: &Limits) -> Settings {
     let arn = |function: &str| format!("arn:aws:lambda:us-east-1:{}:function:{function}", seed.aws.account_id);
     Settings {
         table_name: TABLE.to_owned(),
         event_bus_name: BUS.to_owned(),
         identity_center_instance_arn: seed.aws.instance_arn.clone(),
         identity_store_id: seed.aws.identity_store_id.clone(),
+        quota: limits.quota(),
         schedules: ScheduleSettings {
             group: SCHEDULE_GROUP.to_owned(),
             role_arn: format!("arn:aws:iam::{}:role/stint-scheduler", seed.aws.account_id),

@@ -16,5 +16,3 @@ mod operations;
 mod permissions;
 #[path = "tidy/sources.rs"]
 mod sources;
-#[path = "tidy/template.rs"]
-mod template;

@@ -1,14 +1,19 @@
 //! Input, parsed once. What is wrong with it is told after the credential was checked, never before.
 
+mod strict;
+
 use axum::body::{Body as HttpBody, to_bytes};
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{Request, header};
+use serde::Deserializer;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::convert::Infallible;
 
+use self::strict::Strict;
 use super::error::Error;
 
 /// The longest body that is read, in bytes.
@@ -62,24 +67,26 @@ async fn read<T: DeserializeOwned>(request: Request<HttpBody>, required: bool) -
     if !is_json && !bytes.is_empty() {
         return Err(Error::UnsupportedMediaType);
     }
-    // A derived `Deserialize` would also take a list, of the fields in their order.
-    if text.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
-        return Err(Error::input("body", "must be a JSON object"));
-    }
-    let value = parse(&mut serde_json::Deserializer::from_slice(text))?;
+    let value = parse(text)?;
     Ok(Body { value, fingerprint: crate::hash::sha256(text) })
 }
 
 /// Parses JSON, naming the field at fault.
-fn parse<T: DeserializeOwned>(json: &mut serde_json::Deserializer<serde_json::de::SliceRead<'_>>) -> Result<T, Error> {
-    let value: T = serde_path_to_error::deserialize(&mut *json).map_err(|error| {
-        let path = error.path().to_string();
-        let reason = error.inner().to_string();
-        let (field, reason) = at_fault(&path, &reason);
-        Error::input(field.unwrap_or_else(|| "body".to_owned()), reason)
-    })?;
-    json.end().map_err(|error| Error::input("body", error.to_string()))?;
-    Ok(value)
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
+    let tree: Value = serde_json::from_slice(text).map_err(|error| refused("", &error.to_string()))?;
+    named::<T, _>(Strict(&tree))?;
+    // A tree has forgotten the fields that came twice.
+    named(&mut serde_json::Deserializer::from_slice(text))
+}
+
+fn named<'de, T: DeserializeOwned, D: Deserializer<'de>>(json: D) -> Result<T, Error> {
+    serde_path_to_error::deserialize(json)
+        .map_err(|error| refused(&error.path().to_string(), &error.inner().to_string()))
+}
+
+fn refused(path: &str, reason: &str) -> Error {
+    let (field, reason) = at_fault(path, reason);
+    Error::input(field.unwrap_or_else(|| "body".to_owned()), reason)
 }
 
 /// The field at fault and what is wrong with it. Serde names unknown and missing fields in its message only; the path is

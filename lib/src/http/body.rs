@@ -38,7 +38,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Input<Body<T>> {
     }
 }
 
-/// A body that may be left out altogether, which then says what `{}` says.
+/// A body that may be left out altogether, or be `null`: it then says what `{}` says.
 pub(super) struct OptionalBody<T>(pub(super) Result<Body<T>, Error>);
 
 impl<T> From<OptionalBody<T>> for Input<Body<T>> {
@@ -63,7 +63,8 @@ async fn read<T: DeserializeOwned>(request: Request<HttpBody>, required: bool) -
         .and_then(|value| value.split(';').next())
         .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"));
     let bytes = to_bytes(request.into_body(), MAX_BODY_BYTES).await.map_err(|_| Error::PayloadTooLarge)?;
-    let text: &[u8] = if bytes.is_empty() && !required { b"{}" } else { &bytes };
+    let left_out = bytes.is_empty() || bytes.trim_ascii() == b"null";
+    let text: &[u8] = if left_out && !required { b"{}" } else { &bytes };
     if !is_json && !bytes.is_empty() {
         return Err(Error::UnsupportedMediaType);
     }
@@ -95,7 +96,8 @@ fn at_fault<'a>(path: &str, reason: &'a str) -> (Option<String>, &'a str) {
     let reason = reason.split(" at line ").next().unwrap_or(reason);
     let named = ["unknown field `", "missing field `", "duplicate field `"]
         .iter()
-        .find_map(|start| reason.strip_prefix(start)?.split('`').next());
+        .find_map(|start| reason.strip_prefix(start)?.split('`').next())
+        .filter(|name| !name.is_empty());
     let parent = path.trim_matches('.');
     let field = match (parent, named) {
         ("" | "?", None) => None,

@@ -266,3 +266,25 @@ async fn an_object_is_no_list_of_its_values() {
         }
     }
 }
+
+/// The table is choosier than JSON.
+#[test]
+fn any_metadata_is_kept_or_named() {
+    let numbers =
+        prop_oneof![any::<f64>(), any::<f64>().prop_map(|x| x * 1e300), any::<f64>().prop_map(|x| x * 1e-300)];
+    let numbers = numbers.prop_filter("JSON has no others", |number| number.is_finite()).prop_map(Value::from);
+    let names = proptest::collection::btree_map(".{0,2}", prop_oneof![json(), numbers], 0..5);
+    let nested = (1..24_usize).prop_map(|depth| (0..depth).fold(json!(1), |inner, _| json!([inner])));
+    let all = prop_oneof![3 => names.prop_map(|fields| json!(fields)), 1 => nested.prop_map(|nested| json!({"nested": nested}))];
+    let start = async |world: World| {
+        let request = world.request("alice", SANDBOX, "ReadOnlyAccess", 60).await.expect(StatusCode::CREATED);
+        let path = format!("/v1/requests/{}/messages", request["id"].as_str().unwrap());
+        (world, path)
+    };
+    try_out(CASES, &all, start, async |(world, path), metadata| {
+        let body = json!({"content": "see", "metadata": metadata});
+        let answer = world.post(As::Person("alice"), path.clone(), body).await;
+        read_or_named(&answer, &["metadata"]);
+        assert!([201, 400].contains(&answer.status.as_u16()), "{}", answer.body);
+    });
+}

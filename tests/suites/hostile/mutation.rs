@@ -75,7 +75,7 @@ pub(super) fn json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::btree_map("[a-z_]{1,8}", inner, 0..4)
+            proptest::collection::btree_map("[a-z_]{0,8}", inner, 0..4)
                 .prop_map(|fields| Value::Object(fields.into_iter().collect())),
         ]
     })

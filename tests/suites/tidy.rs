@@ -16,3 +16,5 @@ mod operations;
 mod permissions;
 #[path = "tidy/sources.rs"]
 mod sources;
+#[path = "tidy/watch.rs"]
+mod watch;

@@ -31,7 +31,7 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ use serde_json::Value;
 use stint::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use calls::Call;
 pub use delivery::Invoker;
@@ -134,6 +134,7 @@ struct Services {
     calls: CallLog,
     observer: RwLock<Option<Observer>>,
     recent_requests: Mutex<VecDeque<Timestamp>>,
+    throttled: AtomicUsize,
     requests: AtomicU64,
 }
 
@@ -169,6 +170,7 @@ impl AwsEndpoint {
             calls: CallLog::default(),
             observer: RwLock::default(),
             recent_requests: Mutex::default(),
+            throttled: AtomicUsize::default(),
             requests: AtomicU64::default(),
         });
         let (address, server) = serve(options.port, Arc::clone(&services), stopped).await?;
@@ -234,6 +236,11 @@ impl AwsEndpoint {
         self.services.deliver().await
     }
 
+    /// Delivers what is due, all at once: for a simulation, in which it is begun here and ends as its clock goes on.
+    pub async fn begin_deliveries(&self, running: &mut JoinSet<()>) {
+        self.services.begin(running).await;
+    }
+
     /// Delivers everything as it falls due, until the future is dropped. For an endpoint on the machine's clock.
     pub async fn run(self: Arc<Self>) {
         Arc::clone(&self.services).run().await;
@@ -265,6 +272,12 @@ impl AwsEndpoint {
     /// Forgets the calls so far.
     pub fn clear_calls(&self) {
         self.services.calls.clear();
+    }
+
+    /// How many calls Identity Center refused for being over its quotas.
+    #[must_use]
+    pub fn throttled(&self) -> usize {
+        self.services.throttled.load(Ordering::Relaxed)
     }
 
     /// The assignments that exist now.
@@ -372,6 +385,9 @@ impl Services {
         let respond = |answer| wire::respond(request, answer, &format!("local-{number}"));
         if let Some(failure) = fault.and_then(|fault| faults::answered(fault.kind, request)) {
             return respond(Err(failure));
+        }
+        if let Some(jitter) = fault.filter(|fault| fault.kind == Kind::Jitter) {
+            tokio::time::sleep(Duration::from_millis(jitter.milliseconds.unsigned_abs())).await;
         }
         let mutates = mutates(operation);
         if mutates {

@@ -41,6 +41,7 @@ pub(super) async fn every(calls: &mut impl Calls) {
     requests(calls).await;
     grants(calls).await;
     policies(calls).await;
+    audit_log(calls).await;
 }
 
 pub(super) async fn waiting(world: &World) -> String {
@@ -181,6 +182,32 @@ async fn grants(calls: &mut impl Calls) {
         .call(2, "revokeGrant", async |world| {
             let path = format!("/v1/grants/{}", granted(world).await);
             Ready { who: alice(), method: Method::DELETE, path, body: None }
+        })
+        .await;
+}
+
+async fn audit_log(calls: &mut impl Calls) {
+    let path = "/v1/audit-log";
+    calls.call(1, "listAuditLog", async |_| get(As::Key, path)).await;
+    calls.call(1, "listAuditLog, filtered", async |_| get(As::Key, format!("{path}?actor_id=alice"))).await;
+    calls
+        .call(1, "getAuditLogEntry", async |world| {
+            let page = world.get(As::Key, path).await.expect(StatusCode::OK);
+            get(As::Key, format!("{path}/{}", page["data"][0]["id"].as_str().unwrap()))
+        })
+        .await;
+    // The log ends while it is read, so that this is all.
+    calls
+        .call(1, "verifyAuditLog", async |world| {
+            world.settle().await;
+            get(As::Key, format!("{path}/verify"))
+        })
+        .await;
+    calls.call(2, "exportAuditLog, begun", async |_| get(As::Key, format!("{path}/export"))).await;
+    calls
+        .call(1, "exportAuditLog, gone on with", async |world| {
+            let begun = world.get(As::Key, format!("{path}/export")).await;
+            get(As::Key, format!("{path}/export?cursor={}", begun.headers["x-next-cursor"]))
         })
         .await;
 }

@@ -158,8 +158,10 @@ async fn as_it_should_go(worker: &str) -> ByFunction {
     let grant = grant(&world).await;
     call(&world, "provision_grant", &grant).await;
     end(&world, &grant).await;
+    let left = world.granted("bob", SANDBOX, "ReadOnlyAccess", 28_800).await;
     call(&world, worker, &grant).await;
     assert_eq!(world.grant(&grant).await["revocation"]["status"], "done", "{worker}");
+    assert_eq!(world.grant(&left).await["provisioning_status"], "successful", "{worker} went on with what was left");
     world.local.aws().needed_permissions()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use stint_local::server::trusted;
+use stint::domain::OidcConfig;
 use stint_tests::contract::Operation;
 use stint_tests::{Answer, As, OtherTenant, PRODUCTION, SANDBOX, World, ask};
 
@@ -259,7 +259,13 @@ async fn a_token_of_their_issuer() {
     let (world, elsewhere) = (World::start().await, World::start().await);
     let other = world.second_tenant().await;
     let issuer = elsewhere.local.issuer();
-    let oidc = trusted(issuer.issuer().to_owned());
+    let oidc = OidcConfig {
+        issuer_url: issuer.issuer().to_owned(),
+        client_id: issuer.claims("alice", 1)["aud"].as_str().unwrap().to_owned(),
+        audience: None,
+        groups_claim: "groups".to_owned(),
+        email_claim: "email".to_owned(),
+    };
     stint_local::seed::trust(world.local.table(), other.id, &oidc).await.unwrap();
     let (here, there) = (world.local.tenant_id().to_string(), other.id.to_string());
     let ask = async |token: &str, tenant: &str| {

@@ -22,8 +22,9 @@ use stint::store::{CommitError, Table};
 use stint::workers::{WorkerError, Workers, deprovision_grant, provision_grant, publish_events, sweep};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use utoipa_axum::router::OpenApiRouter;
 
-use crate::aws::{self, AwsEndpoint, Limits, Options, Rule, Storage, StreamTarget, Wiring};
+use crate::aws::{self, AwsEndpoint, Limits, Options, Rule, Storage, StreamTarget, Wiring, running_as};
 use crate::dev;
 use crate::oidc::{DevIssuer, KeyError, SigningKeyStore};
 use crate::seed::{self, Seed, SeedError};
@@ -134,7 +135,7 @@ impl Local {
             config.clock.clone(),
         )?;
         let api = Api::new(table.clone(), config.clock.clone());
-        let app = app(endpoint::router(), api).layer(from_fn(with_source_ip));
+        let app = app(functions(), api).layer(from_fn(with_source_ip));
         let served = app.clone().merge(dev::router(Arc::clone(&aws), issuer.clone()));
         let server = tokio::spawn(async move {
             let service = served.into_make_service_with_connect_info::<SocketAddr>();
@@ -230,13 +231,22 @@ impl Local {
         while self.aws.deliver().await > 0 {}
     }
 
+    /// Calls a worker, as whatever calls it in the cloud would.
+    ///
+    /// # Errors
+    ///
+    /// What the worker says went wrong; it is called again then.
+    pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, String> {
+        invoke(&self.workers, function, payload).await
+    }
+
     /// Sweeps once.
     ///
     /// # Errors
     ///
     /// [`WorkerError`] when something was not done.
     pub async fn sweep(&self) -> Result<(), WorkerError> {
-        sweep::handle(&self.workers, Value::Null).await.map(|_| ())
+        running_as("sweep", sweep::handle(&self.workers, Value::Null)).await.map(|_| ())
     }
 
     /// Delivers everything as it falls due, and sweeps every few seconds, until the future is dropped.
@@ -337,22 +347,34 @@ pub fn settings(seed: &Seed, limits: &Limits) -> Settings {
     }
 }
 
+/// All endpoints in one router, each a function of its own to AWS.
+fn functions() -> OpenApiRouter<Api> {
+    let functions = endpoint::all().into_iter().map(|(name, router)| {
+        router.route_layer(from_fn(move |request: Request, next: Next| running_as(name, next.run(request))))
+    });
+    functions.fold(OpenApiRouter::new(), OpenApiRouter::merge)
+}
+
 /// The workers are the functions the AWS endpoint calls.
 pub(crate) fn invoke_workers(aws: &AwsEndpoint, workers: &Workers) {
     let workers = workers.clone();
     aws.set_invoker(Arc::new(move |function, payload| {
         let workers = workers.clone();
-        Box::pin(async move {
-            let done = match function.as_str() {
-                "publish_events" => publish_events::handle(&workers, payload).await,
-                "provision_grant" => provision_grant::handle(&workers, payload).await,
-                "deprovision_grant" => deprovision_grant::handle(&workers, payload).await,
-                "sweep" => sweep::handle(&workers, payload).await,
-                unknown => return Err(format!("there is no function `{unknown}`")),
-            };
-            done.map_err(|error| error.to_string())
-        })
+        Box::pin(async move { invoke(&workers, &function, payload).await })
     }));
+}
+
+async fn invoke(workers: &Workers, function: &str, payload: Value) -> Result<Value, String> {
+    let done = async {
+        Ok(match function {
+            "publish_events" => publish_events::handle(workers, payload).await,
+            "provision_grant" => provision_grant::handle(workers, payload).await,
+            "deprovision_grant" => deprovision_grant::handle(workers, payload).await,
+            "sweep" => sweep::handle(workers, payload).await,
+            unknown => return Err(format!("there is no function `{unknown}`")),
+        })
+    };
+    running_as(function, done).await?.map_err(|error| error.to_string())
 }
 
 /// Where a call comes from, as API Gateway tells the functions.

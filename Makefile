@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build package measure test crash-test verifier-test deploy-test lint fmt bench check-template ci
+.PHONY: help run build package measure test crash-test verifier-test deploy-test schemathesis lint fmt bench check-template ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ verifier-test: ## Test the offline verifier of the audit log
 deploy-test: target/deploy_test/venv/installed ## Deploy the template on this machine, and do with it what customers do
 	cargo build --workspace --bins
 	target/deploy_test/venv/bin/python -m infra.deploy_test
+
+schemathesis: target/schemathesis/venv/installed ## Try every operation with what schemathesis makes of the OpenAPI document
+	cargo build --bin stint-local
+	target/schemathesis/venv/bin/python -m infra.schemathesis
 
 # Python tools, each in an environment of its own below `target/`: they pin different versions of the same packages.
 target/%/venv/installed: infra/%/requirements.txt

@@ -4,7 +4,9 @@
 
 pub mod contract;
 pub mod invariants;
+pub mod permissions;
 pub mod schema;
+pub mod template;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -83,6 +85,15 @@ pub struct Call<'a> {
     who: As<'a>,
     headers: Vec<(&'a str, String)>,
     body: Option<Vec<u8>>,
+}
+
+/// Whatever a test did, no function did what its role in the template would not let it.
+impl Drop for World {
+    fn drop(&mut self) {
+        let aws = self.local.aws();
+        let missing = permissions::missing(&aws.needed_permissions(), &permissions::granted(aws.world()));
+        assert!(std::thread::panicking() || missing.is_empty(), "the template does not grant {missing:#?}");
+    }
 }
 
 impl World {

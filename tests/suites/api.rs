@@ -11,6 +11,10 @@ mod endpoints;
 mod listing;
 #[path = "api/openapi.rs"]
 mod openapi;
+#[path = "api/operations.rs"]
+mod operations;
+#[path = "api/permissions.rs"]
+mod permissions;
 #[path = "api/policies.rs"]
 mod policies;
 #[path = "api/policy_matrix.rs"]

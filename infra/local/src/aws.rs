@@ -5,7 +5,8 @@
 //! - `database`: DynamoDB and its streams, the `dynoxide` engine.
 //! - `sso_admin`, `identity_store`, `organizations`, `sts`: the stand-ins that answer from the [`World`].
 //! - `events`, `scheduler`: accept what `delivery` later calls functions with.
-//! - `state`: what survives a kill. `faults`: what goes wrong on purpose. `calls`: what was called.
+//! - `state`: what survives a kill. `faults`: what goes wrong on purpose. `calls`: what was called, `permissions`: by whom,
+//!   and what they need to be granted for it.
 //!
 //! `stint-local` keeps one in a directory, on the machine's clock; each test has its own in memory, on its own clock.
 
@@ -17,6 +18,7 @@ mod faults;
 mod identity_store;
 mod options;
 mod organizations;
+mod permissions;
 mod scheduler;
 mod sso_admin;
 mod state;
@@ -26,7 +28,7 @@ mod tests;
 mod wire;
 mod world;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -54,6 +56,7 @@ pub use calls::Call;
 pub use delivery::Invoker;
 pub use faults::{Fault, FaultKind, Faults};
 pub use options::{Limits, Options, Rule, Storage, StreamTarget, Wiring};
+pub use permissions::{Permission, running_as};
 pub use scheduler::ScheduleView;
 pub use wire::Service;
 pub use world::{Account, PermissionSet, Role, Unit, User, World};
@@ -62,6 +65,7 @@ use calls::CallLog;
 use database::Database;
 use delivery::Delivery;
 use faults::{FaultBox, FaultKind as Kind};
+use permissions::{CALLED_BY, Named};
 use state::Store;
 use wire::{Failure, Request};
 
@@ -198,7 +202,7 @@ impl AwsEndpoint {
             .endpoint_url(&self.url)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .retry_config(RetryConfig::standard().with_max_attempts(self.max_attempts))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .http_client(Named(aws_smithy_http_client::Builder::new().build_http()))
             .build()
     }
 
@@ -273,6 +277,12 @@ impl AwsEndpoint {
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
         self.services.calls.all()
+    }
+
+    /// What each function needed to be granted for all the calls it made since the start.
+    #[must_use]
+    pub fn needed_permissions(&self) -> BTreeMap<String, BTreeSet<Permission>> {
+        self.services.calls.needed()
     }
 
     /// Forgets the calls so far.
@@ -368,7 +378,9 @@ async fn handle(Shared(services): Shared<Arc<Services>>, request: axum::extract:
     let Some(request) = wire::classify(&parts, &body) else {
         return plain(StatusCode::NOT_FOUND, r#"{"__type":"UnknownOperationException"}"#);
     };
-    let call = services.calls.start(request.service, &request.operation);
+    let function = parts.headers.get(CALLED_BY).and_then(|name| name.to_str().ok()).map(str::to_owned);
+    let needed = || permissions::needed(&request, &services.world.account_id);
+    let call = services.calls.start(request.service, &request.operation, function, needed);
     let response = services.answer(&request, &parts, body).await;
     services.calls.finish(call);
     response

@@ -15,16 +15,17 @@ use stint::access::Ids;
 use stint::auth::api_key::ApiKeySecret;
 use stint::clock::Clock;
 use stint::context::Settings;
-use stint::domain::{OidcConfig, TenantId};
+use stint::domain::{OidcConfig, Policy, TenantId};
 use stint::http::{Api, SourceIp, app, endpoint};
 use stint::metrics::{Measurement, Metrics};
 use stint::schedule::ScheduleSettings;
-use stint::store::Table;
+use stint::store::{CommitError, Table};
 use stint::workers::{Workers, deprovision_grant, provision_grant, publish_events, sweep};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use utoipa_axum::router::OpenApiRouter;
 
-use crate::aws::{self, AwsEndpoint, Limits, Options, Rule, Storage, StreamTarget, Wiring};
+use crate::aws::{self, AwsEndpoint, Limits, Options, Rule, Storage, StreamTarget, Wiring, running_as};
 use crate::dev;
 use crate::oidc::{DevIssuer, KeyError, SigningKeyStore};
 use crate::seed::{self, Seed, SeedError};
@@ -135,7 +136,7 @@ impl Local {
             config.clock.clone(),
         )?;
         let api = Api::new(table.clone(), config.clock.clone());
-        let app = app(endpoint::router(), api).layer(from_fn(with_source_ip));
+        let app = app(functions(), api).layer(from_fn(with_source_ip));
         let mortal = Mortal { aws: Arc::clone(&aws), ids: Ids::new(config.clock.clone()) };
         let app = app.layer(from_fn_with_state(mortal, until_death));
         let served = app.clone().merge(dev::router(Arc::clone(&aws), issuer.clone()));
@@ -153,15 +154,19 @@ impl Local {
         Ok(Self { aws, url, app, table, workers, metrics, issuer, seed, oidc, clock, server })
     }
 
-    /// Plants the seed and returns a key with every scope.
+    /// Plants the seed and returns a key with every scope. What was begun before is finished: the key is replaced, for
+    /// nobody knows it, and the policies that are there are not made again.
     ///
     /// # Errors
     ///
     /// [`StartError`] when the seed is not valid.
     pub async fn plant(&self) -> Result<ApiKeySecret, StartError> {
-        let key_id = Ids::new(self.clock.clone()).id();
+        let key_id = self.tenant_id().as_uuid().into();
         let key = self.seed.plant(&self.table, self.oidc.clone(), key_id, self.clock.now()).await?;
-        for policy in &self.seed.policies {
+        let planted = self.table.tenant(self.tenant_id()).list_all::<Policy>().await;
+        let planted = planted.map_err(|error| SeedError::from(CommitError::from(error)))?;
+        let is_planted = |seed: &&Value| planted.iter().any(|policy| seed.get("name") == Some(&json!(policy.name)));
+        for policy in self.seed.policies.iter().filter(|policy| !is_planted(policy)) {
             call(self.app.clone(), self.tenant_id(), &key, Method::POST, "/v1/policies", policy).await?;
         }
         Ok(key)
@@ -227,6 +232,15 @@ impl Local {
     /// Delivers everything that is due, and what comes of it, until nothing is.
     pub async fn deliver(&self) {
         while self.aws.deliver().await > 0 {}
+    }
+
+    /// Calls a worker, as whatever calls it in the cloud would.
+    ///
+    /// # Errors
+    ///
+    /// What the worker says went wrong; it is called again then.
+    pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, String> {
+        invoke(&self.workers, function, payload).await
     }
 
     /// Sweeps once.
@@ -336,22 +350,34 @@ pub fn settings(seed: &Seed, limits: &Limits) -> Settings {
     }
 }
 
+/// All endpoints in one router, each a function of its own to AWS.
+fn functions() -> OpenApiRouter<Api> {
+    let functions = endpoint::all().into_iter().map(|(name, router)| {
+        router.route_layer(from_fn(move |request: Request, next: Next| running_as(name, next.run(request))))
+    });
+    functions.fold(OpenApiRouter::new(), OpenApiRouter::merge)
+}
+
 /// The workers are the functions the AWS endpoint calls.
 pub(crate) fn invoke_workers(aws: &AwsEndpoint, workers: &Workers) {
     let workers = workers.clone();
     aws.set_invoker(Arc::new(move |function, payload| {
         let workers = workers.clone();
-        Box::pin(async move {
-            let done = match function.as_str() {
-                "publish_events" => publish_events::handle(&workers, payload).await,
-                "provision_grant" => provision_grant::handle(&workers, payload).await,
-                "deprovision_grant" => deprovision_grant::handle(&workers, payload).await,
-                "sweep" => sweep::handle(&workers, payload).await,
-                unknown => return Err(format!("there is no function `{unknown}`")),
-            };
-            done.map_err(|error| error.to_string())
-        })
+        Box::pin(async move { invoke(&workers, &function, payload).await })
     }));
+}
+
+async fn invoke(workers: &Workers, function: &str, payload: Value) -> Result<Value, String> {
+    let done = async {
+        Ok(match function {
+            "publish_events" => publish_events::handle(workers, payload).await,
+            "provision_grant" => provision_grant::handle(workers, payload).await,
+            "deprovision_grant" => deprovision_grant::handle(workers, payload).await,
+            "sweep" => sweep::handle(workers, payload).await,
+            unknown => return Err(format!("there is no function `{unknown}`")),
+        })
+    };
+    running_as(function, done).await?.map_err(|error| error.to_string())
 }
 
 /// An API whose process may die.

@@ -173,7 +173,6 @@ pub async fn update(
     cedar: Option<&str>,
 ) -> Result<Change<Policy>, AccessError> {
     let before = found(policy)?;
-    expected.check(before.version)?;
     let fields = edit(PolicyFields::of(&before));
     fields.check()?;
     let mut after = fields.with(before.clone());
@@ -181,6 +180,8 @@ pub async fn update(
         let parsed = statements(&*access.engine().await?, text)?;
         after.rules = replaced(after.rules, parsed, access.now(), || access.id());
     }
+    // What is bad is bad of any version (RFC 9110, section 13.2.1).
+    expected.check(before.version)?;
     save(access, &before, after)
 }
 

@@ -78,8 +78,8 @@ const MAX_IDEMPOTENCY_KEY: usize = 255;
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, &'static str> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     match value.to_str() {
-        Ok(key) if (1..=MAX_IDEMPOTENCY_KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
-        Ok(_) | Err(_) => Err("must be 1 to 255 visible ASCII characters"),
+        Ok(key) if (1..=MAX_IDEMPOTENCY_KEY).contains(&key.len()) && !key.contains('\t') => Ok(Some(key.to_owned())),
+        Ok(_) | Err(_) => Err("must be 1 to 255 printable ASCII characters"),
     }
 }
 

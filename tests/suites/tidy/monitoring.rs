@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use stint::metrics::{Measurement, NAMESPACE, OUTCOME, Outcome, STACK};
+use stint_tests::template::{functions, resources, template};
 
 use super::operations::workers;
 use super::sources;
-use super::template::{functions, resources, template};
 
 fn zero() -> jiff::SignedDuration {
     jiff::SignedDuration::ZERO

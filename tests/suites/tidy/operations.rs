@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use stint_tests::template::{functions, resources};
 
 use super::sources;
-use super::template::{functions, resources};
 
 /// The endpoints of the library.
 pub(super) fn endpoints() -> BTreeSet<String> {

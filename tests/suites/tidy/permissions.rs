@@ -1,10 +1,10 @@
-//! IAM: each function may do what it does, and nothing else.
+//! IAM: what no function may do. That each may do what it does, and nothing else, is measured in the suite `api`.
 
 use serde_json::{Value, json};
+use stint_tests::template::{Statement, functions, resources, statements};
 
 use super::operations::{endpoints, workers};
 use super::sources;
-use super::template::{Statement, functions, resources, statements};
 
 /// Actions for which AWS has no resource to name (Service Authorization Reference).
 const WITHOUT_A_RESOURCE: &[&str] = &["dynamodb:ListStreams"];
@@ -74,21 +74,6 @@ fn an_endpoint_touches_nothing_but_the_table() {
         for action in functions[&name].statements().into_iter().flat_map(|it| it.actions) {
             assert!(action.starts_with("dynamodb:"), "{name} may do {action}");
         }
-    }
-}
-
-/// `Session::change` is how an endpoint writes; it also keeps the answer to an `Idempotency-Key`. Only the export, whose
-/// answer is no JSON, commits its record itself.
-#[test]
-fn an_endpoint_may_write_if_and_only_if_it_makes_a_change() {
-    let functions = functions();
-    for name in endpoints() {
-        let text = sources::read(&format!("lib/src/http/endpoint/{name}.rs"));
-        let changes = [".change(", "decide_request(", ".commit(exported("].iter().any(|call| text.contains(call));
-        let actions: Vec<String> = functions[&name].statements().into_iter().flat_map(|it| it.actions).collect();
-        let writes = actions.iter().any(|action| !["dynamodb:GetItem", "dynamodb:Query"].contains(&action.as_str()));
-        assert_eq!(writes, changes, "{name}: {actions:?}");
-        assert_eq!(actions.contains(&"dynamodb:PutItem".to_owned()), changes, "{name}: {actions:?}");
     }
 }
 

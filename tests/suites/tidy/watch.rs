@@ -10,10 +10,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stint_local::aws::Limits;
 use stint_local::seed::Seed;
+use stint_tests::template::template;
 
 use super::operations::{documented, endpoints, snake, workers};
 use super::sources;
-use super::template::template;
 
 /// What `Cargo.toml` tells `cargo lambda watch`, read the way it does.
 fn watch() -> Value {

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build package measure test deploy-test lint fmt bench check-template ci
+.PHONY: help run build package measure test crash-test verifier-test deploy-test schemathesis lint fmt bench check-template ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,9 +40,20 @@ test: ## Run every test (with nextest where it is installed)
 		cargo test --no-fail-fast; \
 	fi
 
+crash-test: ## Kill stint-local under load at random moments, fifty times (KILLS=, SEED=)
+	cargo build --bin stint-local
+	cargo test --test crash
+
+verifier-test: ## Test the offline verifier of the audit log
+	python3 -m unittest infra.audit.tests
+
 deploy-test: target/deploy_test/venv/installed ## Deploy the template on this machine, and do with it what customers do
 	cargo build --workspace --bins
 	target/deploy_test/venv/bin/python -m infra.deploy_test
+
+schemathesis: target/schemathesis/venv/installed ## Try every operation with what schemathesis makes of the OpenAPI document
+	cargo build --bin stint-local
+	target/schemathesis/venv/bin/python -m infra.schemathesis
 
 # Python tools, each in an environment of its own below `target/`: they pin different versions of the same packages.
 target/%/venv/installed: infra/%/requirements.txt

@@ -1,7 +1,9 @@
 //! Identity Center, as its callers need it: begin a change of an assignment, ask how far it is, look whether it exists.
 //!
 //! Creating and deleting are asynchronous and take no client token; all calls of an instance share 20 requests a
-//! second (AWS IAM Identity Center quotas). What goes wrong is told apart by what it means for the caller.
+//! second (AWS IAM Identity Center quotas), so each method makes one request at most, and callers pace them. Only
+//! [`IdentityCenter::user_id`] is another service, the Identity Store. What goes wrong is told apart by what it means for
+//! the caller.
 
 use aws_sdk_identitystore::types::{AlternateIdentifier, UniqueAttribute};
 use aws_sdk_ssoadmin::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
@@ -46,6 +48,17 @@ pub enum Progress {
     Succeeded,
     /// Not done and never will be.
     Failed(String),
+}
+
+/// What a page of a list says about an assignment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listed {
+    /// It exists.
+    Yes,
+    /// It does not.
+    No,
+    /// It is not on this page; the next is named so.
+    NotOnThisPage(String),
 }
 
 impl IdentityCenter {
@@ -183,30 +196,31 @@ impl IdentityCenter {
         Ok(status.map_or(Progress::InProgress, progress))
     }
 
-    /// Whether an assignment exists.
+    /// Whether Identity Center lists an assignment, looking at one page: the first, or the one named.
     ///
     /// # Errors
     ///
     /// [`Fault::NotFound`] when the instance or the permission set does not exist.
-    pub async fn exists(&self, key: &AssignmentKey) -> Result<bool, Fault> {
-        let mut pages = self
+    pub async fn lists(&self, key: &AssignmentKey, page: Option<String>) -> Result<Listed, Fault> {
+        let answer = self
             .sso
             .list_account_assignments()
             .instance_arn(&key.instance_arn)
             .account_id(key.account_id.as_str())
             .permission_set_arn(&key.permission_set_arn)
-            .into_paginator()
-            .send();
-        while let Some(page) = pages.next().await {
-            let found = page.map_err(fault)?.account_assignments.unwrap_or_default().into_iter().any(|assignment| {
-                assignment.principal_id.as_deref() == Some(&key.principal_id)
-                    && assignment.principal_type == Some(PrincipalType::User)
-            });
-            if found {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+            .set_next_token(page)
+            .send()
+            .await
+            .map_err(fault)?;
+        let found = answer.account_assignments.unwrap_or_default().into_iter().any(|assignment| {
+            assignment.principal_id.as_deref() == Some(&key.principal_id)
+                && assignment.principal_type == Some(PrincipalType::User)
+        });
+        Ok(match answer.next_token {
+            _ if found => Listed::Yes,
+            Some(next) => Listed::NotOnThisPage(next),
+            None => Listed::No,
+        })
     }
 
     /// How long role credentials of a permission set work: they outlive the assignment by up to this.

@@ -3,7 +3,10 @@
 #![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 
 pub mod contract;
+pub mod invariants;
+pub mod permissions;
 pub mod schema;
+pub mod template;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -84,6 +87,15 @@ pub struct Call<'a> {
     body: Option<Vec<u8>>,
 }
 
+/// Whatever a test did, no function did what its role in the template would not let it.
+impl Drop for World {
+    fn drop(&mut self) {
+        let aws = self.local.aws();
+        let missing = permissions::missing(&aws.needed_permissions(), &permissions::granted(aws.world()));
+        assert!(std::thread::panicking() || missing.is_empty(), "the template does not grant {missing:#?}");
+    }
+}
+
 impl World {
     /// The example world, at nine on a Monday.
     pub async fn start() -> Self {
@@ -92,15 +104,28 @@ impl World {
 
     /// A world of another seed.
     pub async fn with(seed: Seed) -> Self {
-        let clock = Clock::manual("2026-01-05T09:00:00Z".parse().unwrap());
+        Self::on(Clock::manual("2026-01-05T09:00:00Z".parse().unwrap()), seed).await
+    }
+
+    /// A world of another seed, on another clock.
+    pub async fn on(clock: Clock, seed: Seed) -> Self {
+        Self::build(clock, seed, Limits::default(), Duration::ZERO).await
+    }
+
+    /// A world whose Identity Center has these limits and takes its time.
+    pub async fn limited(seed: Seed, limits: Limits, latency: Duration) -> Self {
+        Self::build(Clock::manual("2026-01-05T09:00:00Z".parse().unwrap()), seed, limits, latency).await
+    }
+
+    async fn build(clock: Clock, seed: Seed, limits: Limits, latency: Duration) -> Self {
         let local = Local::start(Config {
             port: 0,
             aws_port: 0,
             storage: Storage::Memory,
             clock: clock.clone(),
             seed,
-            limits: Limits::default(),
-            latency: Duration::ZERO,
+            limits,
+            latency,
             max_attempts: 1,
         })
         .await
@@ -264,19 +289,9 @@ impl World {
 
     /// The actions in the audit chain, oldest first, once it has been checked: no gap, and every hash in place.
     pub fn audit(&self) -> Vec<String> {
-        let mut entries: Vec<Value> =
-            self.items("AUDIT").iter().map(|item| serde_json::to_value(plain(item)).unwrap()).collect();
-        entries.sort_by_key(|entry| entry["sequence"].as_u64());
-        let mut previous = "0".repeat(64);
-        for (expected, entry) in (1..).zip(&entries) {
-            assert_eq!(entry["sequence"], expected, "the sequence has a gap");
-            assert_eq!(entry["prev_hash"], previous, "entry {expected} does not follow the one before");
-            let event = serde_json::from_value(entry.clone()).unwrap();
-            let hash = stint::store::AuditEntry::hash_of(&previous, expected, &event).unwrap();
-            assert_eq!(entry["hash"], hash, "entry {expected} is not what was sealed");
-            previous = hash;
-        }
-        entries.iter().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect()
+        let (entries, wrong) = invariants::chain(&self.local.aws().items(), self.local.tenant_id());
+        assert_eq!(wrong, Vec::<String>::new());
+        entries.iter().map(|entry| entry.event.kind.as_str().to_owned()).collect()
     }
 
     /// The items of a kind, as DynamoDB has them.

@@ -16,5 +16,5 @@ mod operations;
 mod permissions;
 #[path = "tidy/sources.rs"]
 mod sources;
-#[path = "tidy/template.rs"]
-mod template;
+#[path = "tidy/watch.rs"]
+mod watch;

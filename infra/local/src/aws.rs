@@ -5,7 +5,8 @@
 //! - `database`: DynamoDB and its streams, the `dynoxide` engine.
 //! - `sso_admin`, `identity_store`, `organizations`, `sts`: the stand-ins that answer from the [`World`].
 //! - `events`, `scheduler`: accept what `delivery` later calls functions with.
-//! - `state`: what survives a kill. `faults`: what goes wrong on purpose. `calls`: what was called.
+//! - `state`: what survives a kill. `faults`: what goes wrong on purpose. `calls`: what was called, `permissions`: by whom,
+//!   and what they need to be granted for it.
 //!
 //! `stint-local` keeps one in a directory, on the machine's clock; each test has its own in memory, on its own clock.
 
@@ -17,6 +18,7 @@ mod faults;
 mod identity_store;
 mod options;
 mod organizations;
+mod permissions;
 mod scheduler;
 mod sso_admin;
 mod state;
@@ -26,10 +28,10 @@ mod tests;
 mod wire;
 mod world;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -48,12 +50,13 @@ use serde_json::Value;
 use stint::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use calls::Call;
 pub use delivery::Invoker;
 pub use faults::{Fault, FaultKind, Faults};
 pub use options::{Limits, Options, Rule, Storage, StreamTarget, Wiring};
+pub use permissions::{Permission, running_as};
 pub use scheduler::ScheduleView;
 pub use wire::Service;
 pub use world::{Account, PermissionSet, Role, Unit, User, World};
@@ -62,6 +65,7 @@ use calls::CallLog;
 use database::Database;
 use delivery::Delivery;
 use faults::{FaultBox, FaultKind as Kind};
+use permissions::{CALLED_BY, Named};
 use state::Store;
 use wire::{Failure, Request};
 
@@ -130,6 +134,7 @@ struct Services {
     calls: CallLog,
     observer: RwLock<Option<Observer>>,
     recent_requests: Mutex<VecDeque<Timestamp>>,
+    throttled: AtomicUsize,
     requests: AtomicU64,
 }
 
@@ -165,6 +170,7 @@ impl AwsEndpoint {
             calls: CallLog::default(),
             observer: RwLock::default(),
             recent_requests: Mutex::default(),
+            throttled: AtomicUsize::default(),
             requests: AtomicU64::default(),
         });
         let (address, server) = serve(options.port, Arc::clone(&services), stopped).await?;
@@ -193,7 +199,7 @@ impl AwsEndpoint {
             .endpoint_url(&self.url)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .retry_config(RetryConfig::standard().with_max_attempts(self.max_attempts))
-            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .http_client(Named(aws_smithy_http_client::Builder::new().build_http()))
             .build()
     }
 
@@ -230,6 +236,11 @@ impl AwsEndpoint {
         self.services.deliver().await
     }
 
+    /// Delivers what is due, all at once: for a simulation, in which it is begun here and ends as its clock goes on.
+    pub async fn begin_deliveries(&self, running: &mut JoinSet<()>) {
+        self.services.begin(running).await;
+    }
+
     /// Delivers everything as it falls due, until the future is dropped. For an endpoint on the machine's clock.
     pub async fn run(self: Arc<Self>) {
         Arc::clone(&self.services).run().await;
@@ -252,9 +263,21 @@ impl AwsEndpoint {
         self.services.calls.all()
     }
 
+    /// What each function needed to be granted for all the calls it made since the start.
+    #[must_use]
+    pub fn needed_permissions(&self) -> BTreeMap<String, BTreeSet<Permission>> {
+        self.services.calls.needed()
+    }
+
     /// Forgets the calls so far.
     pub fn clear_calls(&self) {
         self.services.calls.clear();
+    }
+
+    /// How many calls Identity Center refused for being over its quotas.
+    #[must_use]
+    pub fn throttled(&self) -> usize {
+        self.services.throttled.load(Ordering::Relaxed)
     }
 
     /// The assignments that exist now.
@@ -339,7 +362,9 @@ async fn handle(Shared(services): Shared<Arc<Services>>, request: axum::extract:
     let Some(request) = wire::classify(&parts, &body) else {
         return plain(StatusCode::NOT_FOUND, r#"{"__type":"UnknownOperationException"}"#);
     };
-    let call = services.calls.start(request.service, &request.operation);
+    let function = parts.headers.get(CALLED_BY).and_then(|name| name.to_str().ok()).map(str::to_owned);
+    let needed = || permissions::needed(&request, &services.world.account_id);
+    let call = services.calls.start(request.service, &request.operation, function, needed);
     let response = services.answer(&request, &parts, body).await;
     services.calls.finish(call);
     response
@@ -360,6 +385,9 @@ impl Services {
         let respond = |answer| wire::respond(request, answer, &format!("local-{number}"));
         if let Some(failure) = fault.and_then(|fault| faults::answered(fault.kind, request)) {
             return respond(Err(failure));
+        }
+        if let Some(jitter) = fault.filter(|fault| fault.kind == Kind::Jitter) {
+            tokio::time::sleep(Duration::from_millis(jitter.milliseconds.unsigned_abs())).await;
         }
         let mutates = mutates(operation);
         if mutates {

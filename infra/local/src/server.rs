@@ -7,31 +7,33 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
-use axum::http::header;
+use axum::http::{Method, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use serde_json::Value;
-use stint::access::Ids;
+use serde_json::{Value, json};
 use stint::auth::api_key::ApiKeySecret;
 use stint::clock::Clock;
 use stint::context::Settings;
-use stint::domain::{OidcConfig, TenantId};
+use stint::domain::{OidcConfig, Policy, TenantId};
 use stint::http::{Api, SourceIp, app, endpoint};
 use stint::metrics::{Measurement, Metrics};
 use stint::schedule::ScheduleSettings;
-use stint::store::Table;
+use stint::store::{CommitError, Table};
 use stint::workers::{WorkerError, Workers, deprovision_grant, provision_grant, publish_events, sweep};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use utoipa_axum::router::OpenApiRouter;
 
-use crate::aws::{self, AwsEndpoint, Limits, Options, Rule, Storage, StreamTarget, Wiring};
+use crate::aws::{self, AwsEndpoint, Limits, Options, Rule, Storage, StreamTarget, Wiring, running_as};
 use crate::dev;
 use crate::oidc::{DevIssuer, KeyError, SigningKeyStore};
 use crate::seed::{self, Seed, SeedError};
 
-const TABLE: &str = "stint";
+pub(crate) const TABLE: &str = "stint";
 const BUS: &str = "stint";
 const SCHEDULE_GROUP: &str = "stint";
+/// How often a worker that gives or takes access runs at once: the template's default.
+pub const CONCURRENCY: usize = 12;
 /// The client of the development issuer.
 const CLIENT_ID: &str = "stint-local";
 
@@ -70,9 +72,9 @@ pub enum StartError {
     /// The seed.
     #[error(transparent)]
     Seed(#[from] SeedError),
-    /// A policy of the seed.
-    #[error("a policy of the seed was refused: {0}")]
-    Policy(String),
+    /// What the seed asks of the API.
+    #[error("{0} was refused: {1}")]
+    Refused(String, String),
 }
 
 /// A running stint. It ends when it is dropped.
@@ -108,7 +110,15 @@ impl Local {
             Storage::Memory => SigningKeyStore::Memory,
             Storage::Directory(directory) => SigningKeyStore::File(directory.join("oidc-key.der")),
         };
-        let aws = start_aws(&config).await?;
+        let options = Options {
+            port: config.aws_port,
+            storage: config.storage,
+            limits: config.limits,
+            latency: config.latency,
+            max_attempts: config.max_attempts,
+            ..Options::in_memory(config.clock.clone(), config.seed.aws.clone())
+        };
+        let aws = start_aws(options).await?;
         let sdk = aws.sdk_config();
         let table = stint::context::table(&sdk, TABLE.to_owned());
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port))
@@ -125,7 +135,7 @@ impl Local {
             config.clock.clone(),
         )?;
         let api = Api::new(table.clone(), config.clock.clone());
-        let app = app(endpoint::router(), api).layer(from_fn(with_source_ip));
+        let app = app(functions(), api).layer(from_fn(with_source_ip));
         let served = app.clone().merge(dev::router(Arc::clone(&aws), issuer.clone()));
         let server = tokio::spawn(async move {
             let service = served.into_make_service_with_connect_info::<SocketAddr>();
@@ -134,41 +144,29 @@ impl Local {
             }
         });
         let metrics = Metrics::memory();
-        let workers = stint::context::workers(&sdk, settings(&config.seed), config.clock.clone(), metrics.clone());
+        let settings = settings(&config.seed, &config.limits);
+        let workers = stint::context::workers(&sdk, settings, config.clock.clone(), metrics.clone());
         invoke_workers(&aws, &workers);
         let (seed, clock) = (config.seed, config.clock);
         Ok(Self { aws, url, app, table, workers, metrics, issuer, seed, oidc, clock, server })
     }
 
-    /// Plants the seed and returns a key with every scope.
+    /// Plants the seed and returns a key with every scope. What was begun before is finished: the key is replaced, for
+    /// nobody knows it, and the policies that are there are not made again.
     ///
     /// # Errors
     ///
     /// [`StartError`] when the seed is not valid.
     pub async fn plant(&self) -> Result<ApiKeySecret, StartError> {
-        let key_id = Ids::new(self.clock.clone()).id();
+        let key_id = self.tenant_id().as_uuid().into();
         let key = self.seed.plant(&self.table, self.oidc.clone(), key_id, self.clock.now()).await?;
-        for policy in &self.seed.policies {
-            self.create_policy(&key, policy).await?;
+        let planted = self.table.tenant(self.tenant_id()).list_all::<Policy>().await;
+        let planted = planted.map_err(|error| SeedError::from(CommitError::from(error)))?;
+        let is_planted = |seed: &&Value| planted.iter().any(|policy| seed.get("name") == Some(&json!(policy.name)));
+        for policy in self.seed.policies.iter().filter(|policy| !is_planted(policy)) {
+            call(self.app.clone(), self.tenant_id(), &key, Method::POST, "/v1/policies", policy).await?;
         }
         Ok(key)
-    }
-
-    /// Policies go the way everybody's go: through the API, which checks them.
-    async fn create_policy(&self, key: &ApiKeySecret, policy: &Value) -> Result<(), StartError> {
-        let refused = |why: String| StartError::Policy(why);
-        let request = Request::post("/v1/policies")
-            .header("x-api-key", key.expose())
-            .header("x-tenant-id", self.seed.tenant_id().to_string())
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(policy.to_string()))
-            .map_err(|error| refused(error.to_string()))?;
-        let answer = tower::ServiceExt::oneshot(self.app.clone(), request).await.unwrap_or_else(|never| match never {});
-        if answer.status().is_success() {
-            return Ok(());
-        }
-        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap_or_default();
-        Err(refused(String::from_utf8_lossy(&body).into_owned()))
     }
 
     /// Makes the tenant trust this start's issuer: the port is part of its name.
@@ -233,13 +231,22 @@ impl Local {
         while self.aws.deliver().await > 0 {}
     }
 
+    /// Calls a worker, as whatever calls it in the cloud would.
+    ///
+    /// # Errors
+    ///
+    /// What the worker says went wrong; it is called again then.
+    pub async fn invoke(&self, function: &str, payload: Value) -> Result<Value, String> {
+        invoke(&self.workers, function, payload).await
+    }
+
     /// Sweeps once.
     ///
     /// # Errors
     ///
     /// [`WorkerError`] when something was not done.
     pub async fn sweep(&self) -> Result<(), WorkerError> {
-        sweep::handle(&self.workers, Value::Null).await.map(|_| ())
+        running_as("sweep", sweep::handle(&self.workers, Value::Null)).await.map(|_| ())
     }
 
     /// Delivers everything as it falls due, and sweeps every few seconds, until the future is dropped.
@@ -256,9 +263,35 @@ impl Local {
     }
 }
 
+/// What is planted goes the way everybody's calls go: through the API, which checks it.
+pub(crate) async fn call(
+    app: Router,
+    tenant: TenantId,
+    key: &ApiKeySecret,
+    method: Method,
+    path: &str,
+    body: &Value,
+) -> Result<(), StartError> {
+    let refused = |why: String| StartError::Refused(format!("{method} {path}"), why);
+    let request = Request::builder()
+        .method(&method)
+        .uri(path)
+        .header("x-api-key", key.expose())
+        .header("x-tenant-id", tenant.to_string())
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(if body.is_null() { Body::empty() } else { Body::from(body.to_string()) })
+        .map_err(|error| refused(error.to_string()))?;
+    let answer = tower::ServiceExt::oneshot(app, request).await.unwrap_or_else(|never| match never {});
+    if answer.status().is_success() {
+        return Ok(());
+    }
+    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap_or_default();
+    Err(refused(String::from_utf8_lossy(&body).into_owned()))
+}
+
 /// What a tenant is told about the development issuer, which is at that URL.
 #[must_use]
-pub fn trusted(issuer_url: String) -> OidcConfig {
+pub(crate) fn trusted(issuer_url: String) -> OidcConfig {
     OidcConfig {
         issuer_url,
         client_id: CLIENT_ID.to_owned(),
@@ -271,12 +304,8 @@ pub fn trusted(issuer_url: String) -> OidcConfig {
 /// In the template it is five minutes; whoever tries out short durations is less patient.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// Starts the AWS endpoint alone, wired as the template wires it.
-///
-/// # Errors
-///
-/// [`StartError`] when the port is taken or the directory cannot be used.
-pub async fn start_aws(config: &Config) -> Result<Arc<AwsEndpoint>, StartError> {
+/// Starts the AWS endpoint, wired as the template wires it.
+pub(crate) async fn start_aws(options: Options) -> Result<Arc<AwsEndpoint>, StartError> {
     let rule = |detail_types: &[&str], function: &str| Rule {
         bus: BUS.to_owned(),
         source: stint::events::SOURCE.to_owned(),
@@ -293,28 +322,21 @@ pub async fn start_aws(config: &Config) -> Result<Arc<AwsEndpoint>, StartError> 
             rule(&["grant.expired", "grant.revoked", "grant.failed"], "deprovision_grant"),
         ],
         schedule_groups: vec![SCHEDULE_GROUP.to_owned()],
+        concurrency: ["provision_grant", "deprovision_grant"].map(|name| (name.to_owned(), CONCURRENCY)).into(),
     };
-    let options = Options {
-        port: config.aws_port,
-        storage: config.storage.clone(),
-        clock: config.clock.clone(),
-        world: config.seed.aws.clone(),
-        table_name: TABLE.to_owned(),
-        wiring,
-        limits: config.limits,
-        latency: config.latency,
-        max_attempts: config.max_attempts,
-    };
-    Ok(AwsEndpoint::start(options).await?)
+    Ok(AwsEndpoint::start(Options { table_name: TABLE.to_owned(), wiring, ..options }).await?)
 }
 
-fn settings(seed: &Seed) -> Settings {
+/// What the workers would find in their environment.
+#[must_use]
+pub fn settings(seed: &Seed, limits: &Limits) -> Settings {
     let arn = |function: &str| format!("arn:aws:lambda:us-east-1:{}:function:{function}", seed.aws.account_id);
     Settings {
         table_name: TABLE.to_owned(),
         event_bus_name: BUS.to_owned(),
         identity_center_instance_arn: seed.aws.instance_arn.clone(),
         identity_store_id: seed.aws.identity_store_id.clone(),
+        quota: limits.quota(),
         schedules: ScheduleSettings {
             group: SCHEDULE_GROUP.to_owned(),
             role_arn: format!("arn:aws:iam::{}:role/stint-scheduler", seed.aws.account_id),
@@ -325,22 +347,34 @@ fn settings(seed: &Seed) -> Settings {
     }
 }
 
+/// All endpoints in one router, each a function of its own to AWS.
+fn functions() -> OpenApiRouter<Api> {
+    let functions = endpoint::all().into_iter().map(|(name, router)| {
+        router.route_layer(from_fn(move |request: Request, next: Next| running_as(name, next.run(request))))
+    });
+    functions.fold(OpenApiRouter::new(), OpenApiRouter::merge)
+}
+
 /// The workers are the functions the AWS endpoint calls.
-fn invoke_workers(aws: &AwsEndpoint, workers: &Workers) {
+pub(crate) fn invoke_workers(aws: &AwsEndpoint, workers: &Workers) {
     let workers = workers.clone();
     aws.set_invoker(Arc::new(move |function, payload| {
         let workers = workers.clone();
-        Box::pin(async move {
-            let done = match function.as_str() {
-                "publish_events" => publish_events::handle(&workers, payload).await,
-                "provision_grant" => provision_grant::handle(&workers, payload).await,
-                "deprovision_grant" => deprovision_grant::handle(&workers, payload).await,
-                "sweep" => sweep::handle(&workers, payload).await,
-                unknown => return Err(format!("there is no function `{unknown}`")),
-            };
-            done.map_err(|error| error.to_string())
-        })
+        Box::pin(async move { invoke(&workers, &function, payload).await })
     }));
+}
+
+async fn invoke(workers: &Workers, function: &str, payload: Value) -> Result<Value, String> {
+    let done = async {
+        Ok(match function {
+            "publish_events" => publish_events::handle(workers, payload).await,
+            "provision_grant" => provision_grant::handle(workers, payload).await,
+            "deprovision_grant" => deprovision_grant::handle(workers, payload).await,
+            "sweep" => sweep::handle(workers, payload).await,
+            unknown => return Err(format!("there is no function `{unknown}`")),
+        })
+    };
+    running_as(function, done).await?.map_err(|error| error.to_string())
 }
 
 /// Where a call comes from, as API Gateway tells the functions.

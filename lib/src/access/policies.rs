@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::change::{About, Subject, metadata, record};
 use super::{Access, AccessError, Change, Expected, TenantEngine};
-use crate::domain::{EventKind, Metadata, Policy, PolicyId, PolicySettings, Rule, RuleId};
+use crate::domain::{EventKind, EventSubject, Metadata, Policy, PolicyId, PolicySettings, Rule, RuleId};
 use crate::policy::{ParsedRule, PolicyErrors, Report, parse_policy_set, parse_rule, validate};
 use crate::store::StoreError;
 
@@ -173,7 +173,6 @@ pub async fn update(
     cedar: Option<&str>,
 ) -> Result<Change<Policy>, AccessError> {
     let before = found(policy)?;
-    expected.check(before.version)?;
     let fields = edit(PolicyFields::of(&before));
     fields.check()?;
     let mut after = fields.with(before.clone());
@@ -181,6 +180,8 @@ pub async fn update(
         let parsed = statements(&*access.engine().await?, text)?;
         after.rules = replaced(after.rules, parsed, access.now(), || access.id());
     }
+    // What is bad is bad of any version (RFC 9110, section 13.2.1).
+    expected.check(before.version)?;
     save(access, &before, after)
 }
 
@@ -226,7 +227,7 @@ pub(super) fn save(access: &Access, before: &Policy, mut after: Policy) -> Resul
 }
 
 impl Subject for Policy {
-    fn about(&self) -> About<'_> {
+    fn about(&self) -> About {
         let metadata = metadata([
             ("policy_id", self.id.to_string().into()),
             ("name", self.name.clone().into()),
@@ -234,7 +235,7 @@ impl Subject for Policy {
             ("priority", self.priority.into()),
             ("rule_count", self.rules.len().into()),
         ]);
-        About { resource_type: "policy", resource_id: self.id.to_string(), metadata, reasoning: None }
+        About { resource_type: EventSubject::Policy, resource_id: self.id.to_string(), metadata, reasoning: None }
     }
 }
 

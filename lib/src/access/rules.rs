@@ -86,7 +86,6 @@ pub async fn update(
 ) -> Result<Change<Rule>, AccessError> {
     let before = found(policy)?;
     let former = of(&before, id)?;
-    expected.check(before.version)?;
     let text = match &change.policy_text {
         Some(text) => text.clone(),
         None => edited(former, change)?,
@@ -96,6 +95,8 @@ pub async fn update(
         let rule = rule_as(id, former.created_at, statement(&*access.engine().await?, &text)?);
         after.rules = after.rules.into_iter().map(|other| if other.id == id { rule.clone() } else { other }).collect();
     }
+    // As for a policy: what is bad is bad of any version.
+    expected.check(before.version)?;
     answer(access, &before, after, id)
 }
 

@@ -59,7 +59,7 @@ impl TestKey {
         }
     }
 
-    fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
         match self {
             Self::Rsa(key) => {
                 let mut signature = vec![0; key.public_modulus_len()];
@@ -83,7 +83,12 @@ impl TestKey {
 }
 
 pub(super) fn token_with(header: &Value, claims: &Value, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
-    let message = format!("{}.{}", b64(header.to_string()), b64(claims.to_string()));
+    token_of(&header.to_string(), &claims.to_string(), sign)
+}
+
+/// A token of these very texts.
+pub(super) fn token_of(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+    let message = format!("{}.{}", b64(header), b64(claims));
     let signature = b64(sign(message.as_bytes()));
     format!("{message}.{signature}")
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -12,10 +13,33 @@ use uuid::Uuid;
 #[error("must be a UUID such as `019a3f5e-7c1b-7000-8000-000000000000`")]
 pub struct IdError;
 
+fn parse(text: &str) -> Result<Uuid, IdError> {
+    // `Uuid` also reads the braced, simple and URN forms; one id has one spelling here.
+    if text.len() != uuid::fmt::Hyphenated::LENGTH {
+        return Err(IdError);
+    }
+    text.parse().map_err(|_| IdError)
+}
+
+/// Reads an id where serde finds one, as it is read everywhere else.
+struct Spelling;
+
+impl Visitor<'_> for Spelling {
+    type Value = Uuid;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a UUID")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Uuid, E> {
+        parse(text).map_err(E::custom)
+    }
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])+ $name:ident)+) => {$(
         $(#[$doc])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
         #[serde(transparent)]
         #[schema(value_type = String, format = "uuid", example = "019a3f5e-7c1b-7000-8000-000000000001")]
         pub struct $name(Uuid);
@@ -23,6 +47,12 @@ macro_rules! ids {
         impl From<Uuid> for $name {
             fn from(id: Uuid) -> Self {
                 Self(id)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(text: D) -> Result<Self, D::Error> {
+                text.deserialize_str(Spelling).map(Self)
             }
         }
 
@@ -44,11 +74,7 @@ macro_rules! ids {
             type Err = IdError;
 
             fn from_str(text: &str) -> Result<Self, IdError> {
-                // `Uuid` also reads the braced, simple and URN forms; one id has one spelling here.
-                if text.len() != uuid::fmt::Hyphenated::LENGTH {
-                    return Err(IdError);
-                }
-                text.parse().map(Self).map_err(|_| IdError)
+                parse(text).map(Self)
             }
         }
     )+};
@@ -88,6 +114,7 @@ mod tests {
     fn other_spellings_of_a_uuid_are_refused() {
         for text in ["", "x", "2489E9AD2EE28E008EC932D5F69181C0", "{2489e9ad-2ee2-8e00-8ec9-32d5f69181c0}"] {
             assert_eq!(text.parse::<TenantId>(), Err(IdError), "{text}");
+            assert!(serde_json::from_value::<TenantId>(text.into()).is_err(), "{text}");
         }
     }
 }

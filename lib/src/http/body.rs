@@ -1,14 +1,19 @@
 //! Input, parsed once. What is wrong with it is told after the credential was checked, never before.
 
+mod strict;
+
 use axum::body::{Body as HttpBody, to_bytes};
 use axum::extract::path::ErrorKind;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{Request, header};
+use serde::Deserializer;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::convert::Infallible;
 
+use self::strict::Strict;
 use super::error::Error;
 
 /// The longest body that is read, in bytes.
@@ -33,7 +38,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Input<Body<T>> {
     }
 }
 
-/// A body that may be left out altogether, which then says what `{}` says.
+/// A body that may be left out altogether, or be `null`: it then says what `{}` says.
 pub(super) struct OptionalBody<T>(pub(super) Result<Body<T>, Error>);
 
 impl<T> From<OptionalBody<T>> for Input<Body<T>> {
@@ -58,28 +63,31 @@ async fn read<T: DeserializeOwned>(request: Request<HttpBody>, required: bool) -
         .and_then(|value| value.split(';').next())
         .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"));
     let bytes = to_bytes(request.into_body(), MAX_BODY_BYTES).await.map_err(|_| Error::PayloadTooLarge)?;
-    let text: &[u8] = if bytes.is_empty() && !required { b"{}" } else { &bytes };
+    let left_out = bytes.is_empty() || bytes.trim_ascii() == b"null";
+    let text: &[u8] = if left_out && !required { b"{}" } else { &bytes };
     if !is_json && !bytes.is_empty() {
         return Err(Error::UnsupportedMediaType);
     }
-    // A derived `Deserialize` would also take a list, of the fields in their order.
-    if text.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
-        return Err(Error::input("body", "must be a JSON object"));
-    }
-    let value = parse(&mut serde_json::Deserializer::from_slice(text))?;
+    let value = parse(text)?;
     Ok(Body { value, fingerprint: crate::hash::sha256(text) })
 }
 
 /// Parses JSON, naming the field at fault.
-fn parse<T: DeserializeOwned>(json: &mut serde_json::Deserializer<serde_json::de::SliceRead<'_>>) -> Result<T, Error> {
-    let value: T = serde_path_to_error::deserialize(&mut *json).map_err(|error| {
-        let path = error.path().to_string();
-        let reason = error.inner().to_string();
-        let (field, reason) = at_fault(&path, &reason);
-        Error::input(field.unwrap_or_else(|| "body".to_owned()), reason)
-    })?;
-    json.end().map_err(|error| Error::input("body", error.to_string()))?;
-    Ok(value)
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
+    let tree: Value = serde_json::from_slice(text).map_err(|error| refused("", &error.to_string()))?;
+    named::<T, _>(Strict(&tree))?;
+    // A tree has forgotten the fields that came twice.
+    named(&mut serde_json::Deserializer::from_slice(text))
+}
+
+fn named<'de, T: DeserializeOwned, D: Deserializer<'de>>(json: D) -> Result<T, Error> {
+    serde_path_to_error::deserialize(json)
+        .map_err(|error| refused(&error.path().to_string(), &error.inner().to_string()))
+}
+
+fn refused(path: &str, reason: &str) -> Error {
+    let (field, reason) = at_fault(path, reason);
+    Error::input(field.unwrap_or_else(|| "body".to_owned()), reason)
 }
 
 /// The field at fault and what is wrong with it. Serde names unknown and missing fields in its message only; the path is
@@ -88,7 +96,8 @@ fn at_fault<'a>(path: &str, reason: &'a str) -> (Option<String>, &'a str) {
     let reason = reason.split(" at line ").next().unwrap_or(reason);
     let named = ["unknown field `", "missing field `", "duplicate field `"]
         .iter()
-        .find_map(|start| reason.strip_prefix(start)?.split('`').next());
+        .find_map(|start| reason.strip_prefix(start)?.split('`').next())
+        .filter(|name| !name.is_empty());
     let parent = path.trim_matches('.');
     let field = match (parent, named) {
         ("" | "?", None) => None,

@@ -1,5 +1,7 @@
 //! The OpenAPI document, made of what the routers say.
 
+mod links;
+
 use std::collections::BTreeMap;
 
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -14,7 +16,8 @@ use super::{ErrorBody, endpoint};
 /// The document of all operations.
 #[must_use]
 pub fn document() -> OpenApi {
-    let (_, document) = endpoint::router().split_for_parts();
+    let (_, mut document) = endpoint::router().split_for_parts();
+    links::add(&mut document);
     let mut components: Components = document.components.clone().unwrap_or_default();
     let mut schemas = Vec::new();
     ErrorBody::schemas(&mut schemas);
@@ -68,7 +71,13 @@ pub(super) struct TenantHeader {
 #[expect(dead_code, reason = "describes a header that the session reads")]
 pub(super) struct IdempotencyHeader {
     /// The first answer to a key is kept for 24 hours and given again.
-    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255, example = "7f3c9a52-deploy")]
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[ -~]+$",
+        example = "7f3c9a52-deploy"
+    )]
     key: Option<String>,
 }
 
@@ -78,7 +87,7 @@ pub(super) struct IdempotencyHeader {
 #[expect(dead_code, reason = "describes a header that `Input<Expected>` reads")]
 pub(super) struct IfMatchHeader {
     /// Only if the last version is one of these entity tags; `*` and no header at all mean any version.
-    #[param(rename = "If-Match", example = "\"3\"")]
+    #[param(rename = "If-Match", pattern = r#"^(\*|(W/)?"[^"]*"( *, *(W/)?"[^"]*")*)$"#, example = "\"3\"")]
     expected: Option<String>,
 }
 

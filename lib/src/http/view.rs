@@ -1,5 +1,6 @@
 //! What goes over the wire. Answers are made of domain types; input becomes domain types.
 
+mod audit;
 mod ensure;
 mod evaluate;
 mod grant;
@@ -8,6 +9,7 @@ mod policy;
 mod request;
 mod rule;
 
+pub use audit::{AuditLogEntry, AuditLogVerification};
 pub use ensure::{EnsureAccess, EnsureAccessAnswer};
 pub(super) use evaluate::AskedPolicies;
 pub use evaluate::{EvaluatePolicies, PolicyEvaluation, PolicyValidation, ValidatePolicies};
@@ -16,6 +18,8 @@ pub use message::{CreateRequestMessage, RequestMessage};
 pub use policy::{CreatePolicy, Policy, PolicySummary, ReorderPolicies, ReorderedPolicies, UpdatePolicy};
 pub use request::{AccessRequest, AccessRequestStatus, CreateRequest, Decide};
 pub use rule::{PolicyRule, ReorderPolicyRules, WritePolicyRule};
+
+use serde_json::Value;
 
 use super::error::Error;
 
@@ -33,6 +37,8 @@ fn bounded(field: &'static str, text: Option<String>, longest: usize) -> Result<
 const MAX_REASON: usize = 2_000;
 /// What a caller attaches, as JSON.
 const MAX_METADATA_BYTES: usize = 16 * 1024;
+/// Lists and objects in lists and objects.
+const MAX_METADATA_DEPTH: usize = 16;
 
 fn metadata(given: Option<crate::domain::Metadata>) -> Result<crate::domain::Metadata, Error> {
     let metadata = given.unwrap_or_default();
@@ -40,7 +46,35 @@ fn metadata(given: Option<crate::domain::Metadata>) -> Result<crate::domain::Met
     if length > MAX_METADATA_BYTES {
         return Err(Error::input("metadata", format!("must be at most {MAX_METADATA_BYTES} bytes of JSON")));
     }
-    Ok(metadata)
+    match metadata.iter().find_map(|(name, value)| unstorable_field(name, value, MAX_METADATA_DEPTH)) {
+        Some(reason) => Err(Error::input("metadata", reason)),
+        None => Ok(metadata),
+    }
+}
+
+/// Why the table would not take a field: it is choosier than JSON (Amazon DynamoDB, "Supported data types and naming
+/// rules").
+fn unstorable_field(name: &str, value: &Value, depth: usize) -> Option<String> {
+    if name.is_empty() {
+        return Some("must have no empty names".to_owned());
+    }
+    unstorable(value, depth)
+}
+
+fn unstorable(value: &Value, depth: usize) -> Option<String> {
+    match value {
+        Value::Array(_) | Value::Object(_) if depth == 0 => {
+            Some(format!("must be at most {MAX_METADATA_DEPTH} levels deep"))
+        }
+        Value::Array(items) => items.iter().find_map(|item| unstorable(item, depth - 1)),
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| unstorable_field(name, value, depth - 1)),
+        Value::Number(number) => {
+            let magnitude = number.as_f64().unwrap_or_default().abs();
+            let stored = magnitude == 0.0 || (1e-130..9e125).contains(&magnitude);
+            (!stored).then(|| format!("must have no number as large or as small as {number}"))
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => None,
+    }
 }
 
 /// A field of a change that is there; one that is not stays `None` by `#[serde(default)]`. So `null` is refused where it

@@ -224,7 +224,7 @@ async fn an_idempotency_key_is_of_use() {
         if operation.method != Method::POST {
             continue;
         }
-        for key in [String::new(), "k".repeat(256)] {
+        for key in [String::new(), "k".repeat(256), "a\tb".to_owned()] {
             let answer = operation.call(&world, As::Key).header("idempotency-key", key).send().await;
             let body = refuses(operation, answer, 400, "invalid_input");
             assert_eq!(body["details"]["field"], "Idempotency-Key", "{}", operation.id);

@@ -21,8 +21,10 @@ const CONTRACT: &[&str] = &[
     "denyRequest",
     "ensureAccess",
     "evaluatePolicies",
+    "exportAuditLog",
     "extendGrant",
     "getAccessRequestStatus",
+    "getAuditLogEntry",
     "getGrant",
     "getHealth",
     "getOpenApi",
@@ -30,6 +32,7 @@ const CONTRACT: &[&str] = &[
     "getPolicyRule",
     "getPolicySchema",
     "getRequest",
+    "listAuditLog",
     "listGrants",
     "listPolicies",
     "listPolicyRules",
@@ -42,6 +45,7 @@ const CONTRACT: &[&str] = &[
     "updatePolicy",
     "updatePolicyRule",
     "validatePolicies",
+    "verifyAuditLog",
 ];
 
 /// The statuses an operation that needs a credential can always answer.
@@ -226,5 +230,57 @@ fn what_is_sent_is_closed_and_what_is_answered_is_complete() {
             let path = format!("{name}.{property}");
             assert_eq!(required, !sometimes.contains(&path.as_str()), "{path}");
         }
+    }
+}
+
+/// Every link, with the operation whose answer has it.
+fn links() -> impl Iterator<Item = (&'static Operation, &'static Value)> {
+    Operation::all().iter().flat_map(|operation| {
+        let said = &document()["paths"][&operation.path][operation.method.as_str().to_lowercase()];
+        let responses = said["responses"].as_object().unwrap().values();
+        let links = responses.filter_map(|response| response["links"].as_object()).flat_map(|links| links.values());
+        links.map(move |link| (operation, link))
+    })
+}
+
+#[test]
+fn links_lead_from_what_is_answered_to_what_is_taken() {
+    for (from, link) in links() {
+        let to = link["operationId"].as_str().unwrap();
+        let taken = Operation::all().iter().find(|operation| operation.id == to).unwrap();
+        let taken = &document()["paths"][&taken.path][taken.method.as_str().to_lowercase()]["parameters"];
+        let takes = |name: &str| taken.as_array().unwrap().iter().any(|parameter| parameter["name"] == name);
+        for (name, value) in link["parameters"].as_object().unwrap() {
+            assert!(takes(name), "{to} takes no {name}");
+            match value.as_str().unwrap().split_once("#/") {
+                Some(("$response.body", pointer)) => {
+                    let schema = from.answers.iter().find(|(status, _)| **status < 300).unwrap().1;
+                    assert!(has(schema, pointer), "{} answers with no {pointer}", from.id);
+                }
+                _ => assert!(
+                    from.path_parameters().contains(&value.as_str().unwrap().trim_start_matches("$request.path."))
+                ),
+            }
+        }
+    }
+}
+
+/// Whether a value of that schema has something at that place.
+fn has(schema: &Value, pointer: &str) -> bool {
+    let schema = resolve(schema);
+    let (name, rest) = pointer.split_once('/').unwrap_or((pointer, ""));
+    let parts = schema["allOf"].as_array().map_or(std::slice::from_ref(schema), Vec::as_slice);
+    let below = parts.iter().map(resolve).find_map(|part| match name.parse::<usize>() {
+        Ok(_) => part.get("items"),
+        Err(_) => part["properties"].get(name),
+    });
+    below.is_some_and(|below| rest.is_empty() || has(below, rest))
+}
+
+#[test]
+fn every_id_that_is_taken_is_answered_somewhere() {
+    let reached: BTreeSet<&str> = links().map(|(_, link)| link["operationId"].as_str().unwrap()).collect();
+    for operation in Operation::all().iter().filter(|operation| !operation.path_parameters().is_empty()) {
+        assert!(reached.contains(operation.id.as_str()), "no link leads to {}", operation.id);
     }
 }

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use stint::domain::EventKind;
 use stint::http::ErrorBody;
 use stint::store::{Index, OutboxEvent, Record, keys};
+use stint_tests::template::{functions, resources, template};
 
 use super::operations::{endpoints, workers};
 use super::sources;
-use super::template::{functions, resources, template};
 
 fn table() -> Value {
     resources("AWS::DynamoDB::Table")["Table"].clone()

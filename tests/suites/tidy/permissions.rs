@@ -1,10 +1,10 @@
-//! IAM: each function may do what it does, and nothing else.
+//! IAM: what no function may do. That each may do what it does, and nothing else, is measured in the suite `api`.
 
 use serde_json::{Value, json};
+use stint_tests::template::{Statement, functions, resources, statements};
 
 use super::operations::{endpoints, workers};
 use super::sources;
-use super::template::{Statement, functions, resources, statements};
 
 /// Actions for which AWS has no resource to name (Service Authorization Reference).
 const WITHOUT_A_RESOURCE: &[&str] = &["dynamodb:ListStreams"];
@@ -77,20 +77,6 @@ fn an_endpoint_touches_nothing_but_the_table() {
     }
 }
 
-/// `Session::change` is the only way for an endpoint to write; it also keeps the answer to an `Idempotency-Key`.
-#[test]
-fn an_endpoint_may_write_if_and_only_if_it_makes_a_change() {
-    let functions = functions();
-    for name in endpoints() {
-        let text = sources::read(&format!("lib/src/http/endpoint/{name}.rs"));
-        let changes = [".change(", "decide_request("].iter().any(|call| text.contains(call));
-        let actions: Vec<String> = functions[&name].statements().into_iter().flat_map(|it| it.actions).collect();
-        let writes = actions.iter().any(|action| !["dynamodb:GetItem", "dynamodb:Query"].contains(&action.as_str()));
-        assert_eq!(writes, changes, "{name}: {actions:?}");
-        assert_eq!(actions.contains(&"dynamodb:PutItem".to_owned()), changes, "{name}: {actions:?}");
-    }
-}
-
 /// Functions open their connections to the table by reading an item that is not there.
 #[test]
 fn a_function_opens_connections_to_the_table_if_and_only_if_it_may_read_it() {
@@ -103,11 +89,23 @@ fn a_function_opens_connections_to_the_table_if_and_only_if_it_may_read_it() {
 
 /// What falls due is of all tenants.
 #[test]
-fn only_sweep_reads_what_falls_due() {
+fn only_who_works_it_off_reads_what_falls_due() {
     let due = json!({"Fn::Sub": "${Table.Arn}/index/due"});
+    let works_it_off = ["sweep", "provision_grant", "deprovision_grant"];
     for (whose, statement) in all_statements() {
-        assert!(whose == "sweep" || !statement.resources.contains(&due), "{whose} reads the index of what falls due");
+        let reads = statement.resources.contains(&due);
+        assert!(!reads || works_it_off.contains(&whose.as_str()), "{whose} reads the index of what falls due");
     }
+}
+
+/// Whoever has a turn goes on with whatever is due.
+#[test]
+fn who_gives_access_and_who_takes_it_away_may_do_the_same() {
+    let functions = functions();
+    let may = |name: &str| -> Vec<(Vec<String>, Vec<Value>)> {
+        functions[name].statements().into_iter().map(|statement| (statement.actions, statement.resources)).collect()
+    };
+    assert_eq!(may("provision_grant"), may("deprovision_grant"));
 }
 
 #[test]

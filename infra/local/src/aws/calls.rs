@@ -1,10 +1,11 @@
 //! The log of calls: what a test counts round trips and their depth by.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
+use super::permissions::Permission;
 use super::wire::Service;
 
 /// The log is a window, so that an endpoint can run for weeks.
@@ -17,6 +18,8 @@ pub struct Call {
     pub service: Service,
     /// The operation.
     pub operation: String,
+    /// The function that made it; none for a client that is no function.
+    pub function: Option<String>,
     /// Where its arrival stands among all arrivals and answers since the start.
     pub started: u64,
     /// Where its answer stands among them; none while it runs.
@@ -30,18 +33,28 @@ pub(super) struct CallLog(Mutex<Log>);
 struct Log {
     sequence: u64,
     calls: VecDeque<Call>,
+    needed: BTreeMap<String, BTreeSet<Permission>>,
 }
 
 impl CallLog {
     /// Notes an arrival and returns its number.
-    pub(super) fn start(&self, service: Service, operation: &str) -> u64 {
+    pub(super) fn start(
+        &self,
+        service: Service,
+        operation: &str,
+        function: Option<String>,
+        needed: impl FnOnce() -> Vec<Permission>,
+    ) -> u64 {
         let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(function) = &function {
+            log.needed.entry(function.clone()).or_default().extend(needed());
+        }
         log.sequence += 1;
         let started = log.sequence;
         if log.calls.len() == CALLS_KEPT {
             log.calls.pop_front();
         }
-        log.calls.push_back(Call { service, operation: operation.to_owned(), started, finished: None });
+        log.calls.push_back(Call { service, operation: operation.to_owned(), function, started, finished: None });
         started
     }
 
@@ -57,6 +70,10 @@ impl CallLog {
     pub(super) fn all(&self) -> Vec<Call> {
         let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         log.calls.iter().cloned().collect()
+    }
+
+    pub(super) fn needed(&self) -> BTreeMap<String, BTreeSet<Permission>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).needed.clone()
     }
 
     pub(super) fn clear(&self) {

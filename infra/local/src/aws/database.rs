@@ -1,13 +1,16 @@
 //! The table: a dynoxide engine behind its own server, which this endpoint passes requests on to byte for byte.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{Request, Response, Uri, header};
-use dynoxide::Database as Engine;
+use dynoxide::storage::Storage as EngineStorage;
+use dynoxide::{Database as Engine, DynoxideError};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -48,7 +51,7 @@ impl dynoxide::storage_backend::Clock for EngineClock {
 }
 
 impl Database {
-    /// Opens the engine, creates the table if it is missing, and serves until `stop` changes or is dropped.
+    /// Opens the engine, makes the table if there is none, and serves until `stop` changes or is dropped.
     pub(super) async fn start(
         directory: Option<&Path>,
         clock: &Clock,
@@ -57,13 +60,13 @@ impl Database {
         mut stop: watch::Receiver<bool>,
     ) -> Result<(Self, JoinHandle<()>), Error> {
         let engine = match directory {
-            None => Engine::memory_with_clock(Arc::new(EngineClock(clock.clone()))),
-            Some(directory) => Engine::new(&directory.join("dynamodb.sqlite").to_string_lossy()),
-        }
-        .map_err(engine_error)?;
-        if engine.get_table_metadata(table_name).map_err(engine_error)?.is_none() {
-            create_table(&engine, table_name)?;
-        }
+            None => {
+                let engine = in_memory(clock).map_err(engine_error)?;
+                create_table(&engine, table_name)?;
+                engine
+            }
+            Some(directory) => in_directory(directory, table_name)?,
+        };
         let metadata = engine.get_table_metadata(table_name).map_err(engine_error)?;
         let label = metadata.and_then(|metadata| metadata.stream_label).unwrap_or_default();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::Listen)?;
@@ -166,6 +169,64 @@ impl Database {
             tracing::warn!(%error, "expired items could not be removed");
         }
     }
+}
+
+/// The engine on the file of a directory. Making a table takes the engine many steps, so it is made in a file beside, which
+/// takes its place when all are done: a process killed in between leaves no half a table.
+fn in_directory(directory: &Path, table_name: &str) -> Result<Engine, Error> {
+    let file = directory.join("dynamodb.sqlite");
+    if !file.exists() {
+        let unfinished = directory.join("dynamodb.unfinished");
+        for left in ["dynamodb.unfinished", "dynamodb.unfinished-wal", "dynamodb.unfinished-shm"] {
+            match std::fs::remove_file(directory.join(left)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Error::File(directory.join(left), error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let engine = in_file(&unfinished).map_err(engine_error)?;
+        create_table(&engine, table_name)?;
+        // Its last connection gone, SQLite puts everything into the one file.
+        drop(engine);
+        std::fs::rename(&unfinished, &file).map_err(|error| Error::File(unfinished, error))?;
+    }
+    in_file(&file).map_err(engine_error)
+}
+
+/// At each write the engine looks for the end of its stream, and reads all there is of it unless it has this. It keeps all
+/// of it for ever.
+const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS stream_by_sequence_number \
+                            ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
+
+fn in_file(file: &Path) -> Result<Engine, DynoxideError> {
+    let file = file.to_string_lossy();
+    EngineStorage::new(&file)?.conn().execute_batch(STREAM_INDEX)?;
+    Engine::new(&file)
+}
+
+/// Tells the files of one process apart.
+static MODELS: AtomicU64 = AtomicU64::new(0);
+
+/// An engine in memory is made without the index, and takes it over from a file.
+fn in_memory(clock: &Clock) -> Result<Engine, DynoxideError> {
+    let engine = Engine::memory_with_clock(Arc::new(EngineClock(clock.clone())))?;
+    let model = std::env::temp_dir().join(format!(
+        "stint-local-{}-{}.sqlite",
+        std::process::id(),
+        MODELS.fetch_add(1, Ordering::Relaxed)
+    ));
+    let storage = EngineStorage::memory()?;
+    storage.conn().execute_batch(STREAM_INDEX)?;
+    storage.vacuum_into(&model.to_string_lossy())?;
+    let taken_over = engine.restore_from(&model.to_string_lossy());
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = model.clone().into_os_string();
+        file.push(suffix);
+        // Not all of them are there.
+        let _ = std::fs::remove_file(file);
+    }
+    taken_over.map(|()| engine)
 }
 
 fn create_table(engine: &Engine, table_name: &str) -> Result<(), Error> {

@@ -5,6 +5,7 @@
 
 mod permission_sets;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -152,7 +153,7 @@ impl Services {
                 return Err(Failure::conflict("There is a conflicting operation in process for this assignment."));
             }
             if self.limits.outstanding_changes.is_some_and(|most| in_flight.count() >= most) {
-                return Err(throttled("Too many changes are in progress."));
+                return Err(self.throttled("Too many changes are in progress."));
             }
             let change = Change {
                 request_id: state.next_uuid(now).to_string(),
@@ -250,15 +251,16 @@ impl Services {
             recent.pop_front();
         }
         if recent.len() >= most {
-            return Err(throttled("Rate exceeded"));
+            return Err(self.throttled("Rate exceeded"));
         }
         recent.push_back(now);
         Ok(())
     }
-}
 
-fn throttled(message: &str) -> Failure {
-    Failure::new("ThrottlingException", message)
+    pub(super) fn throttled(&self, message: &str) -> Failure {
+        self.throttled.fetch_add(1, Ordering::Relaxed);
+        Failure::new("ThrottlingException", message)
+    }
 }
 
 fn no_permission_set(arn: &str) -> Failure {

@@ -4,7 +4,7 @@ use aws_lc_rs::hmac;
 use serde_json::json;
 
 use super::*;
-use crate::auth::testing::{Answer, TestIssuer, TestKey, b64, token_with};
+use crate::auth::testing::{Answer, TestIssuer, TestKey, b64, token_of, token_with};
 use crate::clock::Clock;
 
 const NOW: i64 = 1_800_000_000;
@@ -114,10 +114,39 @@ async fn headers() {
         assert_eq!(world.outcome(&world.ec.token_with(&header, &world.good())).await, expected, "{header}");
     }
 
-    let embedded = json!({"alg": "ES256", "kid": "ec", "jwk": stranger.jwk("ec")});
-    assert_eq!(world.outcome(&stranger.token_with(&embedded, &world.good())).await, Err(Refusal::Signature));
-    let embedded = json!({"alg": "ES256", "jwk": stranger.jwk("ec")});
-    assert_eq!(world.outcome(&stranger.token_with(&embedded, &world.good())).await, Err(Refusal::Signature));
+    // Keys that the token brings along, or says where to get.
+    let elsewhere = TestIssuer::start(vec![stranger.jwk("ec"), stranger.jwk("theirs")]).await;
+    let (keys, jwk) = (format!("{}/jwks", elsewhere.url), stranger.jwk("ec"));
+    for (header, expected) in [
+        (json!({"alg": "ES256", "kid": "ec", "jwk": jwk}), Refusal::Signature),
+        (json!({"alg": "ES256", "jwk": jwk}), Refusal::Signature),
+        (json!({"alg": "ES256", "kid": "ec", "jku": keys}), Refusal::Signature),
+        (json!({"alg": "ES256", "kid": "theirs", "jku": keys}), Refusal::UnknownKey),
+        (json!({"alg": "ES256", "kid": "ec", "x5u": keys}), Refusal::Signature),
+        (json!({"alg": "ES256", "kid": "ec", "x5c": ["MIIB"]}), Refusal::Signature),
+        (json!({"alg": "ES256", "kid": format!("../{keys}")}), Refusal::UnknownKey),
+        (json!({"alg": "ES256", "kid": "' OR 1=1 --"}), Refusal::UnknownKey),
+    ] {
+        assert_eq!(world.outcome(&stranger.token_with(&header, &world.good())).await, Err(expected), "{header}");
+    }
+    assert_eq!(elsewhere.fetches(), 0, "the token does not say where keys come from");
+}
+
+/// RFC 7519, section 4: names are unique, or it is the last that counts.
+#[tokio::test]
+async fn what_is_said_twice() {
+    let world = World::new().await;
+    let sign = |message: &[u8]| world.ec.sign(message);
+    let (good, header) = (world.good().to_string(), json!({"alg": "ES256", "kid": "ec"}).to_string());
+    for twice in [r#"{"alg":"none","alg":"ES256","kid":"ec"}"#, r#"{"alg":"ES256","kid":"rsa","kid":"ec"}"#] {
+        assert_eq!(world.outcome(&token_of(twice, &good, sign)).await, Err(Refusal::Malformed), "{twice}");
+    }
+    let twice = good.replacen('{', r#"{"sub":"mallory","aud":"nobody","#, 1);
+    let token = token_of(&header, &twice, sign);
+    assert_eq!(world.verify(&token).await.unwrap().subject(), "alice");
+    assert_eq!(UnverifiedClaims::read(&token).unwrap().sub(), Some("alice"), "one reading before and after");
+    let twice = good.replacen('}', r#","exp":1}"#, 1);
+    assert_eq!(world.outcome(&token_of(&header, &twice, sign)).await, Err(Refusal::Expired));
 }
 
 #[tokio::test]

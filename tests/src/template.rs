@@ -1,27 +1,36 @@
 //! `template.yaml`, as JSON: `!Ref Table` is `{"Ref": "Table"}`, `!Sub x` is `{"Fn::Sub": "x"}`.
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::missing_panics_doc, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::LazyLock;
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Value, json};
 
-use super::sources;
+static TEMPLATE: LazyLock<Value> = LazyLock::new(|| {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    to_json(&Yaml::load_from_str(&std::fs::read_to_string(path).unwrap()).unwrap()[0])
+});
 
 /// The template.
-pub(super) fn template() -> Value {
-    let text = sources::read("template.yaml");
-    to_json(&Yaml::load_from_str(&text).unwrap()[0])
+#[must_use]
+pub fn template() -> &'static Value {
+    &TEMPLATE
 }
 
 /// The resources of a type, by logical id.
-pub(super) fn resources(kind: &str) -> BTreeMap<String, Value> {
-    let template = template();
-    let all = template["Resources"].as_object().unwrap();
+#[must_use]
+pub fn resources(kind: &str) -> BTreeMap<String, Value> {
+    let all = template()["Resources"].as_object().unwrap();
     all.iter().filter(|(_, resource)| resource["Type"] == kind).map(|(id, it)| (id.clone(), it.clone())).collect()
 }
 
 /// The functions, by the name of their binary.
-pub(super) fn functions() -> BTreeMap<String, Function> {
+#[must_use]
+pub fn functions() -> BTreeMap<String, Function> {
     resources("AWS::Serverless::Function")
         .into_iter()
         .map(|(logical_id, resource)| {
@@ -33,14 +42,17 @@ pub(super) fn functions() -> BTreeMap<String, Function> {
 
 /// A function.
 #[derive(Debug)]
-pub(super) struct Function {
-    pub(super) logical_id: String,
-    pub(super) properties: Value,
+pub struct Function {
+    /// Its name in the template.
+    pub logical_id: String,
+    /// What it is made with.
+    pub properties: Value,
 }
 
 impl Function {
     /// Method and path of each route that leads to it.
-    pub(super) fn routes(&self) -> Vec<(String, String)> {
+    #[must_use]
+    pub fn routes(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let events = self.properties["Events"].as_object();
         events
@@ -52,7 +64,8 @@ impl Function {
     }
 
     /// Its statements.
-    pub(super) fn statements(&self) -> Vec<Statement> {
+    #[must_use]
+    pub fn statements(&self) -> Vec<Statement> {
         let policies = self.properties["Policies"].as_array();
         policies.into_iter().flatten().flat_map(|policy| statements(&policy["Statement"])).collect()
     }
@@ -60,14 +73,18 @@ impl Function {
 
 /// What a statement allows.
 #[derive(Debug)]
-pub(super) struct Statement {
-    pub(super) effect: String,
-    pub(super) actions: Vec<String>,
-    pub(super) resources: Vec<Value>,
+pub struct Statement {
+    /// `Allow` or `Deny`.
+    pub effect: String,
+    /// What.
+    pub actions: Vec<String>,
+    /// To what, as the template has it.
+    pub resources: Vec<Value>,
 }
 
 /// The statements of a policy document.
-pub(super) fn statements(document: &Value) -> Vec<Statement> {
+#[must_use]
+pub fn statements(document: &Value) -> Vec<Statement> {
     let one_or_many = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
     one_or_many(document)
         .iter()

@@ -1,0 +1,199 @@
+//! IAM: what the template grants a function is what the function does, no less and no more.
+//!
+//! That it is no less is held by every test of every suite, when its world ends. Here every function does everything
+//! that it can do.
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use stint::store::Transaction;
+use stint_local::aws::{Fault, FaultKind, Faults, Service};
+use stint_tests::permissions::{ByFunction, excess, granted, missing, needed_by_event_sources};
+use stint_tests::{As, SANDBOX, World};
+
+use super::operations::{Calls, Ready, every, get, policy, policy_and_rules, post, send, waiting};
+
+/// The three that give and take access.
+const WORKERS: [&str; 3] = ["provision_grant", "deprovision_grant", "sweep"];
+
+#[tokio::test]
+async fn what_is_granted_is_what_is_done() {
+    let mut cold = Cold { world: World::start().await, calls: 0 };
+    every(&mut cold).await;
+    on_behalf_of_others(&mut cold).await;
+    let mut needed = cold.world.local.aws().needed_permissions();
+    for worker in WORKERS {
+        add(&mut needed, as_it_should_go(worker).await);
+        add(&mut needed, as_it_goes_wrong(worker).await);
+        add(&mut needed, for_another_grant(worker).await);
+    }
+    let aws = cold.world.local.aws().world();
+    add(&mut needed, needed_by_event_sources(aws));
+    let granted = granted(aws);
+    assert_eq!(missing(&needed, &granted), Vec::<String>::new(), "done, and not granted by the template");
+    assert_eq!(excess(&needed, &granted), Vec::<String>::new(), "granted by the template, and never done");
+}
+
+fn add(needed: &mut ByFunction, more: ByFunction) {
+    for (function, permissions) in more {
+        needed.entry(function).or_default().extend(permissions);
+    }
+}
+
+/// Calls each operation as a function that was just started, and again with the same `Idempotency-Key`.
+struct Cold {
+    world: World,
+    calls: usize,
+}
+
+impl Calls for Cold {
+    fn world(&self) -> &World {
+        &self.world
+    }
+
+    async fn call(&mut self, _: usize, name: &str, ready: impl AsyncFn(&World) -> Ready) {
+        let Ready { who, method, path, body } = ready(&self.world).await;
+        // The policies in memory are of no use any more.
+        let tenant = self.world.local.tenant_id();
+        let mut writes = Transaction::new(tenant);
+        writes.policies_changed();
+        self.world.local.table().tenant(tenant).commit(writes).await.unwrap();
+        self.calls += 1;
+        let times = if method == Method::POST { 2 } else { 1 };
+        for _ in 0..times {
+            let mut call = self.world.call(who.clone(), method.clone(), path.clone());
+            if method == Method::POST {
+                call = call.header("idempotency-key", format!("call {}", self.calls));
+            }
+            if let Some(body) = &body {
+                call = call.json(body);
+            }
+            let answer = call.send().await;
+            assert!(answer.status.as_u16() < 500, "{name}: {}", answer.body);
+        }
+    }
+}
+
+/// What somebody does with what is not theirs is asked of the policies; and what else not every call does.
+async fn on_behalf_of_others(calls: &mut Cold) {
+    let bob = || As::Person("bob");
+    let the_request = async |world: &World| format!("/v1/requests/{}", waiting(world).await);
+    calls.call(1, "getRequest of another", async |world| get(bob(), the_request(world).await)).await;
+    calls
+        .call(1, "getAccessRequestStatus of another", async |world| {
+            get(bob(), format!("/v1/access/requests/{}", waiting(world).await))
+        })
+        .await;
+    calls
+        .call(1, "listRequestMessages of another", async |world| {
+            get(bob(), format!("{}/messages", the_request(world).await))
+        })
+        .await;
+    calls
+        .call(2, "createRequestMessage of another", async |world| {
+            post(bob(), format!("{}/messages", the_request(world).await), json!({"content": "why?"}))
+        })
+        .await;
+    calls
+        .call(2, "cancelRequest of another", async |world| {
+            post(bob(), format!("{}/cancel", the_request(world).await), json!({}))
+        })
+        .await;
+    let the_grant = async |world: &World| {
+        let path = format!("/v1/requests/{}/approve", waiting(world).await);
+        let request = world.post(As::Person("carol"), path, json!({})).await.expect(StatusCode::OK);
+        format!("/v1/grants/{}", request["grant_ids"][0].as_str().unwrap())
+    };
+    calls.call(1, "getGrant of another", async |world| get(bob(), the_grant(world).await)).await;
+    calls
+        .call(2, "revokeGrant of another", async |world| Ready {
+            who: bob(),
+            method: Method::DELETE,
+            path: the_grant(world).await,
+            body: None,
+        })
+        .await;
+    calls.call(1, "listGrants of a status", async |_| get(As::Key, "/v1/grants?status=active")).await;
+    let rules = json!({"cedar_policy_set": "permit (principal, action, resource) when { true };"});
+    calls
+        .call(2, "updatePolicy, its rules", async |world| {
+            send(As::Key, Method::PATCH, policy_and_rules(world).await.0, rules.clone())
+        })
+        .await;
+    calls
+        .call(2, "reorderPolicies, one of which stays where it is", async |world| {
+            let mut ids = Vec::new();
+            for priority in [2002, 2001, 2000] {
+                let mut policy = policy();
+                policy["priority"] = json!(priority);
+                let policy = world.post(As::Key, "/v1/policies", policy).await.expect(StatusCode::CREATED);
+                ids.push(policy["id"].clone());
+            }
+            ids.swap(1, 2);
+            send(As::Key, Method::PATCH, "/v1/policies/reorder", json!({"ids": ids}))
+        })
+        .await;
+}
+
+/// A worker is called about a grant; `sweep` finds it by itself, when it is due.
+async fn call(world: &World, worker: &str, grant: &str) {
+    // Longer than any pause between attempts.
+    world.pass(901);
+    let call = json!({"tenant_id": world.local.tenant_id(), "grant_id": grant});
+    // What went wrong is written down, or it is called again.
+    let _ = world.local.invoke(worker, call).await;
+}
+
+async fn grant(world: &World) -> String {
+    world.granted("alice", SANDBOX, "PowerUserAccess", 28_800).await
+}
+
+async fn end(world: &World, grant: &str) {
+    let path = format!("/v1/grants/{grant}");
+    world.call(As::Person("alice"), Method::DELETE, path).send().await.expect(StatusCode::ACCEPTED);
+}
+
+/// Given and taken away, by the same worker and by nobody else, if it is one that gives.
+async fn as_it_should_go(worker: &str) -> ByFunction {
+    let world = World::start().await;
+    let grant = grant(&world).await;
+    call(&world, "provision_grant", &grant).await;
+    end(&world, &grant).await;
+    let left = world.granted("bob", SANDBOX, "ReadOnlyAccess", 28_800).await;
+    call(&world, worker, &grant).await;
+    assert_eq!(world.grant(&grant).await["revocation"]["status"], "done", "{worker}");
+    assert_eq!(world.grant(&left).await["provisioning_status"], "successful", "{worker} went on with what was left");
+    world.local.aws().needed_permissions()
+}
+
+/// Identity Center does not take it away; later it does, and the answer is lost.
+async fn as_it_goes_wrong(worker: &str) -> ByFunction {
+    let world = World::start().await;
+    let grant = grant(&world).await;
+    call(&world, "provision_grant", &grant).await;
+    end(&world, &grant).await;
+    let delete = |kind| Fault::new(kind).on(Service::SsoAdmin, "DeleteAccountAssignment");
+    world.local.aws().set_faults(Faults { rules: vec![delete(FaultKind::Refuse).times(1000)] });
+    call(&world, worker, &grant).await;
+    assert_eq!(world.grant(&grant).await["revocation"]["status"], "retrying", "{worker}");
+    world.local.aws().set_faults(Faults { rules: vec![delete(FaultKind::LoseAnswer)] });
+    call(&world, worker, &grant).await;
+    assert_eq!(world.grant(&grant).await["revocation"]["status"], "done", "{worker}");
+    world.local.aws().needed_permissions()
+}
+
+/// Of two grants of one access neither could be given; when the first ends, the second still wants it.
+async fn for_another_grant(worker: &str) -> ByFunction {
+    let world = World::start().await;
+    let grants = [grant(&world).await, grant(&world).await];
+    let create = Fault::new(FaultKind::Refuse).on(Service::SsoAdmin, "CreateAccountAssignment");
+    world.local.aws().set_faults(Faults { rules: vec![create.times(1000)] });
+    for grant in &grants {
+        call(&world, "provision_grant", grant).await;
+        assert_eq!(world.grant(grant).await["provisioning_status"], "pending", "{worker}");
+    }
+    world.local.aws().set_faults(Faults::default());
+    end(&world, &grants[0]).await;
+    call(&world, worker, &grants[0]).await;
+    assert_eq!(world.assignments().len(), 1, "{worker}");
+    world.local.aws().needed_permissions()
+}

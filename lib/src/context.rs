@@ -132,7 +132,8 @@ pub async fn run_worker(handle: impl AsyncFn(&Workers, Value) -> Result<Value, W
     connect(workers.table()).await;
     let (workers, handle) = (&workers, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        handle(workers, event.payload).await.map_err(Error::from)
+        // Boxed: the compiler lays futures out within one another, and goes only so deep.
+        Box::pin(handle(workers, event.payload)).await.map_err(Error::from)
     }))
     .await
 }

@@ -252,3 +252,21 @@ async fn a_sync_that_cannot_read_everything_writes_nothing() {
     assert!(matches!(ran.result, Err(Error::Directory(_))), "{:?}", ran.result);
     assert_eq!((items(&world, "RESOURCE").len(), ran.output.lines().count()), (0, 1), "the key was printed before");
 }
+
+#[tokio::test]
+async fn planting_again_finishes_what_was_begun() {
+    let world = World::start().await;
+    let policies = || async { world.get(As::Key, "/v1/policies").await.expect(StatusCode::OK)["data"].clone() };
+    let before = policies().await;
+    let removed = format!("/v1/policies/{}", before[2]["id"].as_str().unwrap());
+    world.call(As::Key, Method::DELETE, removed).send().await.expect(StatusCode::NO_CONTENT);
+    let key = world.local.plant().await.unwrap();
+    world.get(As::Key, "/v1/policies").await.refused(401, "unauthenticated");
+    let after = world.get(As::ApiKey(key.expose()), "/v1/policies").await.expect(StatusCode::OK);
+    let names = |policies: &Value| -> BTreeSet<String> {
+        policies.as_array().unwrap().iter().map(|policy| policy["name"].to_string()).collect()
+    };
+    assert_eq!(after["data"].as_array().unwrap().len(), 3);
+    assert_eq!(names(&after["data"]), names(&before));
+    assert_eq!(world.items("APIKEY").len(), 1);
+}

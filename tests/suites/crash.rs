@@ -68,9 +68,10 @@ async fn run(mut dice: fastrand::Rng, kills: usize) {
     for number in 0..LASTING {
         load.lasting(&engineer(number)).await;
     }
+    process.kill();
     let clients: Vec<_> = (0..8).map(|_| tokio::spawn(Arc::clone(&load).run(dice.fork()))).collect();
-    for kill in BEFORE_THE_FIRST_START..kills {
-        if kill % WHILE_STARTING == 0 {
+    while process.kills < kills {
+        if process.kills.is_multiple_of(WHILE_STARTING) {
             process.start();
             sleep(dice_between(&mut dice, 0, 1_000)).await;
         } else {
@@ -80,6 +81,7 @@ async fn run(mut dice: fastrand::Rng, kills: usize) {
         }
         process.kill();
     }
+    let kills = process.kills;
     process.start_and_wait().await;
     load.stop.store(true, Ordering::Relaxed);
     for client in clients {

@@ -10,16 +10,15 @@ use axum::extract::{ConnectInfo, Request};
 use axum::http::{Method, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use serde_json::Value;
-use stint::access::Ids;
+use serde_json::{Value, json};
 use stint::auth::api_key::ApiKeySecret;
 use stint::clock::Clock;
 use stint::context::Settings;
-use stint::domain::{OidcConfig, TenantId};
+use stint::domain::{OidcConfig, Policy, TenantId};
 use stint::http::{Api, SourceIp, app, endpoint};
 use stint::metrics::{Measurement, Metrics};
 use stint::schedule::ScheduleSettings;
-use stint::store::Table;
+use stint::store::{CommitError, Table};
 use stint::workers::{WorkerError, Workers, deprovision_grant, provision_grant, publish_events, sweep};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -152,15 +151,19 @@ impl Local {
         Ok(Self { aws, url, app, table, workers, metrics, issuer, seed, oidc, clock, server })
     }
 
-    /// Plants the seed and returns a key with every scope.
+    /// Plants the seed and returns a key with every scope. What was begun before is finished: the key is replaced, for
+    /// nobody knows it, and the policies that are there are not made again.
     ///
     /// # Errors
     ///
     /// [`StartError`] when the seed is not valid.
     pub async fn plant(&self) -> Result<ApiKeySecret, StartError> {
-        let key_id = Ids::new(self.clock.clone()).id();
+        let key_id = self.tenant_id().as_uuid().into();
         let key = self.seed.plant(&self.table, self.oidc.clone(), key_id, self.clock.now()).await?;
-        for policy in &self.seed.policies {
+        let planted = self.table.tenant(self.tenant_id()).list_all::<Policy>().await;
+        let planted = planted.map_err(|error| SeedError::from(CommitError::from(error)))?;
+        let is_planted = |seed: &&Value| planted.iter().any(|policy| seed.get("name") == Some(&json!(policy.name)));
+        for policy in self.seed.policies.iter().filter(|policy| !is_planted(policy)) {
             call(self.app.clone(), self.tenant_id(), &key, Method::POST, "/v1/policies", policy).await?;
         }
         Ok(key)

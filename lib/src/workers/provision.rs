@@ -121,8 +121,10 @@ impl Workers {
                 let assignment = self.release(call, other).await?;
                 match self.reconcile(shift, &grant, other, assignment).await? {
                     Reconciled::Settled(_) => {}
-                    not_yet @ (Reconciled::Unsettled(_) | Reconciled::Left | Reconciled::Hopeless(_)) => {
-                        return Ok(Hold::NotYet(not_yet));
+                    Reconciled::Left => return Ok(Hold::NotYet(Reconciled::Left)),
+                    // The grant is not for the old user any more: that nothing can be done there does not end it.
+                    Reconciled::Unsettled(why) | Reconciled::Hopeless(why) => {
+                        return Ok(Hold::NotYet(Reconciled::Unsettled(why)));
                     }
                 }
             }

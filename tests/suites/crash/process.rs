@@ -15,6 +15,8 @@ pub(crate) struct Process {
     port: u16,
     aws_port: u16,
     child: Option<Child>,
+    /// How often it was killed.
+    pub(crate) kills: usize,
 }
 
 impl Drop for Process {
@@ -35,7 +37,7 @@ impl Process {
         // Both at once, so that they differ.
         let free = [(); 2].map(|()| TcpListener::bind(("127.0.0.1", 0)).unwrap());
         let [port, aws_port] = free.map(|listener| listener.local_addr().unwrap().port());
-        Self { directory, port, aws_port, child: None }
+        Self { directory, port, aws_port, child: None, kills: 0 }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -87,6 +89,7 @@ impl Process {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
+        self.kills += 1;
     }
 
     /// What it told of itself.

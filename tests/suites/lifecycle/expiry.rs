@@ -2,6 +2,8 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use stint::domain::Grant;
+use stint::store::Transaction;
 use stint_local::aws::{Fault, FaultKind, Faults, Service};
 use stint_tests::{As, SANDBOX, World};
 
@@ -190,4 +192,30 @@ async fn somebody_without_a_user_in_the_identity_store_is_told_so() {
     assert!(grant["provisioning_error"].as_str().unwrap().contains("alice@example.com"));
     assert_eq!(grant["revocation"]["status"], "done");
     assert!(world.audit().contains(&"grant.failed".to_owned()));
+}
+
+#[tokio::test]
+async fn whose_user_in_the_identity_store_was_replaced_is_given_access_as_the_new_one() {
+    let world = World::start().await;
+    let created = Fault::new(FaultKind::LoseAnswer).on(Service::SsoAdmin, "CreateAccountAssignment");
+    let unseen = Fault::new(FaultKind::Refuse).on(Service::SsoAdmin, "DescribeAccountAssignmentCreationStatus");
+    world.local.aws().set_faults(Faults { rules: vec![created, unseen.times(u32::MAX)] });
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    world.settle().await;
+    assert_eq!(world.assignments(), ["alice PowerUserAccess 111111111111"], "it was begun for the old user");
+    assert_eq!(world.grant(&id).await["provisioning_status"], "pending");
+
+    // The address is another user's now.
+    let table = world.local.table().tenant(world.local.tenant_id());
+    let mut grant: Grant = table.get(id.clone()).await.unwrap().unwrap();
+    grant.grantee.email = Some("bob@example.com".to_owned());
+    let mut writes = Transaction::new(table.id());
+    writes.update(&grant).unwrap();
+    table.commit(writes).await.unwrap();
+    world.local.aws().set_faults(Faults::default());
+    world.wait(60).await;
+    assert_eq!(world.assignments(), ["bob PowerUserAccess 111111111111"]);
+    assert_eq!(world.grant(&id).await["provisioning_status"], "successful");
+    world.wait(600).await;
+    assert!(world.assignments().is_empty());
 }

@@ -174,7 +174,7 @@ async fn five_hundred_grants_end_while_fifty_people_break_the_glass() {
     let last = |times: &[Timestamp]| *times.last().unwrap();
     let drained = seconds(end, last(&gone).max(last(&ordinary)));
     let (whole, ours) = (least(10, 20), least(8, 16));
-    println!(
+    eprintln!(
         "{changes} changes drained in {drained:.1} s with {requests} requests; the least is {ours:.1} s in our share of the \
          quotas, {whole:.1} s in all of them; emergencies given within {:.1} s, access gone within {:.1} s, ordinary access \
          given from {:.1} s on; {} calls to AWS in all",

@@ -1,5 +1,6 @@
 //! The table: a dynoxide engine behind its own server, which this endpoint passes requests on to byte for byte.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ impl dynoxide::storage_backend::Clock for EngineClock {
 }
 
 impl Database {
-    /// Opens the engine, creates the table if it is missing, and serves until `stop` changes or is dropped.
+    /// Opens the engine, makes the table if there is none, and serves until `stop` changes or is dropped.
     pub(super) async fn start(
         directory: Option<&Path>,
         clock: &Clock,
@@ -59,13 +60,13 @@ impl Database {
         mut stop: watch::Receiver<bool>,
     ) -> Result<(Self, JoinHandle<()>), Error> {
         let engine = match directory {
-            None => in_memory(clock),
-            Some(directory) => in_file(&directory.join("dynamodb.sqlite")),
-        }
-        .map_err(engine_error)?;
-        if engine.get_table_metadata(table_name).map_err(engine_error)?.is_none() {
-            create_table(&engine, table_name)?;
-        }
+            None => {
+                let engine = in_memory(clock).map_err(engine_error)?;
+                create_table(&engine, table_name)?;
+                engine
+            }
+            Some(directory) => in_directory(directory, table_name)?,
+        };
         let metadata = engine.get_table_metadata(table_name).map_err(engine_error)?;
         let label = metadata.and_then(|metadata| metadata.stream_label).unwrap_or_default();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::Listen)?;
@@ -168,6 +169,29 @@ impl Database {
             tracing::warn!(%error, "expired items could not be removed");
         }
     }
+}
+
+/// The engine on the file of a directory. Making a table takes the engine many steps, so it is made in a file beside, which
+/// takes its place when all are done: a process killed in between leaves no half a table.
+fn in_directory(directory: &Path, table_name: &str) -> Result<Engine, Error> {
+    let file = directory.join("dynamodb.sqlite");
+    if !file.exists() {
+        let unfinished = directory.join("dynamodb.unfinished");
+        for left in ["dynamodb.unfinished", "dynamodb.unfinished-wal", "dynamodb.unfinished-shm"] {
+            match std::fs::remove_file(directory.join(left)) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Error::File(directory.join(left), error));
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let engine = in_file(&unfinished).map_err(engine_error)?;
+        create_table(&engine, table_name)?;
+        // Its last connection gone, SQLite puts everything into the one file.
+        drop(engine);
+        std::fs::rename(&unfinished, &file).map_err(|error| Error::File(unfinished, error))?;
+    }
+    in_file(&file).map_err(engine_error)
 }
 
 /// At each write the engine looks for the end of its stream, and reads all there is of it unless it has this. It keeps all

@@ -36,6 +36,7 @@ fn options() -> Options {
                 function: "provision".to_owned(),
             }],
             schedule_groups: vec!["stint".to_owned()],
+            concurrency: [("provision".to_owned(), 2)].into(),
         },
         ..Options::in_memory(clock(), crate::seed::Seed::example().aws)
     }

@@ -129,6 +129,35 @@ async fn a_batch_that_failed_in_part_is_taken_up_where_it_failed() {
     assert_eq!(*seen.lock().unwrap(), [vec!["1", "2"], vec!["2"]]);
 }
 
+#[tokio::test]
+async fn a_function_runs_no_more_often_at_once_than_it_may() {
+    let (endpoint, clock) = start(options()).await;
+    let running = Arc::new(Mutex::new((0_usize, 0_usize)));
+    let (log, sleeps) = (Arc::clone(&running), clock.clone());
+    endpoint.set_invoker(Arc::new(move |_, _| {
+        let (log, sleeps) = (Arc::clone(&log), sleeps.clone());
+        Box::pin(async move {
+            {
+                let mut log = log.lock().unwrap();
+                log.0 += 1;
+                log.1 = log.1.max(log.0);
+            }
+            sleeps.sleep(Duration::from_secs(1)).await;
+            log.lock().unwrap().0 -= 1;
+            Ok(json!(null))
+        })
+    }));
+    for _ in 0..5 {
+        put_event(&endpoint, "grant.requested").await;
+    }
+    let mut jobs = tokio::task::JoinSet::new();
+    while endpoint.queued_events() > 0 {
+        endpoint.begin_deliveries(&mut jobs).await;
+        while jobs.join_next().await.is_some() {}
+    }
+    assert_eq!(*running.lock().unwrap(), (0, 2));
+}
+
 /// The only test on the machine's clock: what it asserts is that waiting is short, and idling free.
 #[tokio::test]
 async fn a_running_endpoint_delivers_as_things_come() {

@@ -1,5 +1,6 @@
 //! Faults strike where they are told to.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
@@ -70,6 +71,33 @@ async fn calls_pass_until_it_is_their_turn() {
         went.push(call.send().await.is_ok());
     }
     assert_eq!(went, [true, false, false, true]);
+}
+
+#[tokio::test]
+async fn chance_hits_some_and_lets_the_others_pass() {
+    let (endpoint, _) = start(options()).await;
+    set(&endpoint, Fault::new(FaultKind::Refuse).chance(50));
+    let mut went = Vec::new();
+    for number in 0..40 {
+        let call = create_schedule(&endpoint, &number.to_string(), "2026-01-01T00:10:00");
+        went.push(call.send().await.is_ok());
+    }
+    assert!(went.contains(&true) && went.contains(&false), "{went:?}");
+}
+
+#[tokio::test]
+async fn jitter_lets_calls_overtake_one_another() {
+    let (endpoint, _) = start(options()).await;
+    set(&endpoint, Fault::new(FaultKind::Jitter).times(u32::MAX).milliseconds(20));
+    let came = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&came);
+    endpoint.set_observer(Arc::new(move |_, input| log.lock().unwrap().push(input["Name"].clone())));
+    let names: Vec<String> = (0..20).map(|number| format!("{number:02}")).collect();
+    let calls = names.iter().map(|name| create_schedule(&endpoint, name, "2026-01-01T00:10:00").send());
+    futures_util::future::try_join_all(calls).await.unwrap();
+    let came = came.lock().unwrap().clone();
+    assert_eq!(came.len(), names.len());
+    assert!(!came.is_sorted_by_key(|name| name.to_string()), "{came:?}");
 }
 
 #[tokio::test]

@@ -76,6 +76,20 @@ async fn everything_is_there_after_a_kill() {
 }
 
 #[tokio::test]
+async fn a_table_that_was_not_finished_is_made_anew() {
+    let directory = Directory::new("unfinished");
+    std::fs::create_dir_all(&directory.0).unwrap();
+    std::fs::write(directory.0.join("dynamodb.unfinished"), "half a table").unwrap();
+    std::fs::write(directory.0.join("dynamodb.unfinished-wal"), "and what was to come").unwrap();
+    let endpoint = open(&directory.0).await;
+    put(&endpoint, "T#1#EVENT", "1").await;
+    endpoint.shutdown().await;
+    drop(endpoint);
+    assert_eq!(open(&directory.0).await.items().len(), 1);
+    assert!(!directory.0.join("dynamodb.unfinished").exists());
+}
+
+#[tokio::test]
 async fn a_corrupt_state_is_named_and_not_overwritten() {
     let directory = Directory::new("corrupt");
     std::fs::create_dir_all(&directory.0).unwrap();

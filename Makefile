@@ -11,7 +11,8 @@ run: ## Run stint on this machine, with everything it needs
 ARCHITECTURE ?= arm64
 target_of_arm64 := aarch64-unknown-linux-gnu
 target_of_x86_64 := x86_64-unknown-linux-gnu
-CARGO_LAMBDA := PATH="$(CURDIR)/target/build/venv/bin:$$PATH" cargo lambda build --release --package stint-functions
+# Where `sam build` runs it, too: the settings of `functions/.cargo` are read there.
+CARGO_LAMBDA := cd functions && PATH="$(CURDIR)/target/build/venv/bin:$$PATH" cargo lambda build --release
 
 build: target/build/venv/installed ## Build the functions as Lambda runs them, and print their sizes
 	@test -d "$$(rustc --print target-libdir --target $(target_of_$(ARCHITECTURE)))" || { \
@@ -24,7 +25,7 @@ package: build ## Build, and lay it out for `sam deploy`, as `sam build` does
 	target/build/venv/bin/python -m infra.build.package
 
 MEASURED ?= list_grants ensure_access provision_grant publish_events
-MEASURE := $(CARGO_LAMBDA) --target $(shell uname -m)-unknown-linux-gnu --lambda-dir target/measured
+MEASURE := $(CARGO_LAMBDA) --target $(shell uname -m)-unknown-linux-gnu --lambda-dir $(CURDIR)/target/measured
 
 measure: target/build/venv/installed ## Measure some functions beside the least one: size, start, memory, first call
 	$(MEASURE) $(addprefix --bin ,$(MEASURED))

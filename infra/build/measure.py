@@ -57,8 +57,7 @@ class RuntimeApi(Handler):
     def do_GET(self):
         self.server.said.put(time.perf_counter())
         event = self.server.events.get()
-        if event is not None:
-            self.answer(event, Lambda_Runtime_Aws_Request_Id=ID, Lambda_Runtime_Deadline_Ms=2**53)
+        self.answer(event, Lambda_Runtime_Aws_Request_Id=ID, Lambda_Runtime_Deadline_Ms=2**53)
 
     def do_POST(self):
         self.server.said.put((time.perf_counter(), self.path, self.body()))
@@ -70,7 +69,6 @@ def serve(handler, tls=None):
     server.daemon_threads = True
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    server.said, server.events = queue.Queue(), queue.Queue()
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server, f"127.0.0.1:{server.server_port}"
 
@@ -137,6 +135,8 @@ class Weight:
     def run(self, surroundings):
         (runtime, runtime_at), (_, database_at), trusted = surroundings
         variables = environment(self.name, runtime_at, database_at, trusted)
+        # New ones: a poll of the run before may still wait.
+        runtime.said, runtime.events = queue.Queue(), queue.Queue()
         began = time.perf_counter()
         function = subprocess.Popen([self.binary], env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
@@ -161,7 +161,6 @@ class Weight:
         finally:
             function.kill()
             function.communicate()
-            runtime.events.put(None)
 
     def figures(self):
         """As in `COLUMNS`; nothing for what was not measured."""

@@ -369,11 +369,12 @@ pub(crate) fn invoke_workers(aws: &AwsEndpoint, workers: &Workers) {
 
 async fn invoke(workers: &Workers, function: &str, payload: Value) -> Result<Value, String> {
     let done = async {
+        // Boxed: a worker's future is large, and here it would be as large as all of theirs.
         Ok(match function {
-            "publish_events" => publish_events::handle(workers, payload).await,
-            "provision_grant" => provision_grant::handle(workers, payload).await,
-            "deprovision_grant" => deprovision_grant::handle(workers, payload).await,
-            "sweep" => sweep::handle(workers, payload).await,
+            "publish_events" => Box::pin(publish_events::handle(workers, payload)).await,
+            "provision_grant" => Box::pin(provision_grant::handle(workers, payload)).await,
+            "deprovision_grant" => Box::pin(deprovision_grant::handle(workers, payload)).await,
+            "sweep" => Box::pin(sweep::handle(workers, payload)).await,
             unknown => return Err(format!("there is no function `{unknown}`")),
         })
     };

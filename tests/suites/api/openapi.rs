@@ -252,15 +252,17 @@ fn links_lead_from_what_is_answered_to_what_is_taken() {
         let takes = |name: &str| taken.as_array().unwrap().iter().any(|parameter| parameter["name"] == name);
         for (name, value) in link["parameters"].as_object().unwrap() {
             assert!(takes(name), "{to} takes no {name}");
-            match value.as_str().unwrap().split_once("#/") {
-                Some(("$response.body", pointer)) => {
-                    let schema = from.answers.iter().find(|(status, _)| **status < 300).unwrap().1;
-                    assert!(has(schema, pointer), "{} answers with no {pointer}", from.id);
-                }
-                _ => assert!(
-                    from.path_parameters().contains(&value.as_str().unwrap().trim_start_matches("$request.path."))
-                ),
-            }
+            let value = value.as_str().unwrap();
+            let (status, schema) = from.answers.iter().find(|(status, _)| **status < 300).unwrap();
+            let there = if let Some(pointer) = value.strip_prefix("$response.body#/") {
+                has(schema, pointer)
+            } else if let Some(header) = value.strip_prefix("$response.header.") {
+                let said = &document()["paths"][&from.path][from.method.as_str().to_lowercase()];
+                !said["responses"][status.to_string()]["headers"][header].is_null()
+            } else {
+                from.path_parameters().contains(&value.trim_start_matches("$request.path."))
+            };
+            assert!(there, "{} has no {value}", from.id);
         }
     }
 }

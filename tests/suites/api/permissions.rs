@@ -3,10 +3,14 @@
 //! That it is no less is held by every test of every suite, when its world ends. Here every function does everything
 //! that it can do.
 
+use std::time::Duration;
+
+use futures_util::future::join;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use stint::store::Transaction;
-use stint_local::aws::{Fault, FaultKind, Faults, Service};
+use stint_local::aws::{Fault, FaultKind, Faults, Limits, Service};
+use stint_local::seed::Seed;
 use stint_tests::permissions::{ByFunction, excess, granted, missing, needed_by_event_sources};
 use stint_tests::{As, SANDBOX, World};
 
@@ -25,6 +29,7 @@ async fn what_is_granted_is_what_is_done() {
         add(&mut needed, as_it_should_go(worker).await);
         add(&mut needed, as_it_goes_wrong(worker).await);
         add(&mut needed, for_another_grant(worker).await);
+        add(&mut needed, what_another_left(worker).await);
     }
     let aws = cold.world.local.aws().world();
     add(&mut needed, needed_by_event_sources(aws));
@@ -138,6 +143,10 @@ async fn on_behalf_of_others(calls: &mut Cold) {
 async fn call(world: &World, worker: &str, grant: &str) {
     // Longer than any pause between attempts.
     world.pass(901);
+    invoke(world, worker, grant).await;
+}
+
+async fn invoke(world: &World, worker: &str, grant: &str) {
     let call = json!({"tenant_id": world.local.tenant_id(), "grant_id": grant});
     // What went wrong is written down, or it is called again.
     let _ = world.local.invoke(worker, call).await;
@@ -158,10 +167,8 @@ async fn as_it_should_go(worker: &str) -> ByFunction {
     let grant = grant(&world).await;
     call(&world, "provision_grant", &grant).await;
     end(&world, &grant).await;
-    let left = world.granted("bob", SANDBOX, "ReadOnlyAccess", 28_800).await;
     call(&world, worker, &grant).await;
     assert_eq!(world.grant(&grant).await["revocation"]["status"], "done", "{worker}");
-    assert_eq!(world.grant(&left).await["provisioning_status"], "successful", "{worker} went on with what was left");
     world.local.aws().needed_permissions()
 }
 
@@ -195,5 +202,25 @@ async fn for_another_grant(worker: &str) -> ByFunction {
     end(&world, &grants[0]).await;
     call(&world, worker, &grants[0]).await;
     assert_eq!(world.assignments().len(), 1, "{worker}");
+    world.local.aws().needed_permissions()
+}
+
+/// In the midst of it another comes, finds no turn at Identity Center, and leaves its grant to who has one.
+async fn what_another_left(worker: &str) -> ByFunction {
+    let limits = Limits { outstanding_changes: Some(1), requests_per_second: Some(20) };
+    let world = World::limited(Seed::example(), limits, Duration::from_secs(5)).await;
+    let ended = grant(&world).await;
+    call(&world, "provision_grant", &ended).await;
+    end(&world, &ended).await;
+    let left = world.granted("bob", SANDBOX, "ReadOnlyAccess", 28_800).await;
+    let begun = || world.local.aws().calls().iter().any(|call| call.operation == "DeleteAccountAssignment");
+    let another = async {
+        while !begun() {
+            tokio::task::yield_now().await;
+        }
+        invoke(&world, "provision_grant", &left).await;
+    };
+    join(call(&world, worker, &ended), another).await;
+    assert_eq!(world.grant(&left).await["provisioning_status"], "successful", "{worker}");
     world.local.aws().needed_permissions()
 }

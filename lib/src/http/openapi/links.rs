@@ -52,6 +52,13 @@ const NAMED: &[Named] = &[
         values: &[("policyId", "$request.path.policyId"), ("ruleId", "$response.body#/id")],
         taken_by: ABOUT_A_RULE,
     },
+    Named { of: "listAuditLog", values: &[("id", "$response.body#/data/0/id")], taken_by: &["getAuditLogEntry"] },
+    Named { of: "listAuditLog", values: &[("cursor", "$response.body#/next_cursor")], taken_by: &["listAuditLog"] },
+    Named {
+        of: "exportAuditLog",
+        values: &[("cursor", "$response.header.X-Next-Cursor")],
+        taken_by: &["exportAuditLog"],
+    },
 ];
 
 /// Writes the links into the document.

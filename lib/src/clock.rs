@@ -43,6 +43,14 @@ impl Clock {
         }
     }
 
+    /// Sets a manual clock back, as machines' clocks are when they were fast; the machine's clock is left alone.
+    pub fn set_back(&self, by: Duration) {
+        if let Self::Manual(milliseconds) = self {
+            let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+            milliseconds.fetch_sub(by, Ordering::SeqCst);
+        }
+    }
+
     /// Waits. On a manual clock waiting is what moves it.
     pub async fn sleep(&self, for_: Duration) {
         match self {

@@ -29,6 +29,9 @@ pub const STAGING: &str = "222222222222";
 /// The account where SRE approves.
 pub const PRODUCTION: &str = "333333333333";
 
+/// What Identity Center takes for a change, where it takes its time.
+const LATENCY: Duration = Duration::from_secs(3);
+
 /// A stint of its own: nothing a test does is seen by another.
 pub struct World {
     /// The product and the AWS it runs on.
@@ -93,7 +96,12 @@ impl World {
 
     /// The example world, where Identity Center takes its time.
     pub async fn asynchronous() -> Self {
-        Self::build(Seed::example(), Duration::from_secs(3)).await
+        Self::asynchronous_with(Seed::example()).await
+    }
+
+    /// A world of another seed, where Identity Center takes its time.
+    pub async fn asynchronous_with(seed: Seed) -> Self {
+        Self::build(seed, LATENCY).await
     }
 
     /// A world of another seed.

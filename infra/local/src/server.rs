@@ -1,7 +1,7 @@
 //! The whole product in one process: the API, its workers, and the AWS they run on.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -79,7 +79,7 @@ pub enum StartError {
 pub struct Local {
     aws: Arc<AwsEndpoint>,
     url: String,
-    app: Router,
+    app: Arc<RwLock<Router>>,
     table: Table,
     workers: Workers,
     metrics: Metrics,
@@ -124,11 +124,8 @@ impl Local {
             &key_store,
             config.clock.clone(),
         )?;
-        let api = Api::new(table.clone(), config.clock.clone());
-        let app = app(endpoint::router(), api).layer(from_fn(with_source_ip));
-        let mortal = Mortal { aws: Arc::clone(&aws), ids: Ids::new(config.clock.clone()) };
-        let app = app.layer(from_fn_with_state(mortal, until_death));
-        let served = app.clone().merge(dev::router(Arc::clone(&aws), issuer.clone()));
+        let app = Arc::new(RwLock::new(process(&aws, table.clone(), &config.clock)));
+        let served = dev::router(Arc::clone(&aws), issuer.clone()).fallback_service(current(Arc::clone(&app)));
         let server = tokio::spawn(async move {
             let service = served.into_make_service_with_connect_info::<SocketAddr>();
             if let Err(error) = axum::serve(listener, service).await {
@@ -165,7 +162,8 @@ impl Local {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Body::from(policy.to_string()))
             .map_err(|error| refused(error.to_string()))?;
-        let answer = tower::ServiceExt::oneshot(self.app.clone(), request).await.unwrap_or_else(|never| match never {});
+        let app = current(Arc::clone(&self.app));
+        let answer = tower::ServiceExt::oneshot(app, request).await.unwrap_or_else(|never| match never {});
         if answer.status().is_success() {
             return Ok(());
         }
@@ -180,6 +178,16 @@ impl Local {
     /// [`StartError`] when the table does not take it.
     pub async fn trust_issuer(&self) -> Result<(), StartError> {
         Ok(seed::trust(&self.table, self.seed.tenant_id(), &self.oidc).await?)
+    }
+
+    /// Starts the product's processes anew, on the AWS there is: what they kept in memory is gone.
+    pub fn restart(&mut self) {
+        let sdk = self.aws.sdk_config();
+        self.table = stint::context::table(&sdk, TABLE.to_owned());
+        let api = process(&self.aws, self.table.clone(), &self.clock);
+        *self.app.write().unwrap_or_else(PoisonError::into_inner) = api;
+        self.workers = stint::context::workers(&sdk, settings(&self.seed), self.clock.clone(), self.metrics.clone());
+        invoke_workers(&self.aws, &self.workers);
     }
 
     /// Where the API is.
@@ -343,6 +351,21 @@ fn invoke_workers(aws: &AwsEndpoint, workers: &Workers) {
             done.map_err(|error| error.to_string())
         })
     }));
+}
+
+/// The API, as a process of its own that may die.
+fn process(aws: &Arc<AwsEndpoint>, table: Table, clock: &Clock) -> Router {
+    let mortal = Mortal { aws: Arc::clone(aws), ids: Ids::new(clock.clone()) };
+    let app = app(endpoint::router(), Api::new(table, clock.clone())).layer(from_fn(with_source_ip));
+    app.layer(from_fn_with_state(mortal, until_death))
+}
+
+/// Whatever API runs when a call comes.
+fn current(app: Arc<RwLock<Router>>) -> Router {
+    Router::new().fallback(move |request: Request| {
+        let app = app.read().unwrap_or_else(PoisonError::into_inner).clone();
+        async move { tower::ServiceExt::oneshot(app, request).await.unwrap_or_else(|never| match never {}) }
+    })
 }
 
 /// An API whose process may die.

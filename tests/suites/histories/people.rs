@@ -79,8 +79,24 @@ impl Played {
     }
 
     pub(super) async fn edit_policy(&mut self, policy: usize, edit: Edit) {
-        let path = format!("/v1/policies/{}", self.policies[policy % self.policies.len()]);
-        answered(self.world.call(As::Key, Method::PATCH, path).json(&edit.body()).send().await);
+        let policy = policy % self.policies.len();
+        self.edited.insert(policy);
+        answered(self.patch_policy(policy, edit.body()).await);
+    }
+
+    /// Makes the policies what they were.
+    pub(super) async fn restore_policies(&mut self) {
+        for policy in std::mem::take(&mut self.edited) {
+            let was = &self.policies[policy];
+            let settings = ["enabled", "approval_mode", "max_duration_seconds", "default_duration_seconds"];
+            let settings = settings.iter().map(|name| ((*name).to_owned(), was[name].clone())).collect();
+            self.patch_policy(policy, Value::Object(settings)).await.expect(StatusCode::OK);
+        }
+    }
+
+    async fn patch_policy(&self, policy: usize, body: Value) -> Answer {
+        let path = format!("/v1/policies/{}", self.policies[policy]["id"].as_str().unwrap());
+        self.world.call(As::Key, Method::PATCH, path).json(&body).send().await
     }
 
     /// A request was made.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use stint_local::aws::{Faults, User};
 use stint_local::oidc::DevUser;
 use stint_local::seed::Seed;
@@ -17,9 +17,10 @@ use stint_tests::{As, STAGING, World};
 use super::model::{Access, Model};
 use super::step::{LONGEST, Step};
 
-/// What there was in a history.
+/// What there was.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Summary {
+    pub(super) histories: usize,
     pub(super) steps: usize,
     pub(super) calls: usize,
     pub(super) grants: usize,
@@ -28,6 +29,7 @@ pub(super) struct Summary {
 
 impl AddAssign for Summary {
     fn add_assign(&mut self, other: Self) {
+        self.histories += other.histories;
         self.steps += other.steps;
         self.calls += other.calls;
         self.grants += other.grants;
@@ -37,20 +39,23 @@ impl AddAssign for Summary {
 
 impl Display for Summary {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self { steps, calls, grants, faults } = self;
-        write!(f, "{steps} steps, {grants} grants, {calls} AWS calls, {faults} of them failed")
+        let Self { histories, steps, calls, grants, faults } = self;
+        write!(f, "{histories} histories, {steps} steps, {grants} grants, {calls} AWS calls, {faults} of them failed")
     }
 }
 
-/// Plays a history in a world of its own, to its end and until all access has come to its end.
-pub(super) fn play(steps: &[Step]) -> Summary {
+/// Plays histories in a world of their own, one after the other; each until all access has come to its end.
+pub(super) fn play(histories: &[Vec<Step>]) -> Summary {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let mut played = Played::begin().await;
-        for step in steps {
-            played.take(step).await;
+        for steps in histories {
+            for step in steps {
+                played.take(step).await;
+            }
+            played.end().await;
         }
-        played.end().await
+        played.summary()
     })
 }
 
@@ -60,7 +65,10 @@ pub(super) struct Played {
     pub(super) model: Model,
     /// Every request that waited for people when it was made, with what it asks for; the last first.
     pub(super) requests: Vec<(String, Access)>,
-    pub(super) policies: Vec<String>,
+    /// The policies as they are between histories.
+    pub(super) policies: Vec<Value>,
+    /// Those that were edited, by their place.
+    pub(super) edited: BTreeSet<usize>,
     /// The clock was set back since all was last at rest.
     was_set_back: bool,
     summary: Summary,
@@ -98,14 +106,14 @@ impl Played {
     async fn begin() -> Self {
         let world = World::asynchronous_with(seed()).await;
         let policies = world.get(As::Key, "/v1/policies").await.expect(StatusCode::OK);
-        let policies = policies["data"].as_array().unwrap().iter();
-        let policies = policies.map(|policy| policy["id"].as_str().unwrap().to_owned()).collect();
+        let policies = policies["data"].as_array().unwrap().clone();
         world.local.aws().clear_calls();
         Self {
             world,
             model: Model::default(),
             requests: Vec::new(),
             policies,
+            edited: BTreeSet::new(),
             was_set_back: false,
             summary: Summary::default(),
         }
@@ -150,15 +158,20 @@ impl Played {
         assert_eq!(self.model.unpromised(&self.existing()), Vec::<Access>::new(), "nobody was promised that");
     }
 
-    async fn end(mut self) -> Summary {
+    /// All access comes to its end, and the policies become what they were.
+    async fn end(&mut self) {
         self.rest().await;
         self.world.pass(LONGEST);
         self.model.it_is(self.now());
         self.rest().await;
         assert_eq!(self.existing(), BTreeSet::new(), "there is access, and everything is over");
-        self.summary.calls = self.world.local.aws().calls().len();
-        self.summary.grants = self.model.grants();
-        self.summary
+        self.restore_policies().await;
+        self.summary.histories += 1;
+    }
+
+    fn summary(self) -> Summary {
+        let (grants, calls) = (self.model.grants(), self.world.local.aws().calls().len());
+        Summary { calls, grants, ..self.summary }
     }
 
     fn existing(&self) -> BTreeSet<Access> {
@@ -197,6 +210,7 @@ impl Played {
         let now = self.now();
         self.model.it_is(now);
         let grants = self.world.get(As::Key, "/v1/grants?limit=250").await.expect(StatusCode::OK);
+        assert_eq!(grants["has_more"], false, "more grants than a page has");
         self.model.read_back(grants["data"].as_array().unwrap(), now);
         assert_eq!(self.existing(), self.model.live(now), "all is at rest");
         self.was_set_back = false;

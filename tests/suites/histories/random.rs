@@ -1,23 +1,23 @@
-//! Histories by the hundred. Each has a seed of its own, which makes the same steps each time.
+//! Histories by the hundred. What happens in a world is made from a seed of its own, and is the same each time.
 
+use std::cell::Cell;
 use std::env::VarError;
 
 use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
 
 use super::play::{Summary, play};
-use super::step::{Step, history};
+use super::step::{Step, histories};
 
-/// Tests run beside each other; each does its part of the histories.
+/// Tests run beside each other; each has its part of the worlds.
 const PARTS: u64 = 4;
 
-/// How many histories there are, how long they are at most, and the seed of the first.
-struct Settings {
-    histories: u64,
-    steps: usize,
-    seed: u64,
-}
+/// A world takes as long to start as a history takes to play, so it sees some, each from rest to rest.
+const HISTORIES_A_WORLD: u64 = 5;
 
-fn setting<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
+/// After so many attempts to leave something out, what is left is told.
+const ATTEMPTS_TO_SHRINK: u32 = 300;
+
+fn setting(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is `{text}`, and is to be a number")),
         Err(VarError::NotPresent) => otherwise,
@@ -25,61 +25,69 @@ fn setting<T: std::str::FromStr>(name: &str, otherwise: T) -> T {
     }
 }
 
-fn part(part: u64) {
-    let settings =
-        Settings { histories: setting("HISTORIES", 300), steps: setting("STEPS", 16), seed: setting("SEED", 0) };
+/// Every fourth world, from the one with that number on.
+fn worlds_from(first: u64) {
+    let count = setting("HISTORIES", 300).div_ceil(HISTORIES_A_WORLD);
+    let (steps, seed) = (setting("STEPS", 20), setting("SEED", 0));
     let mut total = Summary::default();
-    for (done, number) in (1_u64..).zip((part..settings.histories).step_by(usize::try_from(PARTS).unwrap())) {
-        total += one(settings.seed + number, settings.steps);
-        if done.is_multiple_of(25) || number + PARTS >= settings.histories {
-            println!("part {part}: {done} histories of {total}; the last seed was {}", settings.seed + number);
-        }
+    for world in (first..count).step_by(usize::try_from(PARTS).unwrap()) {
+        total += see(seed + world, usize::try_from(steps).unwrap());
+        println!("to seed {}: {total}", seed + world);
     }
 }
 
-fn one(seed: u64, most: usize) -> Summary {
+fn see(seed: u64, steps: usize) -> Summary {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    // A history takes a second at most; shrinking has to end.
-    let config = Config { cases: 1, failure_persistence: None, max_shrink_iters: 150, ..Config::default() };
-    let summary = std::cell::Cell::new(Summary::default());
-    let outcome = TestRunner::new_with_rng(config, rng).run(&history(most), |steps| {
-        summary.set(play(&steps));
+    let config =
+        Config { cases: 1, failure_persistence: None, max_shrink_iters: ATTEMPTS_TO_SHRINK, ..Config::default() };
+    let summary = Cell::new(Summary::default());
+    let what = histories(usize::try_from(HISTORIES_A_WORLD).unwrap(), steps);
+    let outcome = TestRunner::new_with_rng(config, rng).run(&what, |histories| {
+        summary.set(play(&histories));
         Ok(())
     });
     match outcome {
         Ok(()) => summary.get(),
-        Err(TestError::Fail(why, steps)) => panic!("{}", told(&steps, &why.to_string(), seed, most)),
+        Err(TestError::Fail(why, histories)) => {
+            panic!("{why}\n\n{}\nagain, from all steps:\n    {}\n", told(&histories), command(seed, steps))
+        }
         Err(TestError::Abort(why)) => panic!("{why}"),
     }
 }
 
-fn told(steps: &[Step], why: &str, seed: u64, most: usize) -> String {
-    let steps: Vec<_> = steps.iter().map(|step| format!("    Step::{step:?},")).collect();
-    format!(
-        "{why}\n\nafter these steps, the fewest that were found:\n{}\n\nagain, from all steps:\n    \
-         SEED={seed} STEPS={most} HISTORIES=1 cargo nextest run -E 'binary(histories)'\n",
-        steps.join("\n"),
-    )
+/// As the tests in `found` have them.
+fn told(histories: &[Vec<Step>]) -> String {
+    let mut told = "after these steps, the fewest that were found:\n".to_owned();
+    for steps in histories.iter().filter(|steps| !steps.is_empty()) {
+        told.push_str("vec![\n");
+        told.extend(steps.iter().map(|step| format!("    {step:?},\n")));
+        told.push_str("]\n");
+    }
+    told
+}
+
+fn command(seed: u64, steps: usize) -> String {
+    format!("SEED={seed} STEPS={steps} HISTORIES={HISTORIES_A_WORLD} cargo nextest run -E 'binary(histories)'")
 }
 
 #[test]
 fn what_is_there_is_what_was_promised_1() {
-    part(0);
+    worlds_from(0);
 }
 
 #[test]
 fn what_is_there_is_what_was_promised_2() {
-    part(1);
+    worlds_from(1);
 }
 
 #[test]
 fn what_is_there_is_what_was_promised_3() {
-    part(2);
+    worlds_from(2);
 }
 
 #[test]
 fn what_is_there_is_what_was_promised_4() {
-    part(3);
+    worlds_from(3);
 }

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 
 from infra.template import functions as functions_of
 from infra.template import operations, read_template
@@ -17,15 +18,22 @@ from .lifecycle import IdentityCenter, Lifecycle, audit
 from .report import Failed, chapter, check, checks, note, say
 
 
-def plant(aws, table, issuer, seed=None):
-    """The tenant, its directory and its key, as long as the API does not make them."""
-    command = [machine.BINARIES / "plant", "--table", table, "--issuer", issuer] + (["--seed", seed] if seed else [])
+def found(aws, table, name, issuer, directory):
+    """A tenant, as customers found theirs. Returns its id and its administrator's key. `directory` is where Organizations and
+    Identity Center are."""
+    command = [machine.BINARIES / "stint-bootstrap", "--table", table, "--tenant-name", name, "--sync"]
+    command += ["--issuer", issuer, "--client-id", "stint-local", "--admin-group", "admins"]
     environment = {"AWS_ENDPOINT_URL": aws, "AWS_REGION": machine.REGION}
+    environment |= {f"AWS_ENDPOINT_URL_{service}": url for service, url in directory.items()}
     environment |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
     if done.returncode:
-        raise Failed(f"the tenant was not planted: {done.stderr}")
-    return json.loads(done.stdout)
+        raise Failed(f"the tenant was not founded: {done.stderr}")
+    for line in done.stderr.splitlines():
+        say(f"      {line}")
+    key = done.stdout.strip()
+    # `stint_<tenant>_<id>_<secret>`
+    return str(uuid.UUID(key.split("_")[1])), key
 
 
 def hold_sweep(events):
@@ -46,9 +54,10 @@ def run():
         shutil.rmtree(machine.WORK / directory, ignore_errors=True)
         (machine.WORK / directory).mkdir(parents=True)
     template = read_template()
+    seed = json.loads((machine.ROOT / "infra/local/seeds/example.json").read_text())
     with contextlib.ExitStack() as stop:
         chapter("Deploying template.yaml")
-        ours = stop.enter_context(machine.stint_local(machine.WORK / "data"))
+        ours = stop.enter_context(machine.stint_local("stint-local"))
         # With AUTH it holds every function to the statements of its role in the template.
         stop.callback(shutil.rmtree, machine.WORK / "tmp", ignore_errors=True)
         aws = stop.enter_context(machine.ministack(AUTH="true"))
@@ -71,12 +80,12 @@ def run():
         hold_sweep(machine.client("events", aws))
 
         chapter("The API's contract")
-        api = Api(aws, outputs["ApiUrl"], operations(template), ours["url"])
-        planted = plant(aws, outputs["TableName"], ours["issuer"])
-        api.enter(planted)
+        api = Api(aws, outputs["ApiUrl"], operations(template))
+        directory = {"SSO_ADMIN": ours["aws_endpoint"], "ORGANIZATIONS": ours["aws_endpoint"]}
+        api.enter(*found(aws, outputs["TableName"], "Example", ours["issuer"], directory), ours["url"])
         api.read_description()
         endpoints.refused_without_credential(api)
-        endpoints.policies(api, planted["policies"])
+        endpoints.policies(api, seed["policies"])
         endpoints.statements_count(api, lambdas, machine.client("iam", aws))
 
         identity_center = IdentityCenter(sso, store, instance["InstanceArn"], instance["IdentityStoreId"])
@@ -105,11 +114,13 @@ def run():
 
         chapter("The calls to Identity Center and Scheduler against moto")
         moto = stop.enter_context(machine.moto())
-        seed, instance = other_aws.world(moto)
+        instance = other_aws.world(moto, seed)
         other_aws.lead_workers_to(lambdas, moto, instance)
-        planted = plant(aws, outputs["TableName"], ours["issuer"], seed)
-        api.enter(planted)
-        for policy in planted["policies"]:
+        # The tokens of an issuer for one client belong to one tenant.
+        other = stop.enter_context(machine.stint_local("other-issuer"))
+        directory = {"SSO_ADMIN": moto, "ORGANIZATIONS": other["aws_endpoint"]}
+        api.enter(*found(aws, outputs["TableName"], "Moto", other["issuer"], directory), other["url"])
+        for policy in seed["policies"]:
             api.call("createPolicy", "key", 201, policy)
         other_aws.given_extended_and_taken(api, moto, instance, stack.NAME)
         audit(dynamodb, outputs["TableName"], api.tenant)

@@ -14,19 +14,19 @@ class Answer:
 
 
 class Api:
-    def __init__(self, endpoint, url, operations, issuer):
+    def __init__(self, endpoint, url, operations):
         # The output's host is Amazon's; MiniStack knows the API by the first label of the name.
         host, self.stage = urlsplit(url).hostname, urlsplit(url).path
         self.address = urlsplit(endpoint)
         self.host = f"{host.split('.')[0]}.execute-api.localhost:{self.address.port}"
-        self.operations, self.issuer = operations, issuer
-        self.tenant = self.key = None
+        self.operations = operations
+        self.tenant = self.key = self.issuer = None
         self.called = set()
         self.documented = {}
 
-    def enter(self, planted):
-        """From now on calls are to this tenant."""
-        self.tenant, self.key = planted["tenant_id"], planted["api_key"]
+    def enter(self, tenant, key, issuer):
+        """From now on calls are to this tenant, with its key or with tokens of this issuer."""
+        self.tenant, self.key, self.issuer = tenant, key, issuer
 
     def read_description(self):
         """The OpenAPI document, which the deployed function answers, and which has the template's operations."""

@@ -110,7 +110,8 @@ def moto():
     return process("moto", command, {}, listening(port))
 
 
-def stint_local(data):
+def stint_local(name):
     """Ours: Identity Center, Identity Store and Organizations, and an issuer of tokens. Its own API is not used."""
+    data = WORK / "data" / name
     command = [BINARIES / "stint-local", "--port", 0, "--aws-port", 0, "--data-dir", data]
-    return process("stint-local", command, {}, lambda: json.loads((data / "dev.json").read_text()))
+    return process(name, command, {}, lambda: json.loads((data / "dev.json").read_text()))

@@ -1,18 +1,14 @@
 """The calls of provision and deprovision once more, against moto: another's idea of the same services."""
 
-import json
-
 from .lifecycle import SANDBOX, IdentityCenter, Lifecycle, ask
-from .machine import ROOT, WORK, client
+from .machine import client
 from .report import check, wait_for
 
-TENANT = "019a3f5e-7c1b-7000-8000-000000000002"
 WORKERS = ("stint-provision-grant", "stint-deprovision-grant")
 
 
-def world(moto):
-    """The example's people and permission sets, as moto has them. Returns the seed that names them."""
-    seed = json.loads((ROOT / "infra/local/seeds/example.json").read_text())
+def world(moto, seed):
+    """The seed's people and permission sets, in moto. Returns its Identity Center instance."""
     sso, store = client("sso-admin", moto), client("identitystore", moto)
     instance = sso.list_instances()["Instances"][0]
     for person in seed["people"]:
@@ -24,15 +20,10 @@ def world(moto):
             Emails=[{"Value": person["email"], "Type": "work", "Primary": True}],
         )
     for permission_set in seed["aws"]["permission_sets"]:
-        made = sso.create_permission_set(
+        sso.create_permission_set(
             InstanceArn=instance["InstanceArn"], Name=permission_set["name"], SessionDuration="PT2H"
         )
-        permission_set["arn"] = made["PermissionSet"]["PermissionSetArn"]
-    seed["tenant"] |= {"id": TENANT, "name": "Moto", "slug": "moto"}
-    seed["aws"] |= {"instance_arn": instance["InstanceArn"], "identity_store_id": instance["IdentityStoreId"]}
-    file = WORK / "moto.json"
-    file.write_text(json.dumps(seed))
-    return file, instance
+    return instance
 
 
 def lead_workers_to(lambdas, moto, instance):

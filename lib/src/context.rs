@@ -1,7 +1,9 @@
 //! Wiring: what a binary finds in its environment, as what endpoints and workers run on.
 
 use std::env::VarError;
+use std::num::{NonZeroU32, ParseIntError};
 
+use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
@@ -9,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::clock::Clock;
 use crate::directory::Organization;
+use crate::domain::Quota;
 use crate::events::Bus;
 use crate::http::Api;
 use crate::identity_center::IdentityCenter;
@@ -30,17 +33,29 @@ pub struct Settings {
     pub identity_center_instance_arn: String,
     /// Its Identity Store.
     pub identity_store_id: String,
+    /// How much of the instance's quotas is used.
+    pub quota: Quota,
     /// Where schedules are, and what they call.
     pub schedules: ScheduleSettings,
 }
 
-/// A setting is missing.
+/// A setting is missing, or is no setting.
 #[derive(Debug, thiserror::Error)]
-#[error("the environment variable `{0}` is not set: {1}")]
-pub struct SettingError(&'static str, VarError);
+pub enum SettingError {
+    /// It is missing.
+    #[error("the environment variable `{0}` is not set: {1}")]
+    Missing(&'static str, VarError),
+    /// It is no number.
+    #[error("the environment variable `{0}` is no number from 1 on: {1}")]
+    NoNumber(&'static str, ParseIntError),
+}
 
 fn variable(name: &'static str) -> Result<String, SettingError> {
-    std::env::var(name).map_err(|error| SettingError(name, error))
+    std::env::var(name).map_err(|error| SettingError::Missing(name, error))
+}
+
+fn number(name: &'static str) -> Result<NonZeroU32, SettingError> {
+    variable(name)?.parse().map_err(|error| SettingError::NoNumber(name, error))
 }
 
 impl Settings {
@@ -51,6 +66,10 @@ impl Settings {
             event_bus_name: variable("EVENT_BUS_NAME")?,
             identity_center_instance_arn: variable("IDENTITY_CENTER_INSTANCE_ARN")?,
             identity_store_id: variable("IDENTITY_STORE_ID")?,
+            quota: Quota {
+                turns: number("IDENTITY_CENTER_TURNS")?,
+                requests_per_second: number("IDENTITY_CENTER_REQUESTS_PER_SECOND")?,
+            },
             schedules: ScheduleSettings {
                 group: variable("SCHEDULE_GROUP")?,
                 role_arn: variable("SCHEDULER_ROLE_ARN")?,
@@ -92,15 +111,18 @@ pub async fn run_worker(handle: impl AsyncFn(&Workers, Value) -> Result<Value, W
 /// What workers run on, with these clients and settings.
 #[must_use]
 pub fn workers(aws: &SdkConfig, settings: Settings, clock: Clock, metrics: Metrics) -> Workers {
+    // A request that the SDK made again by itself would be one beyond the quota; workers ask again in their turn.
+    let sso = aws_sdk_ssoadmin::config::Builder::from(aws).retry_config(RetryConfig::disabled()).build();
     let identity_center = IdentityCenter::new(
-        aws_sdk_ssoadmin::Client::new(aws),
+        aws_sdk_ssoadmin::Client::from_conf(sso),
         aws_sdk_identitystore::Client::new(aws),
         settings.identity_center_instance_arn,
         settings.identity_store_id,
     );
     let schedules = Schedules::new(aws_sdk_scheduler::Client::new(aws), settings.schedules);
     let bus = Bus::new(aws_sdk_eventbridge::Client::new(aws), settings.event_bus_name);
-    Workers::new(table(aws, settings.table_name), identity_center, schedules, bus, clock, metrics)
+    let table = table(aws, settings.table_name);
+    Workers::new(table, identity_center, settings.quota, schedules, bus, clock, metrics)
 }
 
 /// The table of that name.

@@ -11,6 +11,7 @@ mod principal;
 mod request;
 mod resource;
 mod tenant;
+mod turn;
 
 pub use duration::{Seconds, SecondsError};
 pub use event::{Actor, ActorType, Event, EventKind};
@@ -26,6 +27,7 @@ pub use request::{
 };
 pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef};
 pub use tenant::{BreakGlass, OidcConfig, Role, Tenant, TenantSettings, User};
+pub use turn::{Quota, REQUESTS_A_WINDOW, TURN_LEASE, Turn, Turns, Urgency};
 
 /// Free-form data a caller attaches: a JSON object.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;

@@ -1,11 +1,15 @@
 //! Identity Center, as its callers need it: begin a change of an assignment, ask how far it is, look whether it exists.
 //!
 //! Creating and deleting are asynchronous and take no client token; all calls of an instance share 20 requests a
-//! second (AWS IAM Identity Center quotas). What goes wrong is told apart by what it means for the caller.
+//! second (AWS IAM Identity Center quotas), so each method makes one request at most, and callers pace them. Only
+//! [`IdentityCenter::user_id`] is another service, the Identity Store. What goes wrong is told apart by what it means for
+//! the caller.
 
 use aws_sdk_identitystore::types::{AlternateIdentifier, UniqueAttribute};
 use aws_sdk_ssoadmin::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_ssoadmin::types::{AccountAssignmentOperationStatus, PrincipalType, StatusValues, TargetType};
+use aws_sdk_ssoadmin::types::{
+    AccountAssignmentOperationStatus, OperationStatusFilter, PrincipalType, StatusValues, TargetType,
+};
 use aws_smithy_types::Document;
 use jiff::{SignedDuration, Span};
 
@@ -46,6 +50,17 @@ pub enum Progress {
     Succeeded,
     /// Not done and never will be.
     Failed(String),
+}
+
+/// What a page of a list says about an assignment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listed {
+    /// It exists.
+    Yes,
+    /// It does not.
+    No,
+    /// It is not on this page; the next is named so.
+    NotOnThisPage(String),
 }
 
 impl IdentityCenter {
@@ -159,16 +174,7 @@ impl IdentityCenter {
     /// [`Fault::NotFound`] when Identity Center no longer knows it.
     pub async fn progress(&self, kind: OperationKind, instance: &str, request: &str) -> Result<Progress, Fault> {
         let status = match kind {
-            OperationKind::Create => {
-                self.sso
-                    .describe_account_assignment_creation_status()
-                    .instance_arn(instance)
-                    .account_assignment_creation_request_id(request)
-                    .send()
-                    .await
-                    .map_err(fault)?
-                    .account_assignment_creation_status
-            }
+            OperationKind::Create => self.creation_status(instance, request).await?,
             OperationKind::Delete => {
                 self.sso
                     .describe_account_assignment_deletion_status()
@@ -183,30 +189,86 @@ impl IdentityCenter {
         Ok(status.map_or(Progress::InProgress, progress))
     }
 
-    /// Whether an assignment exists.
+    async fn creation_status(
+        &self,
+        instance: &str,
+        request: &str,
+    ) -> Result<Option<AccountAssignmentOperationStatus>, Fault> {
+        let answer = self
+            .sso
+            .describe_account_assignment_creation_status()
+            .instance_arn(instance)
+            .account_assignment_creation_request_id(request)
+            .send()
+            .await
+            .map_err(fault)?;
+        Ok(answer.account_assignment_creation_status)
+    }
+
+    /// The creations an instance has not finished, of whatever assignments: the ids on one page, the first or the one
+    /// named, and the name of the next.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] when they cannot be read.
+    pub async fn unfinished_creations(
+        &self,
+        instance: &str,
+        page: Option<String>,
+    ) -> Result<(Vec<String>, Option<String>), Fault> {
+        let unfinished = OperationStatusFilter::builder().status(StatusValues::InProgress).build();
+        let answer = self
+            .sso
+            .list_account_assignment_creation_status()
+            .instance_arn(instance)
+            .filter(unfinished)
+            .set_next_token(page)
+            .send()
+            .await
+            .map_err(fault)?;
+        let statuses = answer.account_assignments_creation_status.unwrap_or_default();
+        Ok((statuses.into_iter().filter_map(|status| status.request_id).collect(), answer.next_token))
+    }
+
+    /// Whether a creation is of that assignment.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NotFound`] when Identity Center no longer knows it.
+    pub async fn creates(&self, request: &str, key: &AssignmentKey) -> Result<bool, Fault> {
+        let status = self.creation_status(&key.instance_arn, request).await?;
+        Ok(status.is_some_and(|status| {
+            status.target_id.as_deref() == Some(key.account_id.as_str())
+                && status.permission_set_arn.as_deref() == Some(&key.permission_set_arn)
+                && status.principal_id.as_deref() == Some(&key.principal_id)
+        }))
+    }
+
+    /// Whether Identity Center lists an assignment, looking at one page: the first, or the one named.
     ///
     /// # Errors
     ///
     /// [`Fault::NotFound`] when the instance or the permission set does not exist.
-    pub async fn exists(&self, key: &AssignmentKey) -> Result<bool, Fault> {
-        let mut pages = self
+    pub async fn lists(&self, key: &AssignmentKey, page: Option<String>) -> Result<Listed, Fault> {
+        let answer = self
             .sso
             .list_account_assignments()
             .instance_arn(&key.instance_arn)
             .account_id(key.account_id.as_str())
             .permission_set_arn(&key.permission_set_arn)
-            .into_paginator()
-            .send();
-        while let Some(page) = pages.next().await {
-            let found = page.map_err(fault)?.account_assignments.unwrap_or_default().into_iter().any(|assignment| {
-                assignment.principal_id.as_deref() == Some(&key.principal_id)
-                    && assignment.principal_type == Some(PrincipalType::User)
-            });
-            if found {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+            .set_next_token(page)
+            .send()
+            .await
+            .map_err(fault)?;
+        let found = answer.account_assignments.unwrap_or_default().into_iter().any(|assignment| {
+            assignment.principal_id.as_deref() == Some(&key.principal_id)
+                && assignment.principal_type == Some(PrincipalType::User)
+        });
+        Ok(match answer.next_token {
+            _ if found => Listed::Yes,
+            Some(next) => Listed::NotOnThisPage(next),
+            None => Listed::No,
+        })
     }
 
     /// How long role credentials of a permission set work: they outlive the assignment by up to this.

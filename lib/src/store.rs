@@ -11,6 +11,7 @@ mod record;
 mod records;
 mod table;
 mod transaction;
+mod turns;
 
 pub use due::{DueItem, Work};
 pub use error::{CommitError, StoreError};

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::auth::Scope;
 use crate::auth::api_key::{ApiKey, ApiKeySecret, SECRET_BYTES};
-use crate::domain::{ApiKeyId, OidcConfig, Role, Tenant, TenantId, TenantSettings};
+use crate::domain::{Actor, ApiKeyId, Event, EventId, EventKind, OidcConfig, Role, Tenant, TenantId, TenantSettings};
 use crate::hash::sha256;
 use crate::store::{CommitError, Record, StoreError, Table, TenantTable, Transaction};
 
@@ -154,19 +155,27 @@ impl From<StoreError> for TenancyError {
 }
 
 /// Founds a tenant with its first key, in one transaction, and answers with the tenant there is instead if there is one:
-/// then nothing was written.
+/// then nothing was written. `events` are the ids of the events that say so.
 ///
 /// # Errors
 ///
 /// [`TenancyError`]; after [`CommitError::Store`] it may have been founded, which the next try finds out.
-pub async fn found(table: &Table, new: &Tenant, key: &ApiKey) -> Result<Option<Tenant>, TenancyError> {
+pub async fn found(
+    table: &Table,
+    new: &Tenant,
+    key: &ApiKey,
+    events: [EventId; 2],
+) -> Result<Option<Tenant>, TenancyError> {
     let tenant = table.tenant(new.id);
     if let Some(existing) = tenant.get(Tenant::KIND).await? {
         return Ok(Some(existing));
     }
     let mut writes = Transaction::new(new.id);
+    let [founded, made] = events;
     writes.create(new)?;
+    writes.event(tenant_created(founded, new))?;
     writes.create(key)?;
+    writes.event(key_created(made, key))?;
     if let Some(oidc) = &new.oidc {
         let (issuer, audience) = (oidc.issuer_url.as_str(), oidc.audience());
         if table.issuer(issuer, audience).await?.is_some_and(|entry| entry.tenant_id != new.id) {
@@ -185,14 +194,15 @@ pub async fn found(table: &Table, new: &Tenant, key: &ApiKey) -> Result<Option<T
     }
 }
 
-/// Gives a tenant another key.
+/// Gives a tenant another key. `event` is the id of the event that says so.
 ///
 /// # Errors
 ///
 /// [`CommitError`] when the table does not take it.
-pub async fn add_key(tenant: &TenantTable, key: &ApiKey) -> Result<(), CommitError> {
+pub async fn add_key(tenant: &TenantTable, key: &ApiKey, event: EventId) -> Result<(), CommitError> {
     let mut writes = Transaction::new(tenant.id());
     writes.create(key)?;
+    writes.event(key_created(event, key))?;
     commit_with_key(tenant, writes, key).await
 }
 
@@ -203,6 +213,43 @@ async fn commit_with_key(tenant: &TenantTable, writes: Transaction, key: &ApiKey
     match tenant.get::<ApiKey>(key.sort_key()).await {
         Ok(Some(stored)) if stored == *key => Ok(()),
         Ok(_) | Err(_) => Err(error),
+    }
+}
+
+fn tenant_created(id: EventId, tenant: &Tenant) -> Event {
+    let metadata = json!({
+        "name": tenant.name,
+        "slug": tenant.slug,
+        "issuer": tenant.oidc.as_ref().map(|oidc| &oidc.issuer_url),
+        "roles": tenant.roles,
+    });
+    installed(EventKind::TenantCreated, id, tenant.id, ("tenant", tenant.id.to_string()), &metadata, tenant.created_at)
+}
+
+fn key_created(id: EventId, key: &ApiKey) -> Event {
+    let metadata = json!({"name": key.name, "scopes": key.scopes});
+    installed(EventKind::ApiKeyCreated, id, key.tenant_id, ("api_key", key.id.to_string()), &metadata, key.created_at)
+}
+
+/// What the installation does is done by nobody of the tenant.
+fn installed(
+    kind: EventKind,
+    id: EventId,
+    tenant_id: TenantId,
+    (resource_type, resource_id): (&str, String),
+    metadata: &Value,
+    created_at: Timestamp,
+) -> Event {
+    Event {
+        id,
+        tenant_id,
+        kind,
+        actor: Actor::system(),
+        resource_type: resource_type.to_owned(),
+        resource_id,
+        metadata: metadata.as_object().cloned().unwrap_or_default(),
+        reasoning: None,
+        created_at,
     }
 }
 

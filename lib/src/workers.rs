@@ -7,6 +7,9 @@
 //! | [`deprovision_grant`] | Scheduler, when a grant's time is over; the bus, when one was ended; Scheduler, for another attempt |
 //! | [`sweep`] | every five minutes: whatever is due and was not done |
 //!
+//! Who changes an assignment needs a turn at Identity Center (`shift`). Who finds none free leaves, and whoever has one goes
+//! on with what was left (`queue`).
+//!
 //! Every one may be called twice, late, out of order or not at all. What each does depends on what the table says when it
 //! is called, and on nothing else.
 
@@ -17,7 +20,9 @@ mod outbox;
 mod provision;
 pub mod provision_grant;
 pub mod publish_events;
+mod queue;
 mod revoke;
+mod shift;
 pub mod sweep;
 
 pub use context::{WorkerError, Workers};

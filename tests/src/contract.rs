@@ -148,7 +148,7 @@ impl Operation {
 
     /// Holds that an answer is one of those that are documented.
     #[track_caller]
-    pub(crate) fn documents(&self, answer: &Answer) {
+    pub fn documents(&self, answer: &Answer) {
         let Answer { status, body, .. } = answer;
         let at = format!("{} answered {status}", self.id);
         let Some(schema) = self.answers.get(&status.as_u16()) else { panic!("{at}, which is not documented: {body}") };

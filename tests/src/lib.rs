@@ -29,9 +29,6 @@ pub const STAGING: &str = "222222222222";
 /// The account where SRE approves.
 pub const PRODUCTION: &str = "333333333333";
 
-/// What Identity Center takes for a change, where it takes its time.
-const LATENCY: Duration = Duration::from_secs(3);
-
 /// A stint of its own: nothing a test does is seen by another.
 pub struct World {
     /// The product and the AWS it runs on.
@@ -96,20 +93,16 @@ impl World {
 
     /// The example world, where Identity Center takes its time.
     pub async fn asynchronous() -> Self {
-        Self::asynchronous_with(Seed::example()).await
-    }
-
-    /// A world of another seed, where Identity Center takes its time.
-    pub async fn asynchronous_with(seed: Seed) -> Self {
-        Self::build(seed, LATENCY).await
+        Self::limited(Seed::example(), Limits::default(), Duration::from_secs(3)).await
     }
 
     /// A world of another seed.
     pub async fn with(seed: Seed) -> Self {
-        Self::build(seed, Duration::ZERO).await
+        Self::limited(seed, Limits::default(), Duration::ZERO).await
     }
 
-    async fn build(seed: Seed, latency: Duration) -> Self {
+    /// A world whose Identity Center has these limits and takes its time.
+    pub async fn limited(seed: Seed, limits: Limits, latency: Duration) -> Self {
         let clock = Clock::manual("2026-01-05T09:00:00Z".parse().unwrap());
         let local = Local::start(Config {
             port: 0,
@@ -117,7 +110,7 @@ impl World {
             storage: Storage::Memory,
             clock: clock.clone(),
             seed,
-            limits: Limits::default(),
+            limits,
             latency,
             max_attempts: 1,
         })

@@ -1,6 +1,8 @@
 //! The first installation: `stint-bootstrap` against a stack in memory, run once, twice, and interrupted anywhere.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use std::collections::BTreeSet;
+
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint::domain::{AwsResource, Tenant};
@@ -91,6 +93,49 @@ async fn the_key_may_everything_but_impersonate() {
     let scopes: Vec<&str> = key["scopes"].as_array().unwrap().iter().map(|scope| scope.as_str().unwrap()).collect();
     assert_eq!(scopes.len(), stint::auth::Scope::ALL.len() - 1);
     assert!(!scopes.contains(&"access:impersonate"));
+}
+
+#[tokio::test]
+async fn what_the_installation_did_is_in_the_audit_log() {
+    let world = World::start().await;
+    bootstrap(&world, &["--issuer", ISSUER, "--client-id", "c", "--admin-group", "platform"]).await.key();
+    bootstrap(&world, &["--new-key"]).await.key();
+    world.settle().await;
+
+    let mut entries: Vec<Value> =
+        items(&world, "AUDIT").iter().map(|item| serde_json::to_value(plain(item)).unwrap()).collect();
+    entries.sort_by_key(|entry| entry["sequence"].as_u64());
+    let said: Vec<&str> = entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    assert_eq!(said, ["tenant.created", "api_key.created", "api_key.created"]);
+    assert!(entries.iter().all(|entry| entry["actor_id"] == "system" && entry["actor_type"] == "system"));
+    assert_eq!(entries[0]["resource_id"], slug().tenant_id().to_string());
+    let expected =
+        json!({"name": "Acme, Inc.", "slug": "acme-inc", "issuer": ISSUER, "roles": {"admin": ["platform"]}});
+    assert_eq!(entries[0]["metadata"], expected);
+    let keys: BTreeSet<String> = items(&world, "APIKEY").iter().map(|item| plain(item)["id"].to_string()).collect();
+    let named: BTreeSet<String> = entries[1..].iter().map(|entry| entry["resource_id"].to_string()).collect();
+    assert_eq!(named, keys);
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_is_told_in_one_line() {
+    let world = World::start().await;
+    let given = Arguments { table: "stint-Table-1".to_owned(), ..arguments(&[]) };
+    let (mut output, mut notes) = (Vec::new(), Vec::new());
+    let aws = world.local.aws().sdk_config();
+    let refused = run(&given, &aws, world.clock.clone(), &mut output, &mut notes).await.unwrap_err().to_string();
+    assert!(refused.starts_with("there is no table `stint-Table-1` in us-east-1: "), "{refused}");
+    assert!(refused.contains("`TableName`") && !refused.contains('\n'), "{refused}");
+    assert!(output.is_empty() && notes.is_empty());
+}
+
+#[test]
+fn an_issuer_whose_tokens_could_not_be_verified_is_refused() {
+    for issuer in ["http://login.example.com", "https://user:secret@login.example.com", "login.example.com"] {
+        let given =
+            ["stint-bootstrap", "--table", "stint", "--tenant-name", "Acme", "--client-id", "c", "--issuer", issuer];
+        assert!(<Arguments as clap::Parser>::try_parse_from(given).is_err(), "{issuer}");
+    }
 }
 
 #[tokio::test]

@@ -11,5 +11,11 @@ mod expiry;
 mod invariants;
 #[path = "lifecycle/metrics.rs"]
 mod metrics;
+#[path = "lifecycle/recorded.rs"]
+mod recorded;
+#[path = "lifecycle/rush.rs"]
+mod rush;
 #[path = "lifecycle/submit.rs"]
 mod submit;
+#[path = "lifecycle/turns.rs"]
+mod turns;

@@ -18,3 +18,5 @@ mod permissions;
 mod sources;
 #[path = "tidy/template.rs"]
 mod template;
+#[path = "tidy/watch.rs"]
+mod watch;

@@ -11,11 +11,12 @@ use aws_config::SdkConfig;
 use clap::Parser;
 use stint::access::Ids;
 use stint::auth::api_key::{ApiKey, ApiKeySecret};
+use stint::auth::jwks::{JwksError, check_issuer};
 use stint::auth::scope::scopes_of;
 use stint::clock::Clock;
 use stint::context::{self, RandomError, random_bytes};
 use stint::directory::DirectoryError;
-use stint::domain::{BreakGlass, OidcConfig, Role, Seconds, Tenant, TenantSettings};
+use stint::domain::{ApiKeyId, BreakGlass, OidcConfig, Role, Seconds, Tenant, TenantSettings};
 use stint::store::{CommitError, StoreError, TenantTable};
 use stint::tenancy::{self, NewKey, NewTenant, Slug, SlugError, TenancyError};
 
@@ -79,6 +80,16 @@ pub enum Error {
     /// The table did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is no such table.
+    #[error(
+        "there is no table `{table}` in {region}: `--table` takes the stack's output `TableName`, `AWS_REGION` its region"
+    )]
+    NoTable {
+        /// What was given.
+        table: String,
+        /// Where it was looked for.
+        region: String,
+    },
     /// The machine has no randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -93,8 +104,8 @@ pub enum Error {
     Notes(#[from] std::io::Error),
 }
 
-fn issuer(text: &str) -> Result<String, &'static str> {
-    if text.starts_with("https://") { Ok(text.to_owned()) } else { Err("must begin with `https://`") }
+fn issuer(text: &str) -> Result<String, JwksError> {
+    check_issuer(text).map(|()| text.to_owned())
 }
 
 /// Does what the arguments say. The key goes to `output`, what happens to `notes`.
@@ -118,8 +129,10 @@ pub async fn run(
     let table = context::table(aws, arguments.table.clone());
     let tenant = table.tenant(id);
     let new = arguments.tenant(&slug).record(random_bytes()?, now);
-    let (key, secret) = administrator(&clock).issue(id, random_bytes()?, now);
-    match tenancy::found(&table, &new, &key).await? {
+    let ids = Ids::new(clock.clone());
+    let (key, secret) = administrator(ids.id()).issue(id, random_bytes()?, now);
+    let founded = tenancy::found(&table, &new, &key, [ids.id(), ids.id()]).await;
+    match founded.map_err(|error| arguments.named(error, aws))? {
         None => {
             writeln!(notes, "founded tenant `{}` (slug `{}`, id {id})", new.name, new.slug)?;
             show(&key, &secret, output, notes)?;
@@ -130,7 +143,7 @@ pub async fn run(
                 writeln!(notes, "its {difference} differs from what was given")?;
             }
             if arguments.new_key {
-                tenancy::add_key(&tenant, &key).await?;
+                tenancy::add_key(&tenant, &key, ids.id()).await?;
                 show(&key, &secret, output, notes)?;
             } else {
                 list_keys(&tenant, notes).await?;
@@ -144,6 +157,17 @@ pub async fn run(
 }
 
 impl Arguments {
+    /// The first call of all finds out whether there is such a table.
+    fn named(&self, error: TenancyError, aws: &SdkConfig) -> Error {
+        match error {
+            TenancyError::Commit(CommitError::Store(StoreError::NoTable)) => {
+                let region = aws.region().map_or_else(|| "no region".to_owned(), ToString::to_string);
+                Error::NoTable { table: self.table.clone(), region }
+            }
+            other => other.into(),
+        }
+    }
+
     fn tenant(&self, slug: &Slug) -> NewTenant {
         let oidc = self.issuer.clone().zip(self.client_id.clone()).map(|(issuer_url, client_id)| OidcConfig {
             issuer_url,
@@ -172,8 +196,7 @@ impl Arguments {
 }
 
 /// All an administrator may; acting for others is for keys that are made for just that.
-fn administrator(clock: &Clock) -> NewKey {
-    let id = Ids::new(clock.clone()).id();
+fn administrator(id: ApiKeyId) -> NewKey {
     NewKey { id, name: "administrator".to_owned(), scopes: scopes_of(Role::Admin).to_vec() }
 }
 

@@ -29,7 +29,7 @@ mod world;
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ use serde_json::Value;
 use stint::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 pub use calls::Call;
 pub use delivery::Invoker;
@@ -132,6 +132,7 @@ struct Services {
     /// The process of the product dies.
     death: Notify,
     recent_requests: Mutex<VecDeque<Timestamp>>,
+    throttled: AtomicUsize,
     requests: AtomicU64,
 }
 
@@ -168,6 +169,7 @@ impl AwsEndpoint {
             observer: RwLock::default(),
             death: Notify::new(),
             recent_requests: Mutex::default(),
+            throttled: AtomicUsize::default(),
             requests: AtomicU64::default(),
         });
         let (address, server) = serve(options.port, Arc::clone(&services), stopped).await?;
@@ -233,6 +235,11 @@ impl AwsEndpoint {
         self.services.deliver().await
     }
 
+    /// Delivers what is due, all at once: for a simulation, in which it is begun here and ends as its clock goes on.
+    pub async fn begin_deliveries(&self, running: &mut JoinSet<()>) {
+        self.services.begin(running).await;
+    }
+
     /// Delivers everything as it falls due, until the future is dropped. For an endpoint on the machine's clock.
     pub async fn run(self: Arc<Self>) {
         Arc::clone(&self.services).run().await;
@@ -271,6 +278,12 @@ impl AwsEndpoint {
     /// Forgets the calls so far.
     pub fn clear_calls(&self) {
         self.services.calls.clear();
+    }
+
+    /// How many calls Identity Center refused for being over its quotas.
+    #[must_use]
+    pub fn throttled(&self) -> usize {
+        self.services.throttled.load(Ordering::Relaxed)
     }
 
     /// The assignments that exist now.

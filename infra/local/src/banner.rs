@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use stint::domain::TenantId;
 
+use crate::example::Example;
 use crate::oidc::DevUser;
 use crate::server::Local;
 
@@ -127,15 +128,27 @@ Ctrl-C stops it; start it again and it carries on.
     out.flush()
 }
 
-/// Prints what a function needs in its environment.
+/// Prints where the AWS endpoint is, and how to call functions that run on it.
 ///
 /// # Errors
 ///
 /// When nobody reads it.
-pub fn print_aws_only(out: &mut impl Write, url: &str) -> io::Result<()> {
-    writeln!(
+pub fn print_example(out: &mut impl Write, example: &Example) -> io::Result<()> {
+    write!(
         out,
-        "AWS_ENDPOINT_URL={url}\nAWS_REGION=us-east-1\nAWS_ACCESS_KEY_ID=local\nAWS_SECRET_ACCESS_KEY=local"
+        r#"The AWS endpoint is at {url}. What is in it is gone when it stops.
+
+  tenant   {tenant}
+  API key  {key} (all scopes; everybody knows it)
+
+Run the functions on it, and call one (each in another terminal):
+
+  cargo lambda watch
+  cargo lambda invoke list_policies --data-file tests/events/list_policies.json
+"#,
+        url = example.aws.url(),
+        tenant = example.tenant_id(),
+        key = example.key.expose(),
     )?;
     out.flush()
 }

@@ -3,6 +3,7 @@
 pub mod aws;
 pub mod banner;
 mod dev;
+pub mod example;
 pub mod oidc;
 pub mod seed;
 pub mod server;

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use stint::clock::Clock;
 use stint_local::aws::{Options, Storage};
-use stint_local::banner::{DevFile, Identity, print, print_aws_only};
+use stint_local::banner::{DevFile, Identity, print, print_example};
+use stint_local::example;
 use stint_local::seed::Seed;
-use stint_local::server::{Config, Local, start_aws};
+use stint_local::server::{Config, Local};
 
 /// stint on one machine: the API, its workers and a local AWS endpoint in one process.
 #[derive(Parser)]
@@ -30,8 +31,8 @@ struct Arguments {
     /// The world a fresh start begins with; see `infra/local/seeds/example.json`.
     #[arg(long)]
     seed: Option<PathBuf>,
-    /// Only the AWS endpoint, for functions that run elsewhere.
-    #[arg(long)]
+    /// Only the AWS endpoint, in memory and with examples in it, for functions that run elsewhere.
+    #[arg(long, conflicts_with_all = ["port", "data_dir", "reset", "seed"])]
     aws_only: bool,
 }
 
@@ -51,6 +52,11 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Error> {
+    if arguments.aws_only {
+        let example = example::start(arguments.aws_port, Clock::System).await?;
+        print_example(&mut std::io::stdout(), &example)?;
+        return until_interrupted(std::future::pending()).await;
+    }
     let seed = match &arguments.seed {
         Some(file) => {
             Seed::read(&std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?)?
@@ -71,11 +77,6 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         latency: options.latency,
         max_attempts: options.max_attempts,
     };
-    if arguments.aws_only {
-        let aws = start_aws(&config).await?;
-        print_aws_only(&mut std::io::stdout(), aws.url())?;
-        return until_interrupted(aws.run()).await;
-    }
     let local = Local::start(config).await?;
     let identity = identity(&local, &arguments.data_dir).await?;
     print(&mut std::io::stdout(), &local, &identity, &arguments.data_dir)?;

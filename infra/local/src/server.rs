@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -29,9 +29,11 @@ use crate::dev;
 use crate::oidc::{DevIssuer, KeyError, SigningKeyStore};
 use crate::seed::{self, Seed, SeedError};
 
-const TABLE: &str = "stint";
+pub(crate) const TABLE: &str = "stint";
 const BUS: &str = "stint";
 const SCHEDULE_GROUP: &str = "stint";
+/// How often a worker that gives or takes access runs at once: the template's default.
+pub const CONCURRENCY: usize = 12;
 /// The client of the development issuer.
 const CLIENT_ID: &str = "stint-local";
 
@@ -70,9 +72,9 @@ pub enum StartError {
     /// The seed.
     #[error(transparent)]
     Seed(#[from] SeedError),
-    /// A policy of the seed.
-    #[error("a policy of the seed was refused: {0}")]
-    Policy(String),
+    /// What the seed asks of the API.
+    #[error("{0} was refused: {1}")]
+    Refused(String, String),
 }
 
 /// A running stint. It ends when it is dropped.
@@ -82,6 +84,7 @@ pub struct Local {
     app: Arc<RwLock<Router>>,
     table: Table,
     workers: Workers,
+    settings: Settings,
     metrics: Metrics,
     issuer: DevIssuer,
     seed: Seed,
@@ -108,7 +111,15 @@ impl Local {
             Storage::Memory => SigningKeyStore::Memory,
             Storage::Directory(directory) => SigningKeyStore::File(directory.join("oidc-key.der")),
         };
-        let aws = start_aws(&config).await?;
+        let options = Options {
+            port: config.aws_port,
+            storage: config.storage,
+            limits: config.limits,
+            latency: config.latency,
+            max_attempts: config.max_attempts,
+            ..Options::in_memory(config.clock.clone(), config.seed.aws.clone())
+        };
+        let aws = start_aws(options).await?;
         let sdk = aws.sdk_config();
         let table = stint::context::table(&sdk, TABLE.to_owned());
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port))
@@ -133,10 +144,11 @@ impl Local {
             }
         });
         let metrics = Metrics::memory();
-        let workers = stint::context::workers(&sdk, settings(&config.seed), config.clock.clone(), metrics.clone());
+        let settings = settings(&config.seed, &config.limits);
+        let workers = stint::context::workers(&sdk, settings.clone(), config.clock.clone(), metrics.clone());
         invoke_workers(&aws, &workers);
         let (seed, clock) = (config.seed, config.clock);
-        Ok(Self { aws, url, app, table, workers, metrics, issuer, seed, oidc, clock, server })
+        Ok(Self { aws, url, app, table, workers, settings, metrics, issuer, seed, oidc, clock, server })
     }
 
     /// Plants the seed and returns a key with every scope.
@@ -148,27 +160,9 @@ impl Local {
         let key_id = Ids::new(self.clock.clone()).id();
         let key = self.seed.plant(&self.table, self.oidc.clone(), key_id, self.clock.now()).await?;
         for policy in &self.seed.policies {
-            self.create_policy(&key, policy).await?;
+            call(current(Arc::clone(&self.app)), self.tenant_id(), &key, Method::POST, "/v1/policies", policy).await?;
         }
         Ok(key)
-    }
-
-    /// Policies go the way everybody's go: through the API, which checks them.
-    async fn create_policy(&self, key: &ApiKeySecret, policy: &Value) -> Result<(), StartError> {
-        let refused = |why: String| StartError::Policy(why);
-        let request = Request::post("/v1/policies")
-            .header("x-api-key", key.expose())
-            .header("x-tenant-id", self.seed.tenant_id().to_string())
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(policy.to_string()))
-            .map_err(|error| refused(error.to_string()))?;
-        let app = current(Arc::clone(&self.app));
-        let answer = tower::ServiceExt::oneshot(app, request).await.unwrap_or_else(|never| match never {});
-        if answer.status().is_success() {
-            return Ok(());
-        }
-        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap_or_default();
-        Err(refused(String::from_utf8_lossy(&body).into_owned()))
     }
 
     /// Makes the tenant trust this start's issuer: the port is part of its name.
@@ -186,7 +180,8 @@ impl Local {
         self.table = stint::context::table(&sdk, TABLE.to_owned());
         let api = process(&self.aws, self.table.clone(), &self.clock);
         *self.app.write().unwrap_or_else(PoisonError::into_inner) = api;
-        self.workers = stint::context::workers(&sdk, settings(&self.seed), self.clock.clone(), self.metrics.clone());
+        let (settings, clock, metrics) = (self.settings.clone(), self.clock.clone(), self.metrics.clone());
+        self.workers = stint::context::workers(&sdk, settings, clock, metrics);
         invoke_workers(&self.aws, &self.workers);
     }
 
@@ -266,9 +261,35 @@ impl Local {
     }
 }
 
+/// What is planted goes the way everybody's calls go: through the API, which checks it.
+pub(crate) async fn call(
+    app: Router,
+    tenant: TenantId,
+    key: &ApiKeySecret,
+    method: Method,
+    path: &str,
+    body: &Value,
+) -> Result<(), StartError> {
+    let refused = |why: String| StartError::Refused(format!("{method} {path}"), why);
+    let request = Request::builder()
+        .method(&method)
+        .uri(path)
+        .header("x-api-key", key.expose())
+        .header("x-tenant-id", tenant.to_string())
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(if body.is_null() { Body::empty() } else { Body::from(body.to_string()) })
+        .map_err(|error| refused(error.to_string()))?;
+    let answer = tower::ServiceExt::oneshot(app, request).await.unwrap_or_else(|never| match never {});
+    if answer.status().is_success() {
+        return Ok(());
+    }
+    let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap_or_default();
+    Err(refused(String::from_utf8_lossy(&body).into_owned()))
+}
+
 /// What a tenant is told about the development issuer, which is at that URL.
 #[must_use]
-pub fn trusted(issuer_url: String) -> OidcConfig {
+pub(crate) fn trusted(issuer_url: String) -> OidcConfig {
     OidcConfig {
         issuer_url,
         client_id: CLIENT_ID.to_owned(),
@@ -281,12 +302,8 @@ pub fn trusted(issuer_url: String) -> OidcConfig {
 /// In the template it is five minutes; whoever tries out short durations is less patient.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// Starts the AWS endpoint alone, wired as the template wires it.
-///
-/// # Errors
-///
-/// [`StartError`] when the port is taken or the directory cannot be used.
-pub async fn start_aws(config: &Config) -> Result<Arc<AwsEndpoint>, StartError> {
+/// Starts the AWS endpoint, wired as the template wires it.
+pub(crate) async fn start_aws(options: Options) -> Result<Arc<AwsEndpoint>, StartError> {
     let rule = |detail_types: &[&str], function: &str| Rule {
         bus: BUS.to_owned(),
         source: stint::events::SOURCE.to_owned(),
@@ -303,28 +320,21 @@ pub async fn start_aws(config: &Config) -> Result<Arc<AwsEndpoint>, StartError> 
             rule(&["grant.expired", "grant.revoked", "grant.failed"], "deprovision_grant"),
         ],
         schedule_groups: vec![SCHEDULE_GROUP.to_owned()],
+        concurrency: ["provision_grant", "deprovision_grant"].map(|name| (name.to_owned(), CONCURRENCY)).into(),
     };
-    let options = Options {
-        port: config.aws_port,
-        storage: config.storage.clone(),
-        clock: config.clock.clone(),
-        world: config.seed.aws.clone(),
-        table_name: TABLE.to_owned(),
-        wiring,
-        limits: config.limits,
-        latency: config.latency,
-        max_attempts: config.max_attempts,
-    };
-    Ok(AwsEndpoint::start(options).await?)
+    Ok(AwsEndpoint::start(Options { table_name: TABLE.to_owned(), wiring, ..options }).await?)
 }
 
-fn settings(seed: &Seed) -> Settings {
+/// What the workers would find in their environment.
+#[must_use]
+pub fn settings(seed: &Seed, limits: &Limits) -> Settings {
     let arn = |function: &str| format!("arn:aws:lambda:us-east-1:{}:function:{function}", seed.aws.account_id);
     Settings {
         table_name: TABLE.to_owned(),
         event_bus_name: BUS.to_owned(),
         identity_center_instance_arn: seed.aws.instance_arn.clone(),
         identity_store_id: seed.aws.identity_store_id.clone(),
+        quota: limits.quota(),
         schedules: ScheduleSettings {
             group: SCHEDULE_GROUP.to_owned(),
             role_arn: format!("arn:aws:iam::{}:role/stint-scheduler", seed.aws.account_id),
@@ -336,7 +346,7 @@ fn settings(seed: &Seed) -> Settings {
 }
 
 /// The workers are the functions the AWS endpoint calls.
-fn invoke_workers(aws: &AwsEndpoint, workers: &Workers) {
+pub(crate) fn invoke_workers(aws: &AwsEndpoint, workers: &Workers) {
     let workers = workers.clone();
     aws.set_invoker(Arc::new(move |function, payload| {
         let workers = workers.clone();

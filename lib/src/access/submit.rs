@@ -300,6 +300,7 @@ pub(super) fn grant_of(
         next_attempt_at: granted_at.max(now + PROVISIONING_GRACE),
         tickets: request.tickets.clone(),
         audit_enabled: request.terms.as_ref().is_none_or(|terms| terms.audit_session),
+        break_glass: request.break_glass,
         metadata: Metadata::new(),
         created_at: now,
         updated_at: now,

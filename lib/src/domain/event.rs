@@ -72,6 +72,10 @@ event_kinds! {
     PolicyDeleted = "policy.deleted"
     /// The priorities of policies changed.
     PoliciesReordered = "policy.reordered"
+    /// A tenant was founded.
+    TenantCreated = "tenant.created"
+    /// An API key was made.
+    ApiKeyCreated = "api_key.created"
 }
 
 /// Who did it.
@@ -128,7 +132,7 @@ pub struct Event {
     /// Who did it.
     #[serde(flatten)]
     pub actor: Actor,
-    /// The kind of thing it happened to: `request`, `grant`, `policy`.
+    /// The kind of thing it happened to: `request`, `grant`, `policy`, `tenant`, `api_key`.
     pub resource_type: String,
     /// Which one.
     pub resource_id: String,

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{AccountId, GrantId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, Seconds, TenantId};
+use super::{
+    AccountId, GrantId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, Seconds, TenantId, Urgency,
+};
 
 /// Access somebody has for a stint.
 ///
@@ -58,6 +60,9 @@ pub struct Grant {
     pub tickets: Vec<String>,
     /// Whether its sessions are audited.
     pub audit_enabled: bool,
+    /// Whether it came of an emergency.
+    #[serde(default)]
+    pub break_glass: bool,
     /// What the caller attached.
     pub metadata: Metadata,
     /// When it was made.
@@ -175,6 +180,17 @@ impl Grant {
             }
             (GrantStatus::Expired | GrantStatus::Revoked, _, RevocationStatus::Done) => None,
             (GrantStatus::Expired | GrantStatus::Revoked, _, _) => Some(self.next_attempt_at),
+        }
+    }
+
+    /// How urgent what is to be done about it is.
+    #[must_use]
+    pub fn urgency(&self) -> Urgency {
+        match (self.status, &self.provisioning) {
+            (GrantStatus::Active, Provisioning::Pending { .. }) if self.break_glass => Urgency::BreakGlass,
+            (GrantStatus::Active, Provisioning::Pending { .. }) => Urgency::Other,
+            (GrantStatus::Active, Provisioning::Successful { .. } | Provisioning::Failed { .. })
+            | (GrantStatus::Expired | GrantStatus::Revoked, _) => Urgency::Ending,
         }
     }
 

@@ -36,6 +36,12 @@ impl Api {
         Self { table, keys, engines: Engines::default(), ids, clock }
     }
 
+    /// The same, with ids from elsewhere.
+    #[must_use]
+    pub fn with_ids(self, ids: Ids) -> Self {
+        Self { ids, ..self }
+    }
+
     pub(super) fn table(&self) -> &Table {
         &self.table
     }
@@ -111,6 +117,7 @@ fn source_ip(request: &Request) -> Option<IpAddr> {
     }
     match request.extensions().get::<RequestContext>()? {
         RequestContext::ApiGatewayV1(context) => context.identity.source_ip.as_deref()?.parse().ok(),
+        RequestContext::ApiGatewayV2(context) => context.http.source_ip.as_deref()?.parse().ok(),
         _ => None,
     }
 }

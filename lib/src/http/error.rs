@@ -73,7 +73,7 @@ pub enum Error {
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => Self::Unavailable(error.to_string()),
+            StoreError::Unavailable(_) | StoreError::NoTable => Self::Unavailable(error.to_string()),
             StoreError::Corrupt { .. } | StoreError::Unstorable(_) => Self::Internal(error.to_string()),
         }
     }
@@ -150,7 +150,7 @@ fn auth(error: &AuthError) -> Parts {
         AuthError::InsufficientScope(scope) => {
             (StatusCode::FORBIDDEN, "insufficient_scope", error.to_string(), json!({"required": scope}))
         }
-        AuthError::Unavailable(_) | AuthError::Store(StoreError::Unavailable(_)) => unavailable(),
+        AuthError::Unavailable(_) | AuthError::Store(StoreError::Unavailable(_) | StoreError::NoTable) => unavailable(),
         AuthError::Store(StoreError::Corrupt { .. } | StoreError::Unstorable(_)) => internal(),
     }
 }
@@ -189,7 +189,7 @@ fn access(error: &AccessError) -> (StatusCode, ErrorBody) {
         }
         AccessError::Auth(error) => Error::answer_of(auth(error)),
         AccessError::Store(error) => Error::answer_of(match error {
-            StoreError::Unavailable(_) => unavailable(),
+            StoreError::Unavailable(_) | StoreError::NoTable => unavailable(),
             StoreError::Corrupt { .. } | StoreError::Unstorable(_) => internal(),
         }),
         AccessError::Policies(_) => Error::answer_of(internal()),

@@ -1,6 +1,6 @@
 //! What can go wrong with the table.
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 /// The table could not answer, or what it holds cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -8,6 +8,9 @@ pub enum StoreError {
     /// DynamoDB refused or could not be reached.
     #[error("the table did not answer: {0}")]
     Unavailable(String),
+    /// There is no table of that name where we look for it.
+    #[error("there is no such table")]
+    NoTable,
     /// An item is not what it should be; never read as missing.
     #[error("item `{key}` is corrupt: {reason}")]
     Corrupt {
@@ -25,9 +28,12 @@ impl StoreError {
     /// DynamoDB's error with all its causes.
     pub(crate) fn sdk<E, R>(error: SdkError<E, R>) -> Self
     where
-        E: std::error::Error + Send + Sync + 'static,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
         R: std::fmt::Debug + Send + Sync + 'static,
     {
+        if error.code() == Some("ResourceNotFoundException") {
+            return Self::NoTable;
+        }
         Self::Unavailable(DisplayErrorContext(error).to_string())
     }
 }

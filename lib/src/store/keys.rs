@@ -7,18 +7,19 @@
 //! |---|---|---|
 //! | a tenant's records, by kind | `T#<tenant>#<KIND>` | the record's own key |
 //! | the directory of issuers (no tenant's data) | `ISSUER#<issuer>` | `AUD#<audience>` |
+//! | the turns at an Identity Center instance (no tenant's data) | `TURNS#<instance>` | `TURNS` |
 //!
 //! | index | partition | for |
 //! |---|---|---|
 //! | `by_principal` | `T#<tenant>#<KIND>#P#<principal>` | what a person asked for or was granted |
 //! | `by_access` | `T#<tenant>#<KIND>#A#<principal>#<resource>#<action>` | ensure: is there a live grant or an open request? |
 //! | `by_status` | `T#<tenant>#<KIND>#S#<status>` | what is pending, what is active |
-//! | `due` | `DUE#<shard>` | work that falls due, by time |
+//! | `due` | `DUE#<urgency>#<shard>` | work that falls due, by time |
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 
-use crate::domain::{PrincipalRef, ResourceRef, TenantId};
+use crate::domain::{PrincipalRef, ResourceRef, TenantId, Urgency};
 
 /// The partition key's attribute.
 pub const PK: &str = "pk";
@@ -32,8 +33,14 @@ pub const DUE_INDEX: &str = "due";
 pub const DUE_PK: &str = "due_pk";
 /// Its sort key's attribute.
 pub const DUE_SK: &str = "due_sk";
-/// Work that falls due is spread over this many partitions.
-pub const DUE_SHARDS: u8 = 16;
+/// Over so many partitions work that falls due is spread. Of emergencies there are few, and they are looked for often.
+#[must_use]
+pub const fn due_shards(urgency: Urgency) -> u8 {
+    match urgency {
+        Urgency::BreakGlass => 1,
+        Urgency::Ending | Urgency::Other => 16,
+    }
+}
 
 /// The partition of a tenant's records of one kind.
 #[must_use]
@@ -74,18 +81,22 @@ pub fn by_status(tenant: TenantId, kind: &str, status: &str) -> String {
     format!("T#{tenant}#{kind}#S#{status}")
 }
 
-/// The partition of the due index an item is in: by a hash of its key, so that it never moves.
+/// The partition of the due index an item is in: by how urgent it is, and by a hash of its key.
 #[must_use]
-pub fn due_shard(pk: &str, sk: &str) -> String {
+pub fn due_partition_of(urgency: Urgency, pk: &str, sk: &str) -> String {
     let hash = digest(&SHA256, format!("{pk}|{sk}").as_bytes());
     let first = hash.as_ref().first().copied().unwrap_or_default();
-    due_partition(first % DUE_SHARDS)
+    due_partition(urgency, first % due_shards(urgency))
 }
 
-/// A partition of the due index.
+/// A partition of the due index. Each urgency has its own, so that what is urgent is found without reading the rest.
 #[must_use]
-pub fn due_partition(shard: u8) -> String {
-    format!("DUE#{shard:02}")
+pub fn due_partition(urgency: Urgency, shard: u8) -> String {
+    match urgency {
+        Urgency::BreakGlass => format!("DUE#BREAKGLASS#{shard:02}"),
+        Urgency::Ending => format!("DUE#ENDING#{shard:02}"),
+        Urgency::Other => format!("DUE#OTHER#{shard:02}"),
+    }
 }
 
 /// A place in the due index: milliseconds since the epoch, in a width that sorts.
@@ -104,4 +115,10 @@ pub fn parse_due_time(text: &str) -> Option<Timestamp> {
 #[must_use]
 pub fn issuer_partition(issuer: &str) -> String {
     format!("ISSUER#{issuer}")
+}
+
+/// The partition of the turns at an Identity Center instance.
+#[must_use]
+pub fn turns_partition(instance_arn: &str) -> String {
+    format!("TURNS#{instance_arn}")
 }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::keys;
 use super::{StoreError, TenantTable};
-use crate::domain::TenantId;
+use crate::domain::{TenantId, Urgency};
 
 /// A listing index of the table. Its sort key is the table's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +72,11 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync {
         None
     }
 
+    /// How urgent that work is.
+    fn urgency(&self) -> Urgency {
+        Urgency::Other
+    }
+
     /// When DynamoDB may delete it.
     fn delete_after(&self) -> Option<Timestamp> {
         None
@@ -87,7 +92,7 @@ pub(super) fn to_item<R: Record>(tenant: TenantId, record: &R) -> Result<Item, S
     let pk = record.partition(tenant);
     let sk = record.sort_key();
     if let Some(due_at) = record.due_at() {
-        item.insert(keys::DUE_PK.to_owned(), AttributeValue::S(keys::due_shard(&pk, &sk)));
+        item.insert(keys::DUE_PK.to_owned(), AttributeValue::S(keys::due_partition_of(record.urgency(), &pk, &sk)));
         item.insert(keys::DUE_SK.to_owned(), AttributeValue::S(keys::due_time(due_at)));
     }
     for (index, partition) in record.indexes(tenant) {

@@ -7,7 +7,7 @@ use super::keys;
 use super::{Index, Record};
 use crate::domain::{
     AccessRequest, Assignment, AssignmentKey, AwsResource, Event, Grant, Policy, RequestId, RequestMessage, Tenant,
-    TenantId, User,
+    TenantId, Urgency, User,
 };
 
 impl Record for Tenant {
@@ -93,6 +93,10 @@ impl Record for Grant {
 
     fn due_at(&self) -> Option<Timestamp> {
         Grant::due_at(self)
+    }
+
+    fn urgency(&self) -> Urgency {
+        Grant::urgency(self)
     }
 }
 

@@ -66,7 +66,7 @@ impl Table {
         Ok(())
     }
 
-    async fn get_raw(&self, pk: String, sk: String) -> Result<Option<Item>, StoreError> {
+    pub(super) async fn get_raw(&self, pk: String, sk: String) -> Result<Option<Item>, StoreError> {
         let answer = self
             .client
             .get_item()

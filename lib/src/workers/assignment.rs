@@ -2,7 +2,8 @@
 //!
 //! Desired state: an assignment is present if and only if a live grant holds it. [`Workers::reconcile`] is
 //! level-triggered: it may be called from anywhere, at any time, twice, and after a crash between any two lines. A short
-//! lease keeps two from changing the same assignment at once; each step is written down before it is taken.
+//! lease keeps two from changing the same assignment at once; each step is written down before it is taken. What has to be
+//! changed is changed in a turn (`shift`), and left to others if there is none.
 
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::context::{ATTEMPTS, WorkerError, Workers};
-use crate::domain::{Assignment, AssignmentKey, Lease, Operation, OperationKind, Presence, TenantId};
-use crate::identity_center::{Fault, Progress};
+use super::shift::Shift;
+use crate::domain::{Assignment, AssignmentKey, Grant, Lease, Operation, OperationKind, Presence, TenantId};
+use crate::identity_center::{Fault, Listed, Progress};
 use crate::store::{CommitError, TenantTable, Transaction, assignment_key};
 
 /// How long a lease lasts: longer than any worker waits for Identity Center.
@@ -29,6 +31,8 @@ pub(super) enum Reconciled {
     Settled(Presence),
     /// Not yet; why.
     Unsettled(String),
+    /// It is left to others, who are at it or will be: no attempt was made.
+    Left,
     /// It never will; why. Only giving can be hopeless: taking away is tried for ever.
     Hopeless(String),
 }
@@ -42,27 +46,41 @@ struct Leased<'a> {
 }
 
 impl Workers {
-    /// Makes Identity Center say what the holders of an assignment want.
-    ///
-    /// # Errors
-    ///
-    /// [`WorkerError::Busy`] while somebody else has the lease for longer than it is worth waiting.
-    pub(super) async fn reconcile(&self, tenant: TenantId, key: &AssignmentKey) -> Result<Reconciled, WorkerError> {
+    /// Makes Identity Center say what the holders of an assignment want, for the sake of a grant.
+    pub(super) async fn reconcile(
+        &self,
+        shift: &mut Shift<'_>,
+        grant: &Grant,
+        key: &AssignmentKey,
+    ) -> Result<Reconciled, WorkerError> {
         let deadline = self.now() + PATIENCE;
         let mut leased = loop {
-            match self.lease(tenant, key).await? {
+            match self.lease(shift, grant, key).await? {
                 Taken::Ours(leased) => break *leased,
                 Taken::Settled(presence) => return Ok(Reconciled::Settled(presence)),
-                Taken::Theirs if self.now() < deadline => self.clock.sleep(Duration::from_millis(500)).await,
-                Taken::Theirs => return Err(WorkerError::Busy),
+                Taken::Theirs if shift.called && self.now() < deadline => {
+                    self.clock.sleep(Duration::from_millis(500)).await;
+                }
+                Taken::Theirs => {
+                    if shift.called {
+                        self.leave(grant).await?;
+                    }
+                    return Ok(Reconciled::Left);
+                }
+                Taken::NoTurn => return Ok(Reconciled::Left),
             }
         };
-        let outcome = leased.drive(deadline).await;
+        let outcome = leased.drive(shift, deadline).await;
+        if !matches!(outcome, Ok(Reconciled::Settled(_) | Reconciled::Hopeless(_))) {
+            // What was begun may go on for a while, and counts at Identity Center as long as it does.
+            shift.give_back_unfinished(PATIENCE).await;
+        }
         leased.release().await?;
         outcome
     }
 
-    async fn lease(&self, tenant: TenantId, key: &AssignmentKey) -> Result<Taken<'_>, WorkerError> {
+    async fn lease(&self, shift: &mut Shift<'_>, grant: &Grant, key: &AssignmentKey) -> Result<Taken<'_>, WorkerError> {
+        let tenant = grant.tenant_id;
         let table = self.table.tenant(tenant);
         let owner = self.ids.uuid();
         for _ in 0..ATTEMPTS {
@@ -77,7 +95,11 @@ impl Workers {
             if assignment.lease.as_ref().is_some_and(|lease| now < lease.until) {
                 return Ok(Taken::Theirs);
             }
+            if !self.has_turn(shift, grant).await? {
+                return Ok(Taken::NoTurn);
+            }
             assignment.lease = Some(Lease { owner, until: now + LEASE });
+            intend(&mut assignment, now);
             match save(&table, tenant, &mut assignment, now).await {
                 Ok(()) => return Ok(Taken::Ours(Box::new(Leased { workers: self, table, owner, assignment }))),
                 Err(CommitError::Conflict) => {}
@@ -91,6 +113,7 @@ impl Workers {
 enum Taken<'a> {
     Ours(Box<Leased<'a>>),
     Theirs,
+    NoTurn,
     Settled(Presence),
 }
 
@@ -114,13 +137,17 @@ async fn save(
 
 impl Leased<'_> {
     /// Takes one step after the other until all is settled, or `deadline` has passed.
-    async fn drive(&mut self, deadline: Timestamp) -> Result<Reconciled, WorkerError> {
+    async fn drive(&mut self, shift: &mut Shift<'_>, deadline: Timestamp) -> Result<Reconciled, WorkerError> {
         let mut pause = FIRST_PAUSE;
         while !settled(&self.assignment) {
             let step = match self.assignment.operation.clone() {
-                Some(Operation { kind, request_id: Some(request), .. }) => self.look(kind, &request).await?,
-                Some(Operation { kind, request_id: None, .. }) => self.begin(kind).await?,
-                None => self.intend().await?,
+                Some(Operation { kind, request_id: Some(request), .. }) => self.look(shift, kind, &request).await?,
+                Some(Operation { kind, request_id: None, .. }) => self.begin(shift, kind).await?,
+                None => {
+                    let now = self.workers.now();
+                    self.write(|assignment| intend(assignment, now)).await?;
+                    Next::Go
+                }
             };
             match step {
                 Next::Go => pause = FIRST_PAUSE,
@@ -135,27 +162,14 @@ impl Leased<'_> {
         Ok(Reconciled::Settled(self.assignment.presence))
     }
 
-    /// Writes down what is about to be changed, before it is: whatever happens then, nobody takes the old presence for
-    /// granted.
-    async fn intend(&mut self) -> Result<Next, WorkerError> {
-        let kind = wanted(&self.assignment);
-        let started_at = self.workers.now();
-        self.write(|assignment| {
-            assignment.presence = Presence::Unknown;
-            assignment.operation = Some(Operation { kind, request_id: None, started_at });
-        })
-        .await?;
-        Ok(Next::Go)
-    }
-
     /// Begins the change that is written down. It may have been begun before, with the answer lost: Identity Center takes
     /// no client token, so what it answers then has to be read with care.
-    async fn begin(&mut self, kind: OperationKind) -> Result<Next, WorkerError> {
+    async fn begin(&mut self, shift: &mut Shift<'_>, kind: OperationKind) -> Result<Next, WorkerError> {
         if kind != wanted(&self.assignment) {
             // The holders changed since it was written down.
             return self.drop_operation(Next::Go).await;
         }
-        match self.workers.identity_center.begin(kind, &self.assignment.key).await {
+        match shift.center().await?.begin(kind, &self.assignment.key).await {
             Ok(request) => {
                 self.write(|assignment| {
                     if let Some(operation) = &mut assignment.operation {
@@ -163,10 +177,13 @@ impl Leased<'_> {
                     }
                 })
                 .await?;
+                self.workers.clock.sleep(shift.pause()).await;
                 Ok(Next::Go)
             }
             Err(Fault::Conflict) => Ok(Next::Wait("another change of the assignment is under way".to_owned())),
-            Err(Fault::NotFound(_) | Fault::Invalid(_)) if kind == OperationKind::Delete => self.look_for_it().await,
+            Err(Fault::NotFound(_) | Fault::Invalid(_)) if kind == OperationKind::Delete => {
+                self.look_for_it(shift).await
+            }
             Err(Fault::NotFound(why) | Fault::Invalid(why)) => {
                 self.drop_operation(Next::Stop(Reconciled::Hopeless(why))).await
             }
@@ -175,9 +192,9 @@ impl Leased<'_> {
     }
 
     /// Asks how far the change is.
-    async fn look(&mut self, kind: OperationKind, request: &str) -> Result<Next, WorkerError> {
+    async fn look(&mut self, shift: &mut Shift<'_>, kind: OperationKind, request: &str) -> Result<Next, WorkerError> {
         let instance = self.assignment.key.instance_arn.clone();
-        match self.workers.identity_center.progress(kind, &instance, request).await {
+        match shift.center().await?.progress(kind, &instance, request).await {
             Ok(Progress::InProgress) => Ok(Next::Wait("Identity Center is still at it".to_owned())),
             Ok(Progress::Succeeded) => {
                 self.write(|assignment| {
@@ -201,11 +218,12 @@ impl Leased<'_> {
         }
     }
 
-    /// INVARIANT 3 (done means gone): what could not be deleted is only taken for absent once Identity Center does not
-    /// list it.
-    async fn look_for_it(&mut self) -> Result<Next, WorkerError> {
-        match self.workers.identity_center.exists(&self.assignment.key).await {
-            Ok(false) | Err(Fault::NotFound(_)) => {
+    /// INVARIANT 3 (done means gone): what could not be deleted is only taken for absent once Identity Center is not
+    /// creating it, for somebody whose answer was lost, and does not list it. In this order: what is created in between
+    /// is listed.
+    async fn look_for_it(&mut self, shift: &mut Shift<'_>) -> Result<Next, WorkerError> {
+        match self.find(shift).await? {
+            Ok(None) | Err(Fault::NotFound(_)) => {
                 self.write(|assignment| {
                     assignment.operation = None;
                     assignment.presence = Presence::Absent;
@@ -213,8 +231,40 @@ impl Leased<'_> {
                 .await?;
                 Ok(Next::Go)
             }
-            Ok(true) => Ok(Next::Wait("Identity Center lists the assignment and would not delete it".to_owned())),
+            Ok(Some(why)) => Ok(Next::Wait(why.to_owned())),
             Err(fault) => Ok(Next::Wait(fault.to_string())),
+        }
+    }
+
+    /// Why the assignment cannot be taken for absent, if it cannot.
+    async fn find(&self, shift: &mut Shift<'_>) -> Result<Result<Option<&'static str>, Fault>, WorkerError> {
+        let key = &self.assignment.key;
+        let mut page = None;
+        loop {
+            let (unfinished, next) = match shift.center().await?.unfinished_creations(&key.instance_arn, page).await {
+                Ok(found) => found,
+                Err(fault) => return Ok(Err(fault)),
+            };
+            for request in unfinished {
+                match shift.center().await?.creates(&request, key).await {
+                    Ok(false) | Err(Fault::NotFound(_)) => {}
+                    Ok(true) => return Ok(Ok(Some("Identity Center is still creating the assignment"))),
+                    Err(fault) => return Ok(Err(fault)),
+                }
+            }
+            match next {
+                Some(next) => page = Some(next),
+                None => break,
+            }
+        }
+        let mut page = None;
+        loop {
+            match shift.center().await?.lists(key, page).await {
+                Ok(Listed::Yes) => return Ok(Ok(Some("Identity Center lists the assignment and would not delete it"))),
+                Ok(Listed::NotOnThisPage(next)) => page = Some(next),
+                Ok(Listed::No) => return Ok(Ok(None)),
+                Err(fault) => return Ok(Err(fault)),
+            }
         }
     }
 
@@ -224,6 +274,9 @@ impl Leased<'_> {
     }
 
     async fn release(mut self) -> Result<(), WorkerError> {
+        if self.assignment.lease.is_none() {
+            return Ok(());
+        }
         match self.write(|assignment| assignment.lease = None).await {
             // Whoever has it now does what is left.
             Err(WorkerError::Busy) => Ok(()),
@@ -238,6 +291,9 @@ impl Leased<'_> {
         for _ in 0..ATTEMPTS {
             let mut changed = self.assignment.clone();
             change(&mut changed);
+            if settled(&changed) {
+                changed.lease = None;
+            }
             match save(&self.table, tenant, &mut changed, self.workers.now()).await {
                 Ok(()) => {
                     self.assignment = changed;
@@ -274,6 +330,15 @@ impl Leased<'_> {
             }
         }
         Err(CommitError::Conflict.into())
+    }
+}
+
+/// Writes down what is about to be changed, before it is: whatever happens then, nobody takes the old presence for granted.
+fn intend(assignment: &mut Assignment, now: Timestamp) {
+    if assignment.operation.is_none() {
+        assignment.presence = Presence::Unknown;
+        let kind = wanted(assignment);
+        assignment.operation = Some(Operation { kind, request_id: None, started_at: now });
     }
 }
 

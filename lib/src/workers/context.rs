@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::access::Ids;
 use crate::clock::Clock;
-use crate::domain::{Event, EventKind, Grant, GrantId, TenantId};
+use crate::domain::{Event, EventKind, Grant, GrantId, Quota, TenantId};
 use crate::events::{Bus, BusError};
 use crate::identity_center::{Fault, IdentityCenter};
 use crate::metrics::{Measurement, Metrics};
@@ -19,6 +19,7 @@ use crate::store::{CommitError, StoreError, Table, TenantTable, Transaction};
 pub struct Workers {
     pub(super) table: Table,
     pub(super) identity_center: IdentityCenter,
+    pub(super) quota: Quota,
     pub(super) schedules: Schedules,
     pub(super) bus: Bus,
     pub(super) ids: Ids,
@@ -44,8 +45,8 @@ pub enum WorkerError {
     /// Identity Center failed.
     #[error("identity center: {0}")]
     IdentityCenter(#[from] Fault),
-    /// Somebody else is changing the same assignment.
-    #[error("somebody else is changing the same assignment")]
+    /// Somebody else took over: the lease of the assignment or of the turn ran out.
+    #[error("somebody else took over")]
     Busy,
     /// Some of many things were not done; each was logged.
     #[error("{0} of {1} were not done")]
@@ -59,13 +60,18 @@ impl From<StoreError> for WorkerError {
 }
 
 /// The grant a worker is called for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
 pub(super) struct GrantCall {
     pub(super) tenant_id: TenantId,
     pub(super) grant_id: GrantId,
 }
 
 impl GrantCall {
+    /// The call for a grant.
+    pub(super) fn of(grant: &Grant) -> Self {
+        Self { tenant_id: grant.tenant_id, grant_id: grant.id }
+    }
+
     /// Reads a call: Scheduler sends our own input, the bus sends an event about a grant.
     pub(super) fn read(call: serde_json::Value) -> Result<Self, WorkerError> {
         let unreadable = |error: serde_json::Error| WorkerError::Event(error.to_string());
@@ -96,13 +102,14 @@ impl Workers {
     pub fn new(
         table: Table,
         identity_center: IdentityCenter,
+        quota: Quota,
         schedules: Schedules,
         bus: Bus,
         clock: Clock,
         metrics: Metrics,
     ) -> Self {
         let ids = Ids::new(clock.clone());
-        Self { table, identity_center, schedules, bus, ids, clock, metrics }
+        Self { table, identity_center, quota, schedules, bus, ids, clock, metrics }
     }
 
     pub(super) fn now(&self) -> Timestamp {
@@ -121,9 +128,27 @@ impl Workers {
         call: GrantCall,
         change: impl Fn(&mut Grant) -> Step,
     ) -> Result<Option<Grant>, WorkerError> {
+        match read_grant(&self.table.tenant(call.tenant_id), call.grant_id).await? {
+            Some(grant) => self.change_known_grant(grant, change).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Changes a grant that was read; if it has changed since, it is read again.
+    pub(super) async fn change_known_grant(
+        &self,
+        known: Grant,
+        change: impl Fn(&mut Grant) -> Step,
+    ) -> Result<Option<Grant>, WorkerError> {
+        let call = GrantCall::of(&known);
         let table = self.table.tenant(call.tenant_id);
+        let mut known = Some(known);
         for _ in 0..ATTEMPTS {
-            let Some(mut grant) = read_grant(&table, call.grant_id).await? else { return Ok(None) };
+            let grant = match known.take() {
+                Some(grant) => Some(grant),
+                None => read_grant(&table, call.grant_id).await?,
+            };
+            let Some(mut grant) = grant else { return Ok(None) };
             let step = change(&mut grant);
             if step == Step::Nothing {
                 return Ok(Some(grant));

@@ -2,6 +2,7 @@
 
 use super::assignment::Reconciled;
 use super::context::{ATTEMPTS, GrantCall, Step, WorkerError, Workers, read_grant};
+use super::shift::Shift;
 use crate::domain::{
     Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Presence, Provisioning, RevocationStatus,
 };
@@ -11,12 +12,12 @@ use crate::store::{CommitError, Transaction, assignment_key};
 
 impl Workers {
     /// Brings a grant to where it should be now: usable, if it is live.
-    pub(super) async fn provision(&self, call: GrantCall) -> Result<(), WorkerError> {
+    pub(super) async fn provision(&self, shift: &mut Shift<'_>, call: GrantCall) -> Result<(), WorkerError> {
         let table = self.table.tenant(call.tenant_id);
         let Some(grant) = read_grant(&table, call.grant_id).await? else { return Ok(()) };
         let now = self.now();
         if !grant.is_live(now) {
-            return self.revoke(call).await;
+            return self.revoke(shift, call).await;
         }
         // INVARIANT 1 (obligation and schedule first): the grant has stood in the index of what falls due since it was
         // decided; now Scheduler knows its end too, and only then is Identity Center touched. An extended grant comes
@@ -27,11 +28,11 @@ impl Workers {
             Provisioning::Pending { .. } if now < grant.granted_at => {
                 Ok(self.schedules.remind(Reminder::Provision, grant.tenant_id, grant.id, grant.granted_at).await?)
             }
-            Provisioning::Pending { .. } => self.give(call, &grant).await,
+            Provisioning::Pending { .. } => self.give(shift, call, &grant).await,
         }
     }
 
-    async fn give(&self, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
+    async fn give(&self, shift: &mut Shift<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
         let outcome = match self.identity_center.user_id(&grant.grantee).await {
             Ok(principal_id) => {
                 let key = AssignmentKey {
@@ -40,10 +41,11 @@ impl Workers {
                     account_id: grant.account_id.clone(),
                     permission_set_arn: grant.permission_set_arn.clone(),
                 };
-                if !self.hold(call, &key).await? {
-                    return self.revoke(call).await;
+                match self.hold(shift, call, &key).await? {
+                    Hold::Holds => self.reconcile(shift, grant, &key).await?,
+                    Hold::NotYet(reconciled) => reconciled,
+                    Hold::Over => return self.revoke(shift, call).await,
                 }
-                self.reconcile(call.tenant_id, &key).await?
             }
             Err(Fault::NotFound(why) | Fault::Invalid(why)) => Reconciled::Hopeless(why),
             Err(fault @ (Fault::Passing(_) | Fault::Conflict)) => Reconciled::Unsettled(fault.to_string()),
@@ -61,8 +63,9 @@ impl Workers {
                 .await?;
                 Ok(())
             }
-            Reconciled::Settled(Presence::Absent | Presence::Unknown) => self.revoke(call).await,
+            Reconciled::Settled(Presence::Absent | Presence::Unknown) => self.revoke(shift, call).await,
             Reconciled::Unsettled(why) => self.try_again(call, why).await,
+            Reconciled::Left => Ok(()),
             Reconciled::Hopeless(why) => {
                 self.change_grant(call, |grant| {
                     if !is_pending(grant) {
@@ -73,7 +76,7 @@ impl Workers {
                     Step::Change(EventKind::GrantFailed)
                 })
                 .await?;
-                self.revoke(call).await
+                self.revoke(shift, call).await
             }
         }
     }
@@ -101,23 +104,25 @@ impl Workers {
     }
 
     /// Makes a live grant a holder of its assignment, in one transaction with the grant: one that ends in the meantime
-    /// holds nothing. Returns whether it holds.
-    async fn hold(&self, call: GrantCall, key: &AssignmentKey) -> Result<bool, WorkerError> {
+    /// holds nothing.
+    async fn hold(&self, shift: &mut Shift<'_>, call: GrantCall, key: &AssignmentKey) -> Result<Hold, WorkerError> {
         let table = self.table.tenant(call.tenant_id);
         for _ in 0..ATTEMPTS {
             let now = self.now();
-            let Some(mut grant) = read_grant(&table, call.grant_id).await? else { return Ok(false) };
+            let Some(mut grant) = read_grant(&table, call.grant_id).await? else { return Ok(Hold::Over) };
             if !grant.is_live(now) {
-                return Ok(false);
+                return Ok(Hold::Over);
             }
             if grant.assignment.as_ref() == Some(key) {
-                return Ok(true);
+                return Ok(Hold::Holds);
             }
-            if let Some(other) = grant.assignment.take() {
+            if let Some(other) = &grant.assignment {
                 // The person's user in the Identity Store was replaced: what was begun for the old one is undone first.
-                self.release(call, &other).await?;
-                self.reconcile(call.tenant_id, &other).await?;
-                continue;
+                self.release(call, other).await?;
+                match self.reconcile(shift, &grant, other).await? {
+                    Reconciled::Settled(_) => {}
+                    not_yet => return Ok(Hold::NotYet(not_yet)),
+                }
             }
             grant.assignment = Some(key.clone());
             grant.updated_at = now;
@@ -135,13 +140,23 @@ impl Workers {
                 }
             }
             match table.commit(writes).await {
-                Ok(()) => return Ok(true),
+                Ok(()) => return Ok(Hold::Holds),
                 Err(CommitError::Conflict) => {}
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
         }
         Err(CommitError::Conflict.into())
     }
+}
+
+/// Whether a grant holds its assignment.
+enum Hold {
+    /// It does.
+    Holds,
+    /// Its earlier one is not undone.
+    NotYet(Reconciled),
+    /// It has ended.
+    Over,
 }
 
 fn is_pending(grant: &Grant) -> bool {

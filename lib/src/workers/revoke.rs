@@ -1,9 +1,10 @@
 //! Taking access away, until it is gone.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::assignment::Reconciled;
 use super::context::{ATTEMPTS, GrantCall, Step, WorkerError, Workers, overdue, read_grant};
+use super::shift::Shift;
 use crate::domain::{
     Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Presence, Provisioning, RevocationStatus,
 };
@@ -19,7 +20,7 @@ const LATE: SignedDuration = SignedDuration::from_mins(1);
 impl Workers {
     /// Brings a grant to where it should be now: ended if its time is over, and gone if it has ended. A call that is
     /// early, stale or doubled changes nothing.
-    pub(super) async fn revoke(&self, call: GrantCall) -> Result<(), WorkerError> {
+    pub(super) async fn revoke(&self, shift: &mut Shift<'_>, call: GrantCall) -> Result<(), WorkerError> {
         let table = self.table.tenant(call.tenant_id);
         let Some(grant) = read_grant(&table, call.grant_id).await? else { return Ok(()) };
         if grant.status == GrantStatus::Active {
@@ -35,7 +36,7 @@ impl Workers {
             }
         }
         let ended = self
-            .change_grant(call, |grant| {
+            .change_known_grant(grant, |grant| {
                 let now = self.now();
                 if grant.status != GrantStatus::Active || now < grant.expires_at {
                     return Step::Nothing;
@@ -46,41 +47,45 @@ impl Workers {
             .await?;
         match ended {
             Some(grant) if grant.status != GrantStatus::Active && grant.revocation.status != RevocationStatus::Done => {
-                self.take_away(call, &grant).await
+                self.take_away(shift, call, &grant).await
             }
             Some(_) | None => Ok(()),
         }
     }
 
-    async fn take_away(&self, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
+    async fn take_away(&self, shift: &mut Shift<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
         let outcome = match &grant.assignment {
             None => Ok(Reconciled::Settled(Presence::Absent)),
             Some(key) => {
                 self.release(call, key).await?;
-                self.reconcile(call.tenant_id, key).await
+                self.reconcile(shift, grant, key).await
             }
         };
         match outcome {
             // INVARIANT 3: present now means that another live grant holds it.
-            Ok(Reconciled::Settled(Presence::Absent | Presence::Present)) => self.done(call, grant).await,
+            Ok(Reconciled::Settled(Presence::Absent | Presence::Present)) => self.done(shift, call, grant).await,
             Ok(Reconciled::Settled(Presence::Unknown)) => self.not_yet(call, "nothing is confirmed".to_owned()).await,
             Ok(Reconciled::Unsettled(why) | Reconciled::Hopeless(why)) => self.not_yet(call, why).await,
+            Ok(Reconciled::Left) => Ok(()),
             Err(error) => self.not_yet(call, error.to_string()).await,
         }
     }
 
-    async fn done(&self, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
+    async fn done(&self, shift: &mut Shift<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
         let credentials_valid_until = match grant.provisioning {
             // Without a set that can be described there are no new sessions, and old ones last twelve hours at most (AWS
             // IAM Identity Center, "Set session duration").
             Provisioning::Successful { .. } => {
+                if !self.has_turn(shift, grant).await? {
+                    return Ok(());
+                }
                 let longest = SignedDuration::from_hours(12);
-                let session = self.identity_center.session_duration(&grant.permission_set_arn).await.unwrap_or(longest);
+                let session = shift.session_duration(&grant.permission_set_arn).await?.unwrap_or(longest);
                 Some(self.now() + session)
             }
             Provisioning::Pending { .. } | Provisioning::Failed { .. } => None,
         };
-        self.change_grant(call, |grant| {
+        self.change_known_grant(grant.clone(), |grant| {
             if grant.revocation.status == RevocationStatus::Done {
                 return Step::Nothing;
             }
@@ -115,12 +120,10 @@ impl Workers {
                 revocation.attempts += 1;
                 revocation.last_error = Some(why.clone());
                 grant.next_attempt_at = self.next_attempt(revocation.attempts);
-                let late = grant.ended_at.is_some_and(|ended_at| now >= ended_at + LATE);
-                if late && !revocation.delay_announced {
-                    revocation.delay_announced = true;
-                    return Step::Change(EventKind::GrantRevocationDelayed);
+                match announce_if_late(grant, now) {
+                    Step::Nothing => Step::Note,
+                    step => step,
                 }
-                Step::Note
             })
             .await?;
         match noted {
@@ -154,4 +157,15 @@ impl Workers {
         }
         Err(CommitError::Conflict.into())
     }
+}
+
+/// Access that is not gone a minute after its end is announced as late, once.
+pub(super) fn announce_if_late(grant: &mut Grant, now: Timestamp) -> Step {
+    let pending = !matches!(grant.revocation.status, RevocationStatus::None | RevocationStatus::Done);
+    let late = grant.ended_at.is_some_and(|ended_at| now >= ended_at + LATE);
+    if !(pending && late) || grant.revocation.delay_announced {
+        return Step::Nothing;
+    }
+    grant.revocation.delay_announced = true;
+    Step::Change(EventKind::GrantRevocationDelayed)
 }

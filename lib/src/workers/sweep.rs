@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::context::{GrantCall, WorkerError, Workers};
+use super::shift::Shift;
 use crate::access::lapse;
-use crate::domain::{AccessRequest, Grant, Provisioning};
+use crate::domain::AccessRequest;
 use crate::metrics::Measurement;
 use crate::store::{CommitError, DueItem, Work};
 
@@ -22,12 +23,19 @@ pub async fn handle(workers: &Workers, _: Value) -> Result<Value, WorkerError> {
     let due = workers.table.due(now, MOST).await?;
     workers.metrics.record(Measurement::OldestOverdueSeconds(oldest(&due, now)), now);
     let (all, mut failed) = (due.len(), 0);
+    let mut shift = Shift::new(workers);
+    // It waits for nobody: whoever is at a grant does what is due about it.
+    shift.called = false;
     for item in due {
-        if let Err(error) = workers.settle(&item).await {
+        if !shift.goes_on() {
+            break;
+        }
+        if let Err(error) = workers.settle(&mut shift, &item).await {
             tracing::error!(tenant_id = %item.tenant, work = ?item.work, cause = %error, "what is due was not done");
             failed += 1;
         }
     }
+    workers.work_off(shift).await;
     if failed == 0 { Ok(Value::Null) } else { Err(WorkerError::Some(failed, all)) }
 }
 
@@ -39,7 +47,7 @@ fn oldest(due: &[DueItem], now: Timestamp) -> SignedDuration {
 }
 
 impl Workers {
-    async fn settle(&self, item: &DueItem) -> Result<(), WorkerError> {
+    async fn settle(&self, shift: &mut Shift<'_>, item: &DueItem) -> Result<(), WorkerError> {
         let table = self.table.tenant(item.tenant);
         match &item.work {
             Work::Request(id) => {
@@ -54,10 +62,8 @@ impl Workers {
                 }
             }
             Work::Grant(id) => {
-                let Some(grant) = table.get::<Grant>(id.clone()).await? else { return Ok(()) };
-                let call = GrantCall { tenant_id: item.tenant, grant_id: grant.id };
-                let waiting = matches!(grant.provisioning, Provisioning::Pending { .. });
-                if waiting && grant.is_live(self.now()) { self.provision(call).await } else { self.revoke(call).await }
+                let grant_id = id.parse().map_err(|_| WorkerError::Event(format!("`{id}` is no grant id")))?;
+                self.carry_out(shift, item.urgency, GrantCall { tenant_id: item.tenant, grant_id }).await
             }
             Work::Event(id) => {
                 let id = id.parse().map_err(|_| WorkerError::Event(format!("`{id}` is no event id")))?;

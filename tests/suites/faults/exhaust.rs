@@ -167,7 +167,11 @@ pub(super) async fn exhaust<T>(name: &str, before: impl AsyncFn(&World) -> T, ac
     let mut runs = 0;
     for place in 0..calls.len() {
         for fault in ways(&calls, place) {
-            let deliveries = Deliveries::ALL[runs % Deliveries::ALL.len()];
+            let deliveries = match fault.kind {
+                // Late, it might not be begun any more.
+                FaultKind::FailAsync => Deliveries::InTime,
+                _ => Deliveries::ALL[runs % Deliveries::ALL.len()],
+            };
             let what = format!("{name}: {:?} of call {place}, {}, {deliveries:?}", fault.kind, calls[place].operation);
             println!("{what}");
             let run = Run { fault: Some(fault), deliveries };

@@ -44,22 +44,22 @@ fn see(seed: u64, steps: usize) -> Summary {
         Config { cases: 1, failure_persistence: None, max_shrink_iters: ATTEMPTS_TO_SHRINK, ..Config::default() };
     let summary = Cell::new(Summary::default());
     let what = histories(usize::try_from(HISTORIES_A_WORLD).unwrap(), steps);
-    let outcome = TestRunner::new_with_rng(config, rng).run(&what, |histories| {
-        summary.set(play(&histories));
+    let outcome = TestRunner::new_with_rng(config, rng).run(&what, |(latency, histories)| {
+        summary.set(play(latency, &histories));
         Ok(())
     });
     match outcome {
         Ok(()) => summary.get(),
-        Err(TestError::Fail(why, histories)) => {
-            panic!("{why}\n\n{}\nagain, from all steps:\n    {}\n", told(&histories), command(seed, steps))
+        Err(TestError::Fail(why, (latency, histories))) => {
+            panic!("{why}\n\n{}\nagain, from all steps:\n    {}\n", told(latency, &histories), command(seed, steps))
         }
         Err(TestError::Abort(why)) => panic!("{why}"),
     }
 }
 
 /// As the tests in `found` have them.
-fn told(histories: &[Vec<Step>]) -> String {
-    let mut told = "after these steps, the fewest that were found:\n".to_owned();
+fn told(latency: u64, histories: &[Vec<Step>]) -> String {
+    let mut told = format!("the fewest steps that were found, where Identity Center takes {latency} seconds:\n");
     for steps in histories.iter().filter(|steps| !steps.is_empty()) {
         told.push_str("vec![\n");
         told.extend(steps.iter().map(|step| format!("    {step:?},\n")));

@@ -132,7 +132,7 @@ fn fail() -> impl Strategy<Value = Step> {
     ]);
     let queue = select(&[Service::StreamDelivery, Service::BusDelivery, Service::ScheduleDelivery]).prop_map(Some);
     let what = prop_oneof![
-        3 => (service, calls, 0..12_u32),
+        3 => (service, calls, prop_oneof![2 => 0..4_u32, 1 => 0..24_u32]),
         1 => (Just(Some(Service::SsoAdmin)), changes, 0..3_u32),
         2 => (queue, deliveries, 0..4_u32),
     ];
@@ -157,13 +157,13 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..300_u64).prop_map(|seconds| Step::SetBack { seconds }),
         8 => Just(Step::Deliver),
         2 => Just(Step::Sweep),
-        4 => fail(),
+        6 => fail(),
         1 => Just(Step::Restart),
         1 => Just(Step::Rest),
     ]
 }
 
-/// So many histories of at most so many steps each.
-pub(super) fn histories(count: usize, most: usize) -> impl Strategy<Value = Vec<Vec<Step>>> {
-    vec(vec(step(), 0..=most), count)
+/// How many seconds Identity Center takes for a change, and so many histories of at most so many steps each.
+pub(super) fn histories(count: usize, most: usize) -> impl Strategy<Value = (u64, Vec<Vec<Step>>)> {
+    (select(&[0, 3, 3, 3, 3, 30, 90]), vec(vec(step(), 0..=most), count))
 }

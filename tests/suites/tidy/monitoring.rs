@@ -85,20 +85,25 @@ fn every_worker_is_watched_for_errors_and_throttles() {
     }
 }
 
-/// Identity Center works on ten assignments at once ("AWS IAM Identity Center quotas"), and the sweep on one.
+/// Identity Center works on ten changes at once and takes twenty requests a second ("AWS IAM Identity Center quotas").
 #[test]
-fn workers_leave_identity_center_room() {
-    let functions = functions();
-    let (template, mut all) = (template(), 1);
-    for (name, condition, parameter) in [
+fn workers_leave_identity_center_room_and_one_another() {
+    let (template, functions) = (template(), functions());
+    let parameter = |name: &str| &template["Parameters"][name];
+    for (name, quota) in [("IdentityCenterTurns", 10), ("IdentityCenterRequestsPerSecond", 20)] {
+        assert_eq!(parameter(name)["MaxValue"], quota, "{name}");
+        assert!(parameter(name)["Default"].as_u64().unwrap() < quota, "{name}");
+    }
+    for (name, condition, concurrency) in [
         ("provision_grant", "LimitsProvision", "ProvisionConcurrency"),
         ("deprovision_grant", "LimitsDeprovision", "DeprovisionConcurrency"),
     ] {
-        let limit = json!({"Fn::If": [condition, {"Ref": parameter}, {"Ref": "AWS::NoValue"}]});
+        let limit = json!({"Fn::If": [condition, {"Ref": concurrency}, {"Ref": "AWS::NoValue"}]});
         assert_eq!(functions[name].properties["ReservedConcurrentExecutions"], limit, "{name}");
-        all += template["Parameters"][parameter]["Default"].as_u64().unwrap();
+        let at_once = parameter(concurrency)["Default"].as_u64().unwrap();
+        assert!(at_once > parameter("IdentityCenterTurns")["Default"].as_u64().unwrap(), "{name}");
+        assert_eq!(usize::try_from(at_once).unwrap(), stint_local::server::CONCURRENCY, "{name}");
     }
-    assert!(all < 10, "{all}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(super) fn workers() -> BTreeSet<String> {
 }
 
 /// Method and path of each operation, by its id.
-fn documented() -> BTreeMap<String, (String, String)> {
+pub(super) fn documented() -> BTreeMap<String, (String, String)> {
     let document = serde_json::to_value(stint::http::document()).unwrap();
     let mut operations = BTreeMap::new();
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -40,6 +40,13 @@ fn pascal(name: &str) -> String {
 fn camel(name: &str) -> String {
     let pascal = pascal(name);
     format!("{}{}", pascal.split_at(1).0.to_lowercase(), pascal.split_at(1).1)
+}
+
+/// The name of an operation's binary.
+pub(super) fn snake(operation: &str) -> String {
+    let letter =
+        |letter: char| if letter.is_uppercase() { format!("_{}", letter.to_lowercase()) } else { letter.into() };
+    operation.chars().map(letter).collect()
 }
 
 fn kebab(name: &str) -> String {

@@ -93,11 +93,23 @@ fn an_endpoint_may_write_if_and_only_if_it_makes_a_change() {
 
 /// What falls due is of all tenants.
 #[test]
-fn only_sweep_reads_what_falls_due() {
+fn only_who_works_it_off_reads_what_falls_due() {
     let due = json!({"Fn::Sub": "${Table.Arn}/index/due"});
+    let works_it_off = ["sweep", "provision_grant", "deprovision_grant"];
     for (whose, statement) in all_statements() {
-        assert!(whose == "sweep" || !statement.resources.contains(&due), "{whose} reads the index of what falls due");
+        let reads = statement.resources.contains(&due);
+        assert!(!reads || works_it_off.contains(&whose.as_str()), "{whose} reads the index of what falls due");
     }
+}
+
+/// Whoever has a turn goes on with whatever is due.
+#[test]
+fn who_gives_access_and_who_takes_it_away_may_do_the_same() {
+    let functions = functions();
+    let may = |name: &str| -> Vec<(Vec<String>, Vec<Value>)> {
+        functions[name].statements().into_iter().map(|statement| (statement.actions, statement.resources)).collect()
+    };
+    assert_eq!(may("provision_grant"), may("deprovision_grant"));
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{Request, Response, Uri, header};
-use dynoxide::Database as Engine;
+use dynoxide::storage::Storage as EngineStorage;
+use dynoxide::{Database as Engine, DynoxideError};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -57,8 +59,8 @@ impl Database {
         mut stop: watch::Receiver<bool>,
     ) -> Result<(Self, JoinHandle<()>), Error> {
         let engine = match directory {
-            None => Engine::memory_with_clock(Arc::new(EngineClock(clock.clone()))),
-            Some(directory) => Engine::new(&directory.join("dynamodb.sqlite").to_string_lossy()),
+            None => in_memory(clock),
+            Some(directory) => in_file(&directory.join("dynamodb.sqlite")),
         }
         .map_err(engine_error)?;
         if engine.get_table_metadata(table_name).map_err(engine_error)?.is_none() {
@@ -166,6 +168,41 @@ impl Database {
             tracing::warn!(%error, "expired items could not be removed");
         }
     }
+}
+
+/// At each write the engine looks for the end of its stream, and reads all there is of it unless it has this. It keeps all
+/// of it for ever.
+const STREAM_INDEX: &str = "CREATE INDEX IF NOT EXISTS stream_by_sequence_number \
+                            ON _stream_records (table_name, CAST(sequence_number AS INTEGER))";
+
+fn in_file(file: &Path) -> Result<Engine, DynoxideError> {
+    let file = file.to_string_lossy();
+    EngineStorage::new(&file)?.conn().execute_batch(STREAM_INDEX)?;
+    Engine::new(&file)
+}
+
+/// Tells the files of one process apart.
+static MODELS: AtomicU64 = AtomicU64::new(0);
+
+/// An engine in memory is made without the index, and takes it over from a file.
+fn in_memory(clock: &Clock) -> Result<Engine, DynoxideError> {
+    let engine = Engine::memory_with_clock(Arc::new(EngineClock(clock.clone())))?;
+    let model = std::env::temp_dir().join(format!(
+        "stint-local-{}-{}.sqlite",
+        std::process::id(),
+        MODELS.fetch_add(1, Ordering::Relaxed)
+    ));
+    let storage = EngineStorage::memory()?;
+    storage.conn().execute_batch(STREAM_INDEX)?;
+    storage.vacuum_into(&model.to_string_lossy())?;
+    let taken_over = engine.restore_from(&model.to_string_lossy());
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = model.clone().into_os_string();
+        file.push(suffix);
+        // Not all of them are there.
+        let _ = std::fs::remove_file(file);
+    }
+    taken_over.map(|()| engine)
 }
 
 fn create_table(engine: &Engine, table_name: &str) -> Result<(), Error> {

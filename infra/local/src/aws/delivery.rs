@@ -3,7 +3,7 @@
 //! At least once: a thing leaves the state after its function succeeded, never before. A failed call is tried again with
 //! a growing delay on the clock, for ever. The stream keeps its order; events and schedules do not wait for one another.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -39,7 +39,8 @@ pub(super) struct Delivery {
     pub(super) queue_changed: Notify,
     /// One [`Services::deliver`] at a time.
     turn: tokio::sync::Mutex<()>,
-    running: Mutex<HashSet<Job>>,
+    /// With the function that runs.
+    running: Mutex<HashMap<Job, String>>,
     stream_retry: Mutex<Retry>,
 }
 
@@ -95,13 +96,7 @@ impl Services {
         let queue = async {
             let mut jobs = JoinSet::new();
             loop {
-                for due in self.claim() {
-                    let services = Arc::clone(&self);
-                    jobs.spawn(async move {
-                        services.run_job(due).await;
-                        services.delivery.queue_changed.notify_one();
-                    });
-                }
+                self.begin_jobs(&mut jobs);
                 while jobs.try_join_next().is_some() {}
                 let wait = self.until(self.next_due());
                 let changed = self.delivery.queue_changed.notified();
@@ -114,6 +109,24 @@ impl Services {
             }
         };
         tokio::join!(stream, queue);
+    }
+
+    /// Delivers the stream and begins to deliver the rest of what is due, without waiting for its end.
+    pub(super) async fn begin(self: &Arc<Self>, jobs: &mut JoinSet<()>) {
+        while self.deliver_batch().await.is_some() {}
+        self.begin_jobs(jobs);
+    }
+
+    /// Each function that runs takes part in the clock.
+    fn begin_jobs(self: &Arc<Self>, jobs: &mut JoinSet<()>) {
+        for due in self.claim() {
+            let (services, part) = (Arc::clone(self), self.clock.take_part());
+            jobs.spawn(async move {
+                services.run_job(due).await;
+                services.delivery.queue_changed.notify_one();
+                drop(part);
+            });
+        }
     }
 
     /// Delivers the stream's next batch and says how often the function was called; none if there is no batch, or it may
@@ -181,7 +194,7 @@ impl Services {
         calls
     }
 
-    /// Takes what is due and not running, in the order in which it fell due.
+    /// Takes what is due and not running, in the order in which it fell due, as far as its functions may run once more.
     fn claim(&self) -> Vec<Due> {
         if self.invoker().is_none() {
             return Vec::new();
@@ -190,12 +203,20 @@ impl Services {
         let state = self.store.lock();
         let mut running = self.delivery.running.lock().unwrap_or_else(PoisonError::into_inner);
         let mut due: Vec<(Timestamp, Due)> = waiting(&state)
-            .filter(|(at, job)| *at <= now && !running.contains(job))
+            .filter(|(at, job)| *at <= now && !running.contains_key(job))
             .filter_map(|(at, job)| Some((at, state.due(job)?)))
             .collect();
         due.sort_by_key(|(at, _)| *at);
-        running.extend(due.iter().map(|(_, due)| due.job.clone()));
-        due.into_iter().map(|(_, due)| due).collect()
+        let mut claimed = Vec::new();
+        for (_, due) in due {
+            let most = self.wiring.concurrency.get(&due.function);
+            let now = running.values().filter(|function| **function == due.function).count();
+            if most.is_none_or(|most| now < *most) {
+                running.insert(due.job.clone(), due.function.clone());
+                claimed.push(due);
+            }
+        }
+        claimed
     }
 
     async fn run_job(&self, due: Due) -> usize {
@@ -300,7 +321,7 @@ impl Services {
         self.invoker()?;
         let state = self.store.lock();
         let running = self.delivery.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = waiting(&state).filter(|(_, job)| !running.contains(job));
+        let times = waiting(&state).filter(|(_, job)| !running.contains_key(job));
         times.map(|(at, _)| at).min()
     }
 

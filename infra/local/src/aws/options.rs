@@ -1,9 +1,12 @@
 //! What an endpoint is started with.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use stint::clock::Clock;
+use stint::domain::Quota;
 
 use super::world::World;
 
@@ -78,6 +81,9 @@ pub struct Wiring {
     pub rules: Vec<Rule>,
     /// The schedule groups that exist besides `default`.
     pub schedule_groups: Vec<String>,
+    /// How often a function runs at once at most (`ReservedConcurrentExecutions`); what is left out, as often as it is called.
+    /// What is over it waits.
+    pub concurrency: BTreeMap<String, usize>,
 }
 
 /// An event source mapping on the table's stream.
@@ -116,5 +122,18 @@ impl Limits {
     #[must_use]
     pub fn identity_center() -> Self {
         Self { requests_per_second: Some(20), outstanding_changes: Some(10) }
+    }
+
+    /// How much of them stint uses: four fifths, as the template has it. Where there is no limit, there is no pace.
+    #[must_use]
+    pub fn quota(&self) -> Quota {
+        let share = |limit: Option<usize>, without: u32| {
+            let used = limit.map_or(Some(without), |limit| u32::try_from(limit * 4 / 5).ok());
+            used.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
+        };
+        Quota {
+            turns: share(self.outstanding_changes, 8),
+            requests_per_second: share(self.requests_per_second, u32::MAX),
+        }
     }
 }

@@ -5,6 +5,7 @@
 
 mod permission_sets;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -87,6 +88,7 @@ impl Services {
             "DescribeAccountAssignmentDeletionStatus" => {
                 self.status(input, "AccountAssignmentDeletionRequestId", |wanted| matches!(wanted, Wanted::Delete(_)))
             }
+            "ListAccountAssignmentCreationStatus" => self.creations(input),
             "ListAccountAssignments" => {
                 let of: AssignmentsOf = read(input)?;
                 self.known_permission_set(&of.permission_set_arn)?;
@@ -152,7 +154,7 @@ impl Services {
                 return Err(Failure::conflict("There is a conflicting operation in process for this assignment."));
             }
             if self.limits.outstanding_changes.is_some_and(|most| in_flight.count() >= most) {
-                return Err(throttled("Too many changes are in progress."));
+                return Err(self.throttled("Too many changes are in progress."));
             }
             let change = Change {
                 request_id: state.next_uuid(now).to_string(),
@@ -224,6 +226,21 @@ impl Services {
         change.map(status_document).ok_or_else(|| Failure::not_found(format!("no request `{id}`")))
     }
 
+    fn creations(&self, input: &Value) -> Answer {
+        let wanted = input.pointer("/Filter/Status").and_then(Value::as_str);
+        let state = self.store.lock();
+        let creations = state.changes.iter().filter(|change| matches!(change.wanted, Wanted::Create(_)));
+        let creations = creations.filter(|change| wanted.is_none_or(|wanted| wanted == status_of(change)));
+        let metadata = |change: &Change| {
+            json!({
+                "Status": status_of(change),
+                "RequestId": change.request_id,
+                "CreatedDate": epoch_seconds(change.created_at),
+            })
+        };
+        page("AccountAssignmentsCreationStatus", creations.map(metadata).collect(), input, 100)
+    }
+
     fn assignment_documents(&self, wanted: impl Fn(&AssignmentKey) -> bool) -> Vec<Value> {
         let state = self.store.lock();
         let keys = state.assignments.iter().map(|held| &held.key);
@@ -250,15 +267,16 @@ impl Services {
             recent.pop_front();
         }
         if recent.len() >= most {
-            return Err(throttled("Rate exceeded"));
+            return Err(self.throttled("Rate exceeded"));
         }
         recent.push_back(now);
         Ok(())
     }
-}
 
-fn throttled(message: &str) -> Failure {
-    Failure::new("ThrottlingException", message)
+    pub(super) fn throttled(&self, message: &str) -> Failure {
+        self.throttled.fetch_add(1, Ordering::Relaxed);
+        Failure::new("ThrottlingException", message)
+    }
 }
 
 fn no_permission_set(arn: &str) -> Failure {
@@ -273,15 +291,18 @@ fn epoch_seconds(at: Timestamp) -> f64 {
     at.as_duration().as_secs_f64()
 }
 
-/// The status of a change under the name its own operations answer it with.
-fn status_document(change: &Change) -> Value {
-    let status = match (change.done, &change.failure) {
+fn status_of(change: &Change) -> &'static str {
+    match (change.done, &change.failure) {
         (false, _) => "IN_PROGRESS",
         (true, None) => "SUCCEEDED",
         (true, Some(_)) => "FAILED",
-    };
+    }
+}
+
+/// The status of a change under the name its own operations answer it with.
+fn status_document(change: &Change) -> Value {
     let mut document = json!({
-        "Status": status,
+        "Status": status_of(change),
         "RequestId": change.request_id,
         "CreatedDate": epoch_seconds(change.created_at),
     });

@@ -36,6 +36,7 @@ fn options() -> Options {
                 function: "provision".to_owned(),
             }],
             schedule_groups: vec!["stint".to_owned()],
+            ..Wiring::default()
         },
         ..Options::in_memory(clock(), crate::seed::Seed::example().aws)
     }

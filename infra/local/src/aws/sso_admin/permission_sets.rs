@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{no_permission_set, throttled};
+use super::no_permission_set;
 use crate::aws::Services;
 use crate::aws::faults::Fault;
 use crate::aws::state::{State, Wanted};
@@ -178,7 +178,7 @@ impl Services {
             same && !change.done
         });
         match busy {
-            true => Err(throttled("The permission set is being provisioned.")),
+            true => Err(self.throttled("The permission set is being provisioned.")),
             false => {
                 Ok(Wanted::Provision { permission_set_arn: input.permission_set_arn, account_id: input.target_id })
             }

@@ -1,0 +1,175 @@
+//! Waiting for a turn at Identity Center: nobody does. Who finds none free leaves; whoever has one goes on with what was
+//! left.
+//!
+//! What is due is the queue; nothing else has to be kept in step with it. Who leaves makes its grant due, then leaves word
+//! at the turns, which nobody gives back without having looked for it, and sets a reminder in case all who have a turn die. Break-glass access comes first, then what is to
+//! be taken away, then the rest. Each turn begins with other shards, so that two seldom reach for the same grant; if they
+//! do, the lease of the assignment decides, and the other goes on to the next.
+
+use std::collections::{HashSet, VecDeque};
+
+use jiff::SignedDuration;
+
+use super::context::{GrantCall, Step, WorkerError, Workers};
+use super::revoke::announce_if_late;
+use super::shift::Shift;
+use crate::domain::{Grant, Quota, Turns, Urgency};
+use crate::schedule::Reminder;
+use crate::store::{DueItem, Work, keys};
+
+/// When a worker is called again for what it left: others have done it by then, unless they died.
+const LEFT: SignedDuration = SignedDuration::from_mins(1);
+
+/// At most so many are read at once.
+const MOST: i32 = 25;
+
+/// What a shift has found, and where it has yet to look.
+struct Queue {
+    number: usize,
+    /// Once a shift each: what fails is tried again when it is due again, by whom it reminds.
+    tried: HashSet<GrantCall>,
+    found: VecDeque<GrantCall>,
+    shards: VecDeque<(Urgency, u8)>,
+}
+
+impl Workers {
+    /// Whether there is a turn for what is to be done about a grant. If not, that is left to those who have one.
+    pub(super) async fn has_turn(&self, shift: &mut Shift<'_>, grant: &Grant) -> Result<bool, WorkerError> {
+        let due = self.is_due(grant);
+        if shift.take(grant.urgency(), due).await? {
+            return Ok(true);
+        }
+        if !due {
+            self.make_due(grant).await?;
+            if shift.take(grant.urgency(), true).await? {
+                return Ok(true);
+            }
+        }
+        if shift.called {
+            self.remind_if_left(grant).await?;
+        }
+        Ok(false)
+    }
+
+    /// Leaves a grant to whoever is at its assignment.
+    pub(super) async fn leave(&self, grant: &Grant) -> Result<(), WorkerError> {
+        if !self.is_due(grant) {
+            self.make_due(grant).await?;
+        }
+        self.remind_if_left(grant).await
+    }
+
+    /// Whether there is nothing to write down before a grant is left: it is due, and need not be announced as late.
+    fn is_due(&self, grant: &Grant) -> bool {
+        let now = self.now();
+        grant.next_attempt_at <= now && announce_if_late(&mut grant.clone(), now) == Step::Nothing
+    }
+
+    /// To wait is no failed attempt, and counts as none.
+    async fn make_due(&self, grant: &Grant) -> Result<(), WorkerError> {
+        self.change_grant(GrantCall::of(grant), |grant| {
+            let now = self.now();
+            let later = grant.next_attempt_at > now;
+            grant.next_attempt_at = grant.next_attempt_at.min(now);
+            match announce_if_late(grant, now) {
+                Step::Nothing if later => Step::Note,
+                step => step,
+            }
+        })
+        .await?;
+        Ok(())
+    }
+
+    async fn remind_if_left(&self, grant: &Grant) -> Result<(), WorkerError> {
+        let reminder = match grant.urgency() {
+            Urgency::Ending => Reminder::Revoke,
+            Urgency::BreakGlass | Urgency::Other => Reminder::Provision,
+        };
+        Ok(self.schedules.remind(reminder, grant.tenant_id, grant.id, self.now() + LEFT).await?)
+    }
+
+    /// Ends what a worker was called for: goes on with what others left, as long as there is time, and gives the turn back.
+    pub(super) async fn work_off(&self, mut shift: Shift<'_>) {
+        shift.called = false;
+        if let Err(error) = self.work_off_until_done(&mut shift).await {
+            tracing::warn!(cause = %error, "what is due is left to others");
+            if let Err(error) = shift.give_back(false).await {
+                tracing::warn!(cause = %error, "a turn runs out instead of being given back");
+            }
+        }
+    }
+
+    async fn work_off_until_done(&self, shift: &mut Shift<'_>) -> Result<(), WorkerError> {
+        let mut tried = HashSet::new();
+        while shift.give_back(shift.goes_on()).await? {
+            let mut queue = Queue::new(&self.quota, shift.number().unwrap_or_default(), tried);
+            while shift.goes_on() && shift.number().is_some() {
+                let Some((urgency, call)) = self.next(&mut queue).await? else { break };
+                if let Err(error) = self.carry_out(shift, urgency, call).await {
+                    tracing::warn!(grant_id = %call.grant_id, cause = %error, "what is due was not done");
+                }
+            }
+            tried = queue.tried;
+        }
+        Ok(())
+    }
+
+    /// The next grant that is due, if there is one.
+    async fn next(&self, queue: &mut Queue) -> Result<Option<(Urgency, GrantCall)>, WorkerError> {
+        let now = self.now();
+        let urgent = self.table.due_in(Urgency::BreakGlass, 0, now, MOST).await?;
+        let urgent = queue.untried(urgent);
+        // Others are at the first of them.
+        let ours = urgent.get(queue.number.checked_rem(urgent.len()).unwrap_or_default()).copied();
+        if let Some(call) = ours {
+            queue.tried.insert(call);
+            return Ok(Some((Urgency::BreakGlass, call)));
+        }
+        while let Some((urgency, shard)) = queue.shards.front().copied() {
+            if let Some(call) = queue.found.pop_front() {
+                queue.tried.insert(call);
+                return Ok(Some((urgency, call)));
+            }
+            let due = self.table.due_in(urgency, shard, now, MOST).await?;
+            queue.found = queue.untried(due).into();
+            if queue.found.is_empty() {
+                queue.shards.pop_front();
+            }
+        }
+        Ok(None)
+    }
+
+    /// Does what is to be done about a grant that is due.
+    pub(super) async fn carry_out(
+        &self,
+        shift: &mut Shift<'_>,
+        urgency: Urgency,
+        call: GrantCall,
+    ) -> Result<(), WorkerError> {
+        match urgency {
+            Urgency::Ending => self.revoke(shift, call).await,
+            Urgency::BreakGlass | Urgency::Other => self.provision(shift, call).await,
+        }
+    }
+}
+
+impl Queue {
+    /// All of it, from the shards on that are this turn's.
+    fn new(quota: &Quota, number: usize, tried: HashSet<GrantCall>) -> Self {
+        let urgencies = [Urgency::Ending, Urgency::Other].into_iter();
+        let shards = urgencies.filter(|urgency| Turns::suits(quota, number, *urgency)).flat_map(|urgency| {
+            let count = usize::from(keys::due_shards(urgency));
+            let first = number * count / quota.count().max(1);
+            (first..first + count).filter_map(move |shard| Some((urgency, u8::try_from(shard % count).ok()?)))
+        });
+        Self { number, tried, found: VecDeque::new(), shards: shards.collect() }
+    }
+
+    fn untried(&self, due: Vec<DueItem>) -> Vec<GrantCall> {
+        let grants = due.into_iter().filter_map(|item| match item.work {
+            Work::Grant(id) => Some(GrantCall { tenant_id: item.tenant, grant_id: id.parse().ok()? }),
+            Work::Request(_) | Work::Event(_) => None,
+        });
+        grants.filter(|call| !self.tried.contains(call)).collect()
+    }
+}

@@ -1,0 +1,124 @@
+//! `cargo lambda watch` and `cargo lambda invoke`: the routes in `Cargo.toml`, the environment, and the recorded events.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+use aws_lambda_events::apigw::ApiGatewayProxyRequest;
+use aws_lambda_events::{dynamodb, eventbridge::EventBridgeEvent};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use stint_local::aws::Limits;
+use stint_local::seed::Seed;
+
+use super::operations::{documented, endpoints, snake, workers};
+use super::sources;
+use super::template::template;
+
+/// What `Cargo.toml` tells `cargo lambda watch`, read the way it does.
+fn watch() -> Value {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--offline", "--no-deps", "--format-version=1", "--manifest-path"])
+        .arg(manifest)
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    metadata["metadata"]["lambda"]["watch"].clone()
+}
+
+fn event<T: DeserializeOwned>(name: &str) -> T {
+    let path = format!("tests/events/{name}.json");
+    serde_json::from_str(&sources::read(&path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn watch_routes_as_the_document_says() {
+    let mut routes = BTreeSet::new();
+    for (path, functions) in watch()["router"].as_object().unwrap() {
+        for route in functions.as_array().unwrap() {
+            let (method, function) = (route["method"].as_str().unwrap(), route["function"].as_str().unwrap());
+            assert!(routes.insert((function.to_owned(), method.to_owned(), path.clone())), "{path} is there twice");
+        }
+    }
+    let documented: BTreeSet<_> =
+        documented().into_iter().map(|(id, (method, path))| (snake(&id), method.to_uppercase(), path)).collect();
+    assert_eq!(routes, documented);
+}
+
+#[test]
+fn under_watch_functions_find_the_settings_of_the_template() {
+    let file = sources::read(watch()["env_file"].as_str().unwrap());
+    let found: BTreeMap<&str, &str> =
+        file.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_once('=').unwrap()).collect();
+    let template = template();
+    let given = template["Globals"]["Function"]["Environment"]["Variables"].as_object().unwrap();
+    // Set by Lambda itself, or where AWS is; and the one that can be done without, as there is no such queue here.
+    let names: BTreeSet<&str> = given
+        .keys()
+        .map(String::as_str)
+        .chain(["AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"])
+        .filter(|name| *name != "SCHEDULE_DEAD_LETTER_QUEUE_ARN")
+        .collect();
+    assert_eq!(found.keys().copied().collect::<BTreeSet<_>>(), names);
+
+    let settings = stint_local::server::settings(&Seed::example(), &Limits::default());
+    let schedules = &settings.schedules;
+    for (name, value) in [
+        ("TABLE_NAME", &settings.table_name),
+        ("EVENT_BUS_NAME", &settings.event_bus_name),
+        ("IDENTITY_CENTER_INSTANCE_ARN", &settings.identity_center_instance_arn),
+        ("IDENTITY_STORE_ID", &settings.identity_store_id),
+        ("SCHEDULE_GROUP", &schedules.group),
+        ("SCHEDULER_ROLE_ARN", &schedules.role_arn),
+        ("PROVISION_GRANT_FUNCTION_ARN", &schedules.provision_function_arn),
+        ("DEPROVISION_GRANT_FUNCTION_ARN", &schedules.deprovision_function_arn),
+    ] {
+        assert_eq!(found[name], value, "{name}");
+    }
+}
+
+#[test]
+fn every_function_has_an_event_and_nothing_else_has() {
+    let events: BTreeSet<String> = sources::files("tests/events")
+        .iter()
+        .map(|path| path.trim_start_matches("tests/events/").trim_end_matches(".json").to_owned())
+        .collect();
+    assert_eq!(events, &endpoints() | &workers());
+}
+
+#[test]
+fn an_endpoints_event_is_what_api_gateway_sends_it() {
+    for (id, (method, resource)) in documented() {
+        let name = snake(&id);
+        let event: ApiGatewayProxyRequest = event(&name);
+        let method = method.to_uppercase();
+        assert_eq!((event.resource.as_deref(), event.http_method.as_str()), (Some(&*resource), &*method), "{name}");
+        let context = &event.request_context;
+        let said = (context.resource_path.as_deref(), context.http_method.as_str());
+        assert_eq!(said, (Some(&*resource), &*method), "{name}");
+        let path = event
+            .path_parameters
+            .iter()
+            .fold(resource.clone(), |path, (parameter, value)| path.replace(&format!("{{{parameter}}}"), value));
+        assert_eq!(event.path.as_ref(), Some(&path), "{name}");
+        assert_eq!(context.path, Some(format!("/live{path}")), "{name}");
+        let single: BTreeSet<_> =
+            event.headers.iter().collect::<Vec<_>>().into_iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
+        let multiple: BTreeSet<_> = event.multi_value_headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
+        assert_eq!(single, multiple, "{name}");
+    }
+}
+
+#[test]
+fn a_workers_event_is_what_calls_it() {
+    let batch: dynamodb::Event = event("publish_events");
+    assert!(batch.records.iter().all(|record| record.event_name == "INSERT"));
+    let decided: EventBridgeEvent = event("provision_grant");
+    assert_eq!((decided.source.as_str(), decided.detail_type.as_str()), (stint::events::SOURCE, "grant.provisioning"));
+    let clock: EventBridgeEvent = event("sweep");
+    assert_eq!((clock.source.as_str(), clock.detail_type.as_str()), ("aws.events", "Scheduled Event"));
+    // Scheduler sends the input of the schedule and nothing else.
+    let over: BTreeMap<String, uuid::Uuid> = event("deprovision_grant");
+    assert!(over.keys().eq(["grant_id", "tenant_id"]), "{over:?}");
+}

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build package measure test deploy-test lint fmt bench check-template ci
+.PHONY: help run build package measure test crash-test verifier-test deploy-test lint fmt bench check-template ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,25 +11,24 @@ run: ## Run stint on this machine, with everything it needs
 ARCHITECTURE ?= arm64
 target_of_arm64 := aarch64-unknown-linux-gnu
 target_of_x86_64 := x86_64-unknown-linux-gnu
-# Amazon Linux 2023 has glibc 2.34; zig, which comes with cargo-lambda, links for it.
-GLIBC := 2.34
 CARGO_LAMBDA := PATH="$(CURDIR)/target/build/venv/bin:$$PATH" cargo lambda build --release --package stint-functions
 
 build: target/build/venv/installed ## Build the functions as Lambda runs them, and print their sizes
 	@test -d "$$(rustc --print target-libdir --target $(target_of_$(ARCHITECTURE)))" || { \
 		echo "Rust cannot build for $(ARCHITECTURE) here: rustup target add $(target_of_$(ARCHITECTURE))," \
 			"or choose what Lambda runs the functions on with ARCHITECTURE=x86_64 (or arm64)." >&2; exit 1; }
-	$(CARGO_LAMBDA) --target $(target_of_$(ARCHITECTURE)).$(GLIBC)
-	@python3 infra/build/check.py $(GLIBC)
+	$(CARGO_LAMBDA) --target $(target_of_$(ARCHITECTURE))
+	@python3 infra/build/check.py
 
 package: build ## Build, and lay it out for `sam deploy`, as `sam build` does
 	target/build/venv/bin/python -m infra.build.package
 
 MEASURED ?= list_grants ensure_access provision_grant publish_events
+MEASURE := $(CARGO_LAMBDA) --target $(shell uname -m)-unknown-linux-gnu --lambda-dir target/measured
 
 measure: target/build/venv/installed ## Measure some functions beside the least one: size, start, memory, first call
-	$(CARGO_LAMBDA) --target $(shell uname -m)-unknown-linux-gnu.$(GLIBC) $(addprefix --bin ,$(MEASURED))
-	$(CARGO_LAMBDA) --target $(shell uname -m)-unknown-linux-gnu.$(GLIBC) --example hello
+	$(MEASURE) $(addprefix --bin ,$(MEASURED))
+	$(MEASURE) --example hello
 	@target/build/venv/bin/python -m infra.build.measure $(MEASURED)
 
 # The functions are wiring and have no tests: `lint` compiles them, and the suite `tidy` counts them.
@@ -39,6 +38,13 @@ test: ## Run every test (with nextest where it is installed)
 	else \
 		cargo test --no-fail-fast; \
 	fi
+
+crash-test: ## Kill stint-local under load at random moments, fifty times (KILLS=, SEED=)
+	cargo build --bin stint-local
+	cargo test --test crash
+
+verifier-test: ## Test the offline verifier of the audit log
+	python3 -m unittest infra.audit.tests
 
 deploy-test: target/deploy_test/venv/installed ## Deploy the template on this machine, and do with it what customers do
 	cargo build --workspace --bins

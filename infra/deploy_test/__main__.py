@@ -98,6 +98,7 @@ def run():
         chapter("Everything else")
         endpoints.requests(api)
         endpoints.ensure(api, lifecycle)
+        endpoints.audit_log(api)
 
         chapter("What is left behind")
         entries = audit(dynamodb, outputs["TableName"], api.tenant)

@@ -2,7 +2,9 @@
 
 import json
 
-from .lifecycle import PRODUCTION, SANDBOX, ask
+from infra.audit.verify import read
+
+from .lifecycle import PRODUCTION, SANDBOX, ask, holds
 from .report import check, say
 from .stack import NAME
 
@@ -111,3 +113,17 @@ def ensure(api, lifecycle):
     check("listGrants has it", grant in listed, listed)
     api.call("revokeGrant", "key", 202, id=grant)
     lifecycle.taken(grant, "alice", "ReadOnlyAccess", SANDBOX, "revoked", 30)
+
+
+def audit_log(api):
+    """What happened, listed, verified, and taken away; the lines hold to somebody who has nothing else."""
+    entry = api.call("listAuditLog", "key", 200, query={"action": "grant.active", "limit": 1}).body["data"][0]
+    same = api.call("getAuditLogEntry", "key", 200, id=entry["id"]).body
+    check("getAuditLogEntry has what listAuditLog shows", same == entry, [entry, same])
+    verified = api.call("verifyAuditLog", "key", 200).body
+    check("verifyAuditLog finds it valid", verified["status"] == "valid", verified)
+    exported = api.call("exportAuditLog", "key", 200)
+    head = verified["head"]
+    holds(list(read(exported.body.removesuffix("\n").split("\n"))), (head["sequence"], head["hash"]))
+    more = api.call("exportAuditLog", "key", 200, query={"cursor": exported.headers["x-next-cursor"]}).body
+    check("it goes on where it ended", not more or entry["id"] not in json.dumps(more), more)

@@ -3,6 +3,7 @@
 //! A use case is given what was read, decides, and returns a [`Change`]; the session commits it. None of them touches
 //! Identity Center.
 
+mod audit_log;
 mod change;
 mod decide;
 mod engines;
@@ -20,6 +21,7 @@ mod requests;
 pub mod rules;
 mod submit;
 
+pub use audit_log::exported;
 pub(crate) use change::system_event;
 pub use change::{Access, Change};
 pub use decide::{cancel, decide, lapse};

@@ -2,9 +2,11 @@
 
 use std::env::VarError;
 use std::num::{NonZeroU32, ParseIntError};
+use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use futures_util::future::try_join_all;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
@@ -81,7 +83,7 @@ impl Settings {
     }
 }
 
-/// What endpoints run on, as their environment has it.
+/// What endpoints run on, as their environment has it, with connections to the table.
 ///
 /// # Errors
 ///
@@ -89,7 +91,33 @@ impl Settings {
 pub async fn api() -> Result<Api, Error> {
     start_logging();
     let table = table(&aws().await, variable("TABLE_NAME")?);
+    connect(&table).await;
     Ok(Api::new(table, Clock::System))
+}
+
+/// What an endpoint runs on that does not use the table, and may not.
+///
+/// # Errors
+///
+/// When a setting is missing.
+pub async fn api_without_connections() -> Result<Api, Error> {
+    start_logging();
+    Ok(Api::new(table(&aws().await, variable("TABLE_NAME")?), Clock::System))
+}
+
+/// As many as an endpoint reads at the same time: DynamoDB answers one call on a connection after the other.
+const CONNECTIONS: usize = 4;
+/// Without connections the first call is slower, which is better than not to start.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Opens connections to the table before there is a call, while Lambda gives the function a whole processor.
+async fn connect(table: &Table) {
+    let pings = try_join_all((0..CONNECTIONS).map(|_| table.ping()));
+    match tokio::time::timeout(PATIENCE, pings).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the table does not answer yet"),
+        Err(_) => tracing::warn!("the table does not answer yet"),
+    }
 }
 
 /// Runs a worker's Lambda function.
@@ -101,6 +129,7 @@ pub async fn run_worker(handle: impl AsyncFn(&Workers, Value) -> Result<Value, W
     start_logging();
     let stack = variable("STACK_NAME")?;
     let workers = workers(&aws().await, Settings::from_env()?, Clock::System, Metrics::Stdout(stack.into()));
+    connect(workers.table()).await;
     let (workers, handle) = (&workers, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         handle(workers, event.payload).await.map_err(Error::from)

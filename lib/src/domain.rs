@@ -14,7 +14,7 @@ mod tenant;
 mod turn;
 
 pub use duration::{Seconds, SecondsError};
-pub use event::{Actor, ActorType, Event, EventKind};
+pub use event::{Actor, ActorType, Event, EventKind, EventSubject};
 pub use grant::{
     Assignment, AssignmentKey, Grant, GrantStatus, Lease, Operation, OperationKind, Presence, Provisioning, Revocation,
     RevocationStatus,

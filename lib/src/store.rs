@@ -3,6 +3,7 @@
 //! Every state change is one [`Transaction`]: the new state, conditional on the old version, with its event.
 //! [`keys`] is the only place that builds keys.
 
+mod audit;
 mod due;
 mod error;
 pub mod keys;
@@ -13,12 +14,11 @@ mod table;
 mod transaction;
 mod turns;
 
+pub use audit::{AuditEntry, AuditHead, HIGHEST_SEQUENCE, StoredEntry, audit_entry_of, audit_key};
 pub use due::{DueItem, Work};
 pub use error::{CommitError, StoreError};
 pub use query::{Listing, Page};
 pub use record::{Index, Record};
-pub use records::{
-    AuditEntry, AuditHead, EnsureSlot, IdempotencyRecord, IssuerEntry, OutboxEvent, assignment_key, messages_of,
-};
+pub use records::{EnsureSlot, IdempotencyRecord, IssuerEntry, OutboxEvent, assignment_key, messages_of};
 pub use table::{Table, TenantTable};
 pub use transaction::Transaction;

@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use crate::auth::Scope;
 use crate::auth::api_key::{ApiKey, ApiKeySecret, SECRET_BYTES};
-use crate::domain::{Actor, ApiKeyId, Event, EventId, EventKind, OidcConfig, Role, Tenant, TenantId, TenantSettings};
+use crate::domain::{
+    Actor, ApiKeyId, Event, EventId, EventKind, EventSubject, OidcConfig, Role, Tenant, TenantId, TenantSettings,
+};
 use crate::hash::sha256;
 use crate::store::{CommitError, Record, StoreError, Table, TenantTable, Transaction};
 
@@ -223,12 +225,26 @@ fn tenant_created(id: EventId, tenant: &Tenant) -> Event {
         "issuer": tenant.oidc.as_ref().map(|oidc| &oidc.issuer_url),
         "roles": tenant.roles,
     });
-    installed(EventKind::TenantCreated, id, tenant.id, ("tenant", tenant.id.to_string()), &metadata, tenant.created_at)
+    installed(
+        EventKind::TenantCreated,
+        id,
+        tenant.id,
+        (EventSubject::Tenant, tenant.id.to_string()),
+        &metadata,
+        tenant.created_at,
+    )
 }
 
 fn key_created(id: EventId, key: &ApiKey) -> Event {
     let metadata = json!({"name": key.name, "scopes": key.scopes});
-    installed(EventKind::ApiKeyCreated, id, key.tenant_id, ("api_key", key.id.to_string()), &metadata, key.created_at)
+    installed(
+        EventKind::ApiKeyCreated,
+        id,
+        key.tenant_id,
+        (EventSubject::ApiKey, key.id.to_string()),
+        &metadata,
+        key.created_at,
+    )
 }
 
 /// What the installation does is done by nobody of the tenant.
@@ -236,7 +252,7 @@ fn installed(
     kind: EventKind,
     id: EventId,
     tenant_id: TenantId,
-    (resource_type, resource_id): (&str, String),
+    (resource_type, resource_id): (EventSubject, String),
     metadata: &Value,
     created_at: Timestamp,
 ) -> Event {
@@ -245,7 +261,7 @@ fn installed(
         tenant_id,
         kind,
         actor: Actor::system(),
-        resource_type: resource_type.to_owned(),
+        resource_type,
         resource_id,
         metadata: metadata.as_object().cloned().unwrap_or_default(),
         reasoning: None,

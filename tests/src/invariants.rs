@@ -217,6 +217,26 @@ impl Picture {
         left
     }
 
+    /// What there is.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let (grants, requests, entries) = (self.grants.len(), self.requests.len(), self.sealed.len());
+        format!(
+            "{requests} requests, {grants} grants, {entries} audit entries in an unbroken chain; the slowest revocation \
+             was done {} s after its grant was over",
+            self.slowest_revocation().as_secs(),
+        )
+    }
+
+    fn slowest_revocation(&self) -> SignedDuration {
+        let done = self.sealed.iter().filter(|event| event.kind == EventKind::GrantRevocationDone);
+        let late = done.filter_map(|event| {
+            let grant = &self.grants.get(&event.resource_id.parse().ok()?)?.grant;
+            Some(event.created_at.duration_since(grant.ended_at?.min(grant.expires_at)))
+        });
+        late.max().unwrap_or_default()
+    }
+
     /// INVARIANT 2: an assignment that exists has a grant that stands in the index of what falls due, which a live one
     /// does. With it goes INVARIANT 3: a grant whose revocation is done stands there no more.
     fn without_obligation(&self) -> impl Iterator<Item = String> {

@@ -98,12 +98,20 @@ impl World {
 
     /// A world of another seed.
     pub async fn with(seed: Seed) -> Self {
-        Self::limited(seed, Limits::default(), Duration::ZERO).await
+        Self::on(Clock::manual("2026-01-05T09:00:00Z".parse().unwrap()), seed).await
+    }
+
+    /// A world of another seed, on another clock.
+    pub async fn on(clock: Clock, seed: Seed) -> Self {
+        Self::build(clock, seed, Limits::default(), Duration::ZERO).await
     }
 
     /// A world whose Identity Center has these limits and takes its time.
     pub async fn limited(seed: Seed, limits: Limits, latency: Duration) -> Self {
-        let clock = Clock::manual("2026-01-05T09:00:00Z".parse().unwrap());
+        Self::build(Clock::manual("2026-01-05T09:00:00Z".parse().unwrap()), seed, limits, latency).await
+    }
+
+    async fn build(clock: Clock, seed: Seed, limits: Limits, latency: Duration) -> Self {
         let local = Local::start(Config {
             port: 0,
             aws_port: 0,

@@ -1,6 +1,8 @@
 //! The contract: what goes over the wire, and what does not.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "api/audit_log.rs"]
+mod audit_log;
 #[path = "api/auth.rs"]
 mod auth;
 #[path = "api/endpoints.rs"]
@@ -17,3 +19,5 @@ mod policy_matrix;
 mod round_trips;
 #[path = "api/seeds.rs"]
 mod seeds;
+#[path = "api/tampering.rs"]
+mod tampering;

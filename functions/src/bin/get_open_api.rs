@@ -4,6 +4,6 @@ use stint::http::{app, endpoint};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let api = context::api().await?;
+    let api = context::api_without_connections().await?;
     lambda_http::run(app(endpoint::get_open_api::router(), api)).await
 }

@@ -164,7 +164,7 @@ impl Arguments {
                 let region = aws.region().map_or_else(|| "no region".to_owned(), ToString::to_string);
                 Error::NoTable { table: self.table.clone(), region }
             }
-            other => other.into(),
+            TenancyError::Commit(_) | TenancyError::IssuerTaken { .. } => error.into(),
         }
     }
 

@@ -408,6 +408,9 @@ impl Services {
         if fault.is_some_and(|fault| fault.kind == Kind::DieBefore) {
             return self.kill_caller().await;
         }
+        if let Some(jitter) = fault.filter(|fault| fault.kind == Kind::Jitter) {
+            tokio::time::sleep(Duration::from_millis(jitter.milliseconds.unsigned_abs())).await;
+        }
         let mutates = mutates(operation);
         if mutates {
             let observer = self.observer.read().unwrap_or_else(PoisonError::into_inner).clone();

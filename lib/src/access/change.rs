@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{AccessError, Engines, Ids, TenantEngine};
 use crate::auth::Caller;
-use crate::domain::{Actor, Event, EventKind, Metadata, Tenant};
+use crate::domain::{Actor, Event, EventKind, EventSubject, Metadata, Tenant};
 use crate::store::{StoreError, TenantTable, Transaction};
 
 /// A caller in their tenant, at one moment: what a use case acts with.
@@ -86,15 +86,15 @@ impl Access {
 
     /// An event the caller caused.
     #[must_use]
-    pub fn event(&self, kind: EventKind, about: About<'_>) -> Event {
+    pub fn event(&self, kind: EventKind, about: About) -> Event {
         about.event(kind, Actor::from(&self.caller.principal().who), self.table.id(), self.id(), self.now)
     }
 }
 
 /// What an event is about.
-pub struct About<'a> {
+pub struct About {
     /// The kind of thing.
-    pub resource_type: &'a str,
+    pub resource_type: EventSubject,
     /// Which one.
     pub resource_id: String,
     /// What a listener needs to know.
@@ -103,7 +103,7 @@ pub struct About<'a> {
     pub reasoning: Option<String>,
 }
 
-impl About<'_> {
+impl About {
     /// The event.
     #[must_use]
     pub fn event(
@@ -119,7 +119,7 @@ impl About<'_> {
             tenant_id,
             kind,
             actor,
-            resource_type: self.resource_type.to_owned(),
+            resource_type: self.resource_type,
             resource_id: self.resource_id,
             metadata: self.metadata,
             reasoning: self.reasoning,
@@ -166,11 +166,11 @@ impl<T> Change<T> {
 
 /// Things that events are about.
 pub(crate) trait Subject {
-    fn about(&self) -> About<'_>;
+    fn about(&self) -> About;
 }
 
 impl Subject for crate::domain::AccessRequest {
-    fn about(&self) -> About<'_> {
+    fn about(&self) -> About {
         let metadata = metadata([
             ("requester_id", self.requester.who.id.clone().into()),
             ("resource", self.resource.to_string().into()),
@@ -182,12 +182,17 @@ impl Subject for crate::domain::AccessRequest {
             ("decisions", self.decisions.len().into()),
             ("policy_version", self.policy_version.into()),
         ]);
-        About { resource_type: "request", resource_id: self.id.to_string(), metadata, reasoning: self.reason.clone() }
+        About {
+            resource_type: EventSubject::Request,
+            resource_id: self.id.to_string(),
+            metadata,
+            reasoning: self.reason.clone(),
+        }
     }
 }
 
 impl Subject for crate::domain::Grant {
-    fn about(&self) -> About<'_> {
+    fn about(&self) -> About {
         let metadata = metadata([
             ("grantee_id", self.grantee.who.id.clone().into()),
             ("request_id", self.request_id.map(|id| id.to_string()).into()),
@@ -196,7 +201,7 @@ impl Subject for crate::domain::Grant {
             ("status", self.status.as_str().into()),
             ("expires_at", self.expires_at.to_string().into()),
         ]);
-        About { resource_type: "grant", resource_id: self.id.to_string(), metadata, reasoning: None }
+        About { resource_type: EventSubject::Grant, resource_id: self.id.to_string(), metadata, reasoning: None }
     }
 }
 

@@ -8,7 +8,7 @@ use futures_util::future::try_join;
 use super::AccessError;
 use crate::domain::{AwsResource, Policy, Tenant, TenantId};
 use crate::policy::{Directory, Engine, TenantSchema};
-use crate::store::{Record, TenantTable};
+use crate::store::{Record, StoreError, TenantTable};
 
 /// A tenant's policies, compiled, and what they were compiled from.
 #[derive(Debug)]
@@ -28,24 +28,31 @@ pub struct TenantEngine {
 
 /// Engines by tenant. Cheap to clone; clones share what they hold.
 #[derive(Clone, Default)]
-pub struct Engines(Arc<Mutex<HashMap<TenantId, Arc<TenantEngine>>>>);
+pub struct Engines {
+    held: Arc<Mutex<HashMap<TenantId, Arc<TenantEngine>>>>,
+    /// One compiles while the others wait for what comes of it.
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
 
 /// More tenants than this are not held: a function serves few, and compiling again is no error.
 const MOST_TENANTS: usize = 64;
-/// How often a set that changed while it was read is read again.
-const ATTEMPTS: usize = 5;
+/// How often a set that changed while it was read is read again; each time somebody has edited it.
+const ATTEMPTS: usize = 50;
 
 impl Engines {
-    /// The tenant's engine: the one in memory if the tenant's item names its versions, else compiled anew.
+    /// The tenant's engine: the one in memory if it is of the versions the tenant's item names or later ones, else
+    /// compiled anew.
     ///
     /// # Errors
     ///
     /// [`AccessError::Policies`] when the stored policies do not compile.
     pub async fn of(&self, tenant: &Tenant, table: &TenantTable) -> Result<Arc<TenantEngine>, AccessError> {
-        if let Some(engine) = self.lock().get(&tenant.id)
-            && engine.is_of(tenant)
-        {
-            return Ok(Arc::clone(engine));
+        if let Some(engine) = self.held(tenant) {
+            return Ok(engine);
+        }
+        let _turn = self.turn.lock().await;
+        if let Some(engine) = self.held(tenant) {
+            return Ok(engine);
         }
         let engine = Arc::new(load(tenant.clone(), table).await?);
         let mut engines = self.lock();
@@ -56,14 +63,19 @@ impl Engines {
         Ok(engine)
     }
 
+    fn held(&self, tenant: &Tenant) -> Option<Arc<TenantEngine>> {
+        self.lock().get(&tenant.id).filter(|engine| engine.serves(tenant)).cloned()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TenantId, Arc<TenantEngine>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl TenantEngine {
-    fn is_of(&self, tenant: &Tenant) -> bool {
-        self.policy_version == tenant.policy_version && self.directory_version == tenant.directory_version
+    /// Versions only grow: an engine may be newer than what the tenant's item said a moment ago, and never older.
+    fn serves(&self, tenant: &Tenant) -> bool {
+        self.policy_version >= tenant.policy_version && self.directory_version >= tenant.directory_version
     }
 }
 
@@ -79,7 +91,7 @@ async fn load(mut tenant: Tenant, table: &TenantTable) -> Result<TenantEngine, A
             return compile(&tenant, policies, resources);
         }
     }
-    Err(AccessError::Policies("they keep changing while they are read".to_owned()))
+    Err(StoreError::Unavailable("the policies keep changing while they are read".to_owned()).into())
 }
 
 fn compile(tenant: &Tenant, policies: Vec<Policy>, resources: Vec<AwsResource>) -> Result<TenantEngine, AccessError> {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::change::{About, Subject, metadata, record};
 use super::{Access, AccessError, Change, Expected, TenantEngine};
-use crate::domain::{EventKind, Metadata, Policy, PolicyId, PolicySettings, Rule, RuleId};
+use crate::domain::{EventKind, EventSubject, Metadata, Policy, PolicyId, PolicySettings, Rule, RuleId};
 use crate::policy::{ParsedRule, PolicyErrors, Report, parse_policy_set, parse_rule, validate};
 use crate::store::StoreError;
 
@@ -226,7 +226,7 @@ pub(super) fn save(access: &Access, before: &Policy, mut after: Policy) -> Resul
 }
 
 impl Subject for Policy {
-    fn about(&self) -> About<'_> {
+    fn about(&self) -> About {
         let metadata = metadata([
             ("policy_id", self.id.to_string().into()),
             ("name", self.name.clone().into()),
@@ -234,7 +234,7 @@ impl Subject for Policy {
             ("priority", self.priority.into()),
             ("rule_count", self.rules.len().into()),
         ]);
-        About { resource_type: "policy", resource_id: self.id.to_string(), metadata, reasoning: None }
+        About { resource_type: EventSubject::Policy, resource_id: self.id.to_string(), metadata, reasoning: None }
     }
 }
 

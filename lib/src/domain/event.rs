@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 use super::{EventId, Metadata, PrincipalKind, PrincipalRef, TenantId};
 
 macro_rules! event_kinds {
-    ($($(#[$doc:meta])+ $name:ident = $text:literal)+) => {
+    // `tt`, since what derives read of a `literal` differs.
+    ($($(#[$doc:meta])+ $name:ident = $text:tt)+) => {
         /// What happened.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
         pub enum EventKind {
@@ -76,6 +77,26 @@ event_kinds! {
     TenantCreated = "tenant.created"
     /// An API key was made.
     ApiKeyCreated = "api_key.created"
+    /// Somebody began to export the audit log.
+    AuditExported = "audit.exported"
+}
+
+/// The kind of thing an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EventSubject {
+    /// An access request.
+    Request,
+    /// A grant.
+    Grant,
+    /// A policy, or the order of several.
+    Policy,
+    /// The tenant.
+    Tenant,
+    /// An API key.
+    ApiKey,
+    /// The audit log itself.
+    AuditLog,
 }
 
 /// Who did it.
@@ -132,8 +153,8 @@ pub struct Event {
     /// Who did it.
     #[serde(flatten)]
     pub actor: Actor,
-    /// The kind of thing it happened to: `request`, `grant`, `policy`, `tenant`, `api_key`.
-    pub resource_type: String,
+    /// The kind of thing it happened to.
+    pub resource_type: EventSubject,
     /// Which one.
     pub resource_id: String,
     /// What a listener needs to know.

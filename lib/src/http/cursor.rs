@@ -39,6 +39,8 @@ const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 250;
 /// Half of an HMAC-SHA-256 (RFC 2104 allows no shorter one).
 const TAG_BYTES: usize = 16;
+/// DynamoDB takes no longer sort key.
+const LONGEST_KEY: usize = 1024;
 
 impl PageParams {
     /// How many.
@@ -66,11 +68,7 @@ impl PageParams {
 impl<T> PageOf<T> {
     /// A page, with the cursor of the position after it.
     pub(super) fn new(data: Vec<T>, next: Option<String>, tenant: &Tenant, filter: &str) -> Self {
-        let next_cursor = next.map(|position| {
-            let mut bytes = sign(tenant, filter, &position);
-            bytes.extend_from_slice(position.as_bytes());
-            URL_SAFE_NO_PAD.encode(bytes)
-        });
+        let next_cursor = next.map(|position| cursor(&position, tenant, filter));
         Self { data, has_more: next_cursor.is_some(), next_cursor }
     }
 }
@@ -97,7 +95,15 @@ impl<T> PageOf<T> {
     }
 }
 
-fn refused() -> Error {
+/// The cursor of a position.
+pub(super) fn cursor(position: &str, tenant: &Tenant, filter: &str) -> String {
+    let mut bytes = sign(tenant, filter, position);
+    bytes.extend_from_slice(position.as_bytes());
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// What to say of a cursor that is none of ours.
+pub(super) fn refused() -> Error {
     Error::input("cursor", "is not a cursor of this list with these filters; start again without it")
 }
 
@@ -105,7 +111,7 @@ fn split(cursor: &str) -> Result<(String, Vec<u8>), Error> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| refused())?;
     let (tag, position) = bytes.split_at_checked(TAG_BYTES).ok_or_else(refused)?;
     let position = String::from_utf8(position.to_vec()).map_err(|_| refused())?;
-    if position.is_empty() {
+    if !(1..=LONGEST_KEY).contains(&position.len()) {
         return Err(refused());
     }
     Ok((position, tag.to_vec()))

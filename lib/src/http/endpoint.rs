@@ -28,8 +28,10 @@ endpoints! {
     deny_request
     ensure_access
     evaluate_policies
+    export_audit_log
     extend_grant
     get_access_request_status
+    get_audit_log_entry
     get_grant
     get_health
     get_open_api
@@ -37,6 +39,7 @@ endpoints! {
     get_policy_rule
     get_policy_schema
     get_request
+    list_audit_log
     list_grants
     list_policies
     list_policy_rules
@@ -49,6 +52,7 @@ endpoints! {
     update_policy
     update_policy_rule
     validate_policies
+    verify_audit_log
 }
 
 /// All endpoints in one router, as the local server has them.

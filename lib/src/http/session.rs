@@ -84,7 +84,10 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, &'static str> 
 }
 
 /// How often a change that others got ahead of is decided anew.
-const ATTEMPTS: u32 = 12;
+const ATTEMPTS: u32 = 20;
+/// How long it waits before the second time, at most; then twice as long each time.
+const FIRST_PAUSE_MILLISECONDS: u64 = 5;
+const LONGEST_PAUSE_MILLISECONDS: u64 = 500;
 /// How long the answer to an `Idempotency-Key` is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
@@ -136,7 +139,8 @@ impl<S: RequiredScope> Session<S> {
     /// others changed what was read in the meantime, it is read and decided anew.
     ///
     /// INVARIANT 8 (twice is once): with an `Idempotency-Key` the answer is kept in the transaction it answers, so a
-    /// key is never taken without an answer, wherever the process dies.
+    /// key is never taken without an answer, wherever the process dies. Who is refused because the same call came first
+    /// finds that call's answer.
     pub(super) async fn change<B, L, LF, T, AF>(
         &self,
         status: StatusCode,
@@ -159,7 +163,14 @@ impl<S: RequiredScope> Session<S> {
             };
             let table = access.table().clone();
             let now = access.now();
-            let Change { mut writes, answer, version } = act(access, loaded).await?;
+            let Change { mut writes, answer, version } = match act(access, loaded).await {
+                Ok(change) => change,
+                // The stored answer was read beside what this was decided on, not with it.
+                Err(refusal) => match stored_answer(table, key).await? {
+                    Some(stored) if stored.expires_at > now => return replay(stored, &body.fingerprint),
+                    Some(_) | None => return Err(refusal),
+                },
+            };
             let answer = Answer::new(status, answer.map_err(Error::from), version, &self.call.id.to_string())?;
             if let Some(key) = &key {
                 let record = answer.record(key, &body.fingerprint, now);
@@ -172,15 +183,18 @@ impl<S: RequiredScope> Session<S> {
             }
             match table.commit(writes).await {
                 Ok(()) => return Ok(answer.into_response()),
-                Err(CommitError::Conflict) => {
-                    // Sixty-four callers at once must not meet again and again: each waits a little differently.
-                    let spread = u64::from(self.call.id.as_bytes().last().copied().unwrap_or_default() % 16);
-                    self.api.clock().sleep(Duration::from_millis(u64::from(attempt) * (5 + spread))).await;
-                }
+                Err(CommitError::Conflict) => self.api.clock().sleep(self.pause(attempt)).await,
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
         }
         Err(CommitError::Conflict.into())
+    }
+
+    /// Sixty-four callers at once must not meet again and again: each waits for a random part of a time that doubles.
+    fn pause(&self, attempt: u32) -> Duration {
+        let longest = (FIRST_PAUSE_MILLISECONDS << attempt.min(16)).min(LONGEST_PAUSE_MILLISECONDS);
+        let random = u64::from(self.api.ids().uuid().as_bytes().last().copied().unwrap_or_default());
+        Duration::from_micros(longest * 1000 * random / 255)
     }
 
     async fn stored_answer_key(&self) -> Result<Option<String>, Error> {

@@ -1,5 +1,6 @@
 //! What goes over the wire. Answers are made of domain types; input becomes domain types.
 
+mod audit;
 mod ensure;
 mod evaluate;
 mod grant;
@@ -8,6 +9,7 @@ mod policy;
 mod request;
 mod rule;
 
+pub use audit::{AuditLogEntry, AuditLogVerification};
 pub use ensure::{EnsureAccess, EnsureAccessAnswer};
 pub(super) use evaluate::AskedPolicies;
 pub use evaluate::{EvaluatePolicies, PolicyEvaluation, PolicyValidation, ValidatePolicies};

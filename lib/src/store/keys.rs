@@ -13,6 +13,7 @@
 //! |---|---|---|
 //! | `by_principal` | `T#<tenant>#<KIND>#P#<principal>` | what a person asked for or was granted |
 //! | `by_access` | `T#<tenant>#<KIND>#A#<principal>#<resource>#<action>` | ensure: is there a live grant or an open request? |
+//! | `by_access` | `T#<tenant>#AUDIT#A#<id>` | the audit entry of an event |
 //! | `by_status` | `T#<tenant>#<KIND>#S#<status>` | what is pending, what is active |
 //! | `due` | `DUE#<urgency>#<shard>` | work that falls due, by time |
 

@@ -172,51 +172,6 @@ impl Record for OutboxEvent {
     }
 }
 
-/// An entry of a tenant's audit chain.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AuditEntry {
-    /// What happened.
-    #[serde(flatten)]
-    pub event: Event,
-    /// Its place in the chain, from 1, without a gap.
-    pub sequence: u64,
-    /// The hash of the entry before; of the first, 64 zeros.
-    pub prev_hash: String,
-    /// SHA-256 over the previous hash, the sequence and the event.
-    pub hash: String,
-}
-
-impl Record for AuditEntry {
-    const KIND: &'static str = "AUDIT";
-
-    fn sort_key(&self) -> String {
-        format!("{:015}", self.sequence)
-    }
-}
-
-/// The end of a tenant's audit chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AuditHead {
-    /// The sequence of the last entry; 0 when there is none.
-    pub sequence: u64,
-    /// Its hash.
-    pub hash: String,
-    /// Counts the changes.
-    pub version: u64,
-}
-
-impl Record for AuditHead {
-    const KIND: &'static str = "AUDITHEAD";
-
-    fn sort_key(&self) -> String {
-        Self::KIND.to_owned()
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-}
-
 /// The request ensure opened for one access of one principal; what keeps sixty-four at once from opening two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnsureSlot {

@@ -46,16 +46,36 @@ struct Leased<'a> {
 }
 
 impl Workers {
-    /// Makes Identity Center say what the holders of an assignment want, for the sake of a grant.
+    /// Makes Identity Center say what the holders of an assignment want, for the sake of a grant. If the assignment was just
+    /// read, it is not read again.
     pub(super) async fn reconcile(
         &self,
         shift: &mut Shift<'_>,
         grant: &Grant,
         key: &AssignmentKey,
+        mut read: Option<Assignment>,
+    ) -> Result<Reconciled, WorkerError> {
+        let mut late = false;
+        loop {
+            match self.reconcile_once(shift, grant, key, read.take()).await {
+                // What we did came late and may undo what others saw, who need not come again: we see it through.
+                Err(WorkerError::LeaseLost) => late = true,
+                Ok(Reconciled::Left) if late => self.clock.sleep(LONGEST_PAUSE).await,
+                other => return other,
+            }
+        }
+    }
+
+    async fn reconcile_once(
+        &self,
+        shift: &mut Shift<'_>,
+        grant: &Grant,
+        key: &AssignmentKey,
+        mut read: Option<Assignment>,
     ) -> Result<Reconciled, WorkerError> {
         let deadline = self.now() + PATIENCE;
         let mut leased = loop {
-            match self.lease(shift, grant, key).await? {
+            match self.lease(shift, grant, key, read.take()).await? {
                 Taken::Ours(leased) => break *leased,
                 Taken::Settled(presence) => return Ok(Reconciled::Settled(presence)),
                 Taken::Theirs if shift.called && self.now() < deadline => {
@@ -79,12 +99,22 @@ impl Workers {
         outcome
     }
 
-    async fn lease(&self, shift: &mut Shift<'_>, grant: &Grant, key: &AssignmentKey) -> Result<Taken<'_>, WorkerError> {
+    async fn lease(
+        &self,
+        shift: &mut Shift<'_>,
+        grant: &Grant,
+        key: &AssignmentKey,
+        mut read: Option<Assignment>,
+    ) -> Result<Taken<'_>, WorkerError> {
         let tenant = grant.tenant_id;
         let table = self.table.tenant(tenant);
         let owner = self.ids.uuid();
         for _ in 0..ATTEMPTS {
-            let Some(mut assignment) = table.get::<Assignment>(assignment_key(key)).await? else {
+            let assignment = match read.take() {
+                Some(assignment) => Some(assignment),
+                None => table.get::<Assignment>(assignment_key(key)).await?,
+            };
+            let Some(mut assignment) = assignment else {
                 // Nobody ever held it, so nobody ever created it.
                 return Ok(Taken::Settled(Presence::Absent));
             };
@@ -169,7 +199,11 @@ impl Leased<'_> {
             // The holders changed since it was written down.
             return self.drop_operation(Next::Go).await;
         }
-        match shift.center().await?.begin(kind, &self.assignment.key).await {
+        let center = shift.center().await?;
+        if self.assignment.lease.as_ref().is_none_or(|lease| lease.until <= self.workers.now()) {
+            return Err(WorkerError::LeaseLost);
+        }
+        match center.begin(kind, &self.assignment.key).await {
             Ok(request) => {
                 self.write(|assignment| {
                     if let Some(operation) = &mut assignment.operation {
@@ -273,15 +307,13 @@ impl Leased<'_> {
         Ok(next)
     }
 
+    /// Whoever else has the lease now keeps it.
     async fn release(mut self) -> Result<(), WorkerError> {
-        if self.assignment.lease.is_none() {
-            return Ok(());
-        }
-        match self.write(|assignment| assignment.lease = None).await {
-            // Whoever has it now does what is left.
-            Err(WorkerError::Busy) => Ok(()),
-            other => other,
-        }
+        if self.is_ours() { self.write(|assignment| assignment.lease = None).await } else { Ok(()) }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.assignment.lease.as_ref().is_some_and(|lease| lease.owner == self.owner)
     }
 
     /// Changes the record while the lease is ours. Holders come and go meanwhile: theirs is kept, and seen by the next
@@ -301,10 +333,8 @@ impl Leased<'_> {
                 }
                 Err(CommitError::Conflict) => {
                     let key = assignment_key(&self.assignment.key);
-                    let current = self.table.get::<Assignment>(key).await?.ok_or(WorkerError::Busy)?;
-                    let ours = current.lease.as_ref().is_some_and(|lease| lease.owner == self.owner);
-                    self.assignment = current;
-                    if !ours {
+                    self.assignment = self.table.get::<Assignment>(key).await?.ok_or(WorkerError::LeaseLost)?;
+                    if !self.is_ours() {
                         return self.give_way().await;
                     }
                 }
@@ -321,10 +351,10 @@ impl Leased<'_> {
         for _ in 0..ATTEMPTS {
             self.assignment.presence = Presence::Unknown;
             match save(&self.table, tenant, &mut self.assignment, self.workers.now()).await {
-                Ok(()) => return Err(WorkerError::Busy),
+                Ok(()) => return Err(WorkerError::LeaseLost),
                 Err(CommitError::Conflict) => {
                     let key = assignment_key(&self.assignment.key);
-                    self.assignment = self.table.get::<Assignment>(key).await?.ok_or(WorkerError::Busy)?;
+                    self.assignment = self.table.get::<Assignment>(key).await?.ok_or(WorkerError::LeaseLost)?;
                 }
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }

@@ -48,6 +48,9 @@ pub enum WorkerError {
     /// Somebody else took over: the lease of the assignment or of the turn ran out.
     #[error("somebody else took over")]
     Busy,
+    /// The right to change an assignment ran out while it was being changed.
+    #[error("the right to change the assignment ran out")]
+    LeaseLost,
     /// Some of many things were not done; each was logged.
     #[error("{0} of {1} were not done")]
     Some(usize, usize),
@@ -110,6 +113,10 @@ impl Workers {
     ) -> Self {
         let ids = Ids::new(clock.clone());
         Self { table, identity_center, quota, schedules, bus, ids, clock, metrics }
+    }
+
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
     }
 
     pub(super) fn now(&self) -> Timestamp {

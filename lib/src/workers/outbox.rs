@@ -3,39 +3,49 @@
 use futures_util::future::try_join_all;
 
 use super::context::{ATTEMPTS, WorkerError, Workers};
+use crate::audit::Place;
 use crate::domain::{Event, EventId, EventKind, TenantId};
 use crate::events::MOST_AT_ONCE;
 use crate::metrics::{Measurement, Outcome};
-use crate::store::{AuditEntry, AuditHead, CommitError, OutboxEvent, Record, StoreError, TenantTable, Transaction};
+use crate::store::{AuditEntry, AuditHead, CommitError, OutboxEvent, Record, TenantTable, Transaction};
 
 /// A transaction takes 100 items: two for each event, and the head of the chain.
 const MOST_SEALED_AT_ONCE: usize = 40;
-
-/// What the first entry of a chain follows.
-const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 impl Workers {
     /// Seals events and puts them on the bus, those that were not before.
     pub(super) async fn publish(&self, tenant: TenantId, ids: &[EventId]) -> Result<(), WorkerError> {
         let table = self.table.tenant(tenant);
         for ids in ids.chunks(MOST_SEALED_AT_ONCE) {
-            let sealed = self.seal(&table, ids).await?;
-            let unpublished: Vec<&OutboxEvent> = sealed.iter().filter(|event| !event.published).collect();
-            for events in unpublished.chunks(MOST_AT_ONCE) {
-                let on_the_bus: Vec<_> = events.iter().map(|outbox| &outbox.event).collect();
-                self.bus.put(&on_the_bus).await?;
+            self.publish_some(&table, ids).await?;
+        }
+        Ok(())
+    }
+
+    async fn publish_some(&self, table: &TenantTable, ids: &[EventId]) -> Result<(), WorkerError> {
+        let mut on_the_bus = false;
+        for _ in 0..ATTEMPTS {
+            let mut unpublished = self.seal(table, ids).await?;
+            unpublished.retain(|outbox| !outbox.published);
+            if !on_the_bus {
+                for events in unpublished.chunks(MOST_AT_ONCE) {
+                    let events: Vec<_> = events.iter().map(|outbox| &outbox.event).collect();
+                    self.bus.put(&events).await?;
+                }
+                on_the_bus = true;
             }
-            let mut writes = Transaction::new(tenant);
+            let mut writes = Transaction::new(table.id());
             for outbox in unpublished {
-                writes.update(&OutboxEvent { published: true, ..outbox.clone() })?;
+                writes.update(&OutboxEvent { published: true, ..outbox })?;
             }
             match table.commit(writes).await {
-                // Another delivery of the same events got ahead: they are on the bus twice, which its listeners bear.
-                Ok(()) | Err(CommitError::Conflict) => {}
+                Ok(()) => return Ok(()),
+                // Another delivery of some of them got ahead: those are on the bus twice, which its listeners bear.
+                Err(CommitError::Conflict) => {}
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
         }
-        Ok(())
+        Err(CommitError::Conflict.into())
     }
 
     /// INVARIANT 4 (no gap, no double): an event, its entry and the head of the chain change together or not at all.
@@ -47,18 +57,20 @@ impl Workers {
                 return Ok(events);
             }
             let found = table.get::<AuditHead>(AuditHead::KIND).await?;
-            let mut head = found.clone().unwrap_or(AuditHead { sequence: 0, hash: GENESIS.to_owned(), version: 0 });
+            let mut last = found.clone().map_or_else(Place::beginning, Place::from);
             let mut writes = Transaction::new(table.id());
             let mut decisions = Vec::new();
             for outbox in events.iter_mut().filter(|outbox| outbox.sealed_as.is_none()) {
                 decisions.extend(outcome(&outbox.event));
-                let entry = AuditEntry::following(&head, outbox.event.clone())?;
+                let entry = AuditEntry::following(&last, outbox.event.clone())?;
                 outbox.sealed_as = Some(entry.sequence);
-                head = AuditHead { sequence: entry.sequence, hash: entry.hash.clone(), ..head };
                 writes.create(&entry)?;
+                last = Place { sequence: entry.sequence, hash: entry.hash };
                 writes.update(outbox)?;
                 outbox.version += 1;
             }
+            let version = found.as_ref().map_or(0, |found| found.version);
+            let head = AuditHead { sequence: last.sequence, hash: last.hash, version };
             if found.is_some() {
                 writes.update(&head)?
             } else {
@@ -93,26 +105,5 @@ fn outcome(event: &Event) -> Option<Outcome> {
         Some(Outcome::Denied)
     } else {
         None
-    }
-}
-
-impl AuditEntry {
-    /// The entry of an event, after the last one of the chain.
-    fn following(head: &AuditHead, event: crate::domain::Event) -> Result<Self, StoreError> {
-        let sequence = head.sequence + 1;
-        let hash = Self::hash_of(&head.hash, sequence, &event)?;
-        Ok(Self { event, sequence, prev_hash: head.hash.clone(), hash })
-    }
-
-    /// SHA-256 over the canonical JSON (RFC 8785) of the previous hash, the sequence and the event.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unstorable`] when the event has no canonical form.
-    pub fn hash_of(prev_hash: &str, sequence: u64, event: &crate::domain::Event) -> Result<String, StoreError> {
-        let sealed = serde_json::json!({"prev_hash": prev_hash, "sequence": sequence, "event": event});
-        let canonical =
-            serde_json_canonicalizer::to_vec(&sealed).map_err(|error| StoreError::Unstorable(error.to_string()))?;
-        Ok(crate::hash::sha256(&canonical))
     }
 }

@@ -42,7 +42,7 @@ impl Workers {
                     permission_set_arn: grant.permission_set_arn.clone(),
                 };
                 match self.hold(shift, call, &key).await? {
-                    Hold::Holds => self.reconcile(shift, grant, &key).await?,
+                    Hold::Holds => self.reconcile(shift, grant, &key, None).await?,
                     Hold::NotYet(reconciled) => reconciled,
                     Hold::Over => return self.revoke(shift, call).await,
                 }
@@ -118,10 +118,12 @@ impl Workers {
             }
             if let Some(other) = &grant.assignment {
                 // The person's user in the Identity Store was replaced: what was begun for the old one is undone first.
-                self.release(call, other).await?;
-                match self.reconcile(shift, &grant, other).await? {
+                let assignment = self.release(call, other).await?;
+                match self.reconcile(shift, &grant, other, assignment).await? {
                     Reconciled::Settled(_) => {}
-                    not_yet => return Ok(Hold::NotYet(not_yet)),
+                    not_yet @ (Reconciled::Unsettled(_) | Reconciled::Left | Reconciled::Hopeless(_)) => {
+                        return Ok(Hold::NotYet(not_yet));
+                    }
                 }
             }
             grant.assignment = Some(key.clone());

@@ -62,7 +62,7 @@ impl Workers {
     /// Whether there is nothing to write down before a grant is left: it is due, and need not be announced as late.
     fn is_due(&self, grant: &Grant) -> bool {
         let now = self.now();
-        grant.next_attempt_at <= now && announce_if_late(&mut grant.clone(), now) == Step::Nothing
+        grant.next_attempt_at <= now && announce_if_late(&mut grant.clone(), now).is_none()
     }
 
     /// To wait is no failed attempt, and counts as none.
@@ -72,8 +72,9 @@ impl Workers {
             let later = grant.next_attempt_at > now;
             grant.next_attempt_at = grant.next_attempt_at.min(now);
             match announce_if_late(grant, now) {
-                Step::Nothing if later => Step::Note,
-                step => step,
+                Some(late) => Step::Change(late),
+                None if later => Step::Note,
+                None => Step::Nothing,
             }
         })
         .await?;

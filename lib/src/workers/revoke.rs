@@ -57,8 +57,8 @@ impl Workers {
         let outcome = match &grant.assignment {
             None => Ok(Reconciled::Settled(Presence::Absent)),
             Some(key) => {
-                self.release(call, key).await?;
-                self.reconcile(shift, grant, key).await
+                let assignment = self.release(call, key).await?;
+                self.reconcile(shift, grant, key, assignment).await
             }
         };
         match outcome {
@@ -96,8 +96,9 @@ impl Workers {
             Step::Change(EventKind::GrantRevocationDone)
         })
         .await?;
-        // A reminder that stays behind finds nothing to do.
-        for reminder in [Reminder::Revoke, Reminder::Provision] {
+        // A reminder that stays behind finds nothing to do. Of what was given there is none to give it.
+        let given = matches!(grant.provisioning, Provisioning::Successful { .. });
+        for reminder in [Some(Reminder::Revoke), (!given).then_some(Reminder::Provision)].into_iter().flatten() {
             if let Err(error) = self.schedules.forget(reminder, call.grant_id).await {
                 tracing::warn!(grant_id = %call.grant_id, cause = %error, "a schedule was left behind");
             }
@@ -120,10 +121,7 @@ impl Workers {
                 revocation.attempts += 1;
                 revocation.last_error = Some(why.clone());
                 grant.next_attempt_at = self.next_attempt(revocation.attempts);
-                match announce_if_late(grant, now) {
-                    Step::Nothing => Step::Note,
-                    step => step,
-                }
+                announce_if_late(grant, now).map_or(Step::Note, Step::Change)
             })
             .await?;
         match noted {
@@ -138,19 +136,26 @@ impl Workers {
         }
     }
 
-    /// Takes a grant off the holders of an assignment.
-    pub(super) async fn release(&self, call: GrantCall, key: &AssignmentKey) -> Result<(), WorkerError> {
+    /// Takes a grant off the holders of an assignment, and returns what is left of that.
+    pub(super) async fn release(
+        &self,
+        call: GrantCall,
+        key: &AssignmentKey,
+    ) -> Result<Option<Assignment>, WorkerError> {
         let table = self.table.tenant(call.tenant_id);
         for _ in 0..ATTEMPTS {
-            let Some(mut assignment) = table.get::<Assignment>(assignment_key(key)).await? else { return Ok(()) };
+            let Some(mut assignment) = table.get::<Assignment>(assignment_key(key)).await? else { return Ok(None) };
             if !assignment.holders.remove(&call.grant_id) {
-                return Ok(());
+                return Ok(Some(assignment));
             }
             assignment.updated_at = self.now();
             let mut writes = Transaction::new(call.tenant_id);
             writes.update(&assignment)?;
             match table.commit(writes).await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    assignment.version += 1;
+                    return Ok(Some(assignment));
+                }
                 Err(CommitError::Conflict) => {}
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
@@ -159,13 +164,13 @@ impl Workers {
     }
 }
 
-/// Access that is not gone a minute after its end is announced as late, once.
-pub(super) fn announce_if_late(grant: &mut Grant, now: Timestamp) -> Step {
+/// Access that is not gone a minute after its end is announced as late, once: by the event that is returned.
+pub(super) fn announce_if_late(grant: &mut Grant, now: Timestamp) -> Option<EventKind> {
     let pending = !matches!(grant.revocation.status, RevocationStatus::None | RevocationStatus::Done);
     let late = grant.ended_at.is_some_and(|ended_at| now >= ended_at + LATE);
     if !(pending && late) || grant.revocation.delay_announced {
-        return Step::Nothing;
+        return None;
     }
     grant.revocation.delay_announced = true;
-    Step::Change(EventKind::GrantRevocationDelayed)
+    Some(EventKind::GrantRevocationDelayed)
 }

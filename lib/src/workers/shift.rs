@@ -1,8 +1,8 @@
 //! A worker's time at work: it takes a turn at Identity Center when it needs one, and keeps to its pace.
 //!
-//! Identity Center is reached through [`Shift::center`] and [`Shift::center_to_begin`] only, which wait until the turn
-//! permits the next request, and fail if the turn went to somebody else. A process may die between any two lines: at
-//! worst a turn stays taken for as long as its lease.
+//! Identity Center is reached through [`Shift::center`] only, which waits until the turn permits the next request, and fails
+//! if the turn went to somebody else. A process may die between any two lines: at worst a turn stays taken for as long as
+//! its lease.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -246,6 +246,7 @@ async fn a_cursor_is_good_where_it_came_from() {
         ("/v1/requests", "/v1/grants", "status=approved"),
         ("/v1/grants", "/v1/requests", "grantee_id=alice"),
         ("/v1/policies", "/v1/requests", ""),
+        ("/v1/audit-log", "/v1/grants", "actor_id=alice"),
     ] {
         let first = page(&world, &As::Key, list, &[("limit", "1")]).await;
         let cursor = first["next_cursor"].as_str().unwrap();
@@ -265,7 +266,9 @@ async fn a_cursor_is_good_where_it_came_from() {
             refused(format!("{list}?cursor={}", characters.iter().collect::<String>())).await;
         }
         let (beheaded, curtailed) = (cursor.split_at(1).1, cursor.split_at(cursor.len() - 1).0);
-        for text in ["", "A", "!", beheaded, curtailed, &format!("{cursor}A")] {
+        // Longer than any key: a tag, and a position of 1,025 bytes.
+        let long = "A".repeat((16 + 1025_usize).div_ceil(3) * 4);
+        for text in ["", "A", "!", beheaded, curtailed, &format!("{cursor}A"), &long] {
             refused(format!("{list}?cursor={text}")).await;
         }
         let call = world.call(As::ApiKey(&other.key), reqwest::Method::GET, format!("{list}?cursor={cursor}"));
@@ -312,7 +315,9 @@ async fn a_parameter_nobody_knows_is_named() {
             let error = world.get(As::Key, format!("{path}?limit=1&limit=2")).await.refused(400, "invalid_input");
             assert_eq!(error["details"]["field"], "limit", "{}: {error}", operation.id);
         }
-        for parameter in ["status", "resource_type", "created_after", "created_before", "format"] {
+        for parameter in
+            ["status", "resource_type", "action", "from", "to", "created_after", "created_before", "format"]
+        {
             if named(parameter) {
                 let error =
                     world.get(As::Key, format!("{path}?{parameter}=nonsense")).await.refused(400, "invalid_input");

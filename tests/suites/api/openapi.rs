@@ -21,8 +21,10 @@ const CONTRACT: &[&str] = &[
     "denyRequest",
     "ensureAccess",
     "evaluatePolicies",
+    "exportAuditLog",
     "extendGrant",
     "getAccessRequestStatus",
+    "getAuditLogEntry",
     "getGrant",
     "getHealth",
     "getOpenApi",
@@ -30,6 +32,7 @@ const CONTRACT: &[&str] = &[
     "getPolicyRule",
     "getPolicySchema",
     "getRequest",
+    "listAuditLog",
     "listGrants",
     "listPolicies",
     "listPolicyRules",
@@ -42,6 +45,7 @@ const CONTRACT: &[&str] = &[
     "updatePolicy",
     "updatePolicyRule",
     "validatePolicies",
+    "verifyAuditLog",
 ];
 
 /// The statuses an operation that needs a credential can always answer.

@@ -227,6 +227,32 @@ async fn grants(table: &mut Table) {
         .await;
 }
 
+async fn audit_log(table: &mut Table) {
+    let path = "/v1/audit-log";
+    table.row(1, "listAuditLog", async |_| get(As::Key, path)).await;
+    table.row(1, "listAuditLog, filtered", async |_| get(As::Key, format!("{path}?actor_id=alice"))).await;
+    table
+        .row(1, "getAuditLogEntry", async |world| {
+            let page = world.get(As::Key, path).await.expect(StatusCode::OK);
+            get(As::Key, format!("{path}/{}", page["data"][0]["id"].as_str().unwrap()))
+        })
+        .await;
+    // The log ends while it is read, so that this is all.
+    table
+        .row(1, "verifyAuditLog", async |world| {
+            world.settle().await;
+            get(As::Key, format!("{path}/verify"))
+        })
+        .await;
+    table.row(2, "exportAuditLog, begun", async |_| get(As::Key, format!("{path}/export"))).await;
+    table
+        .row(1, "exportAuditLog, gone on with", async |world| {
+            let begun = world.get(As::Key, format!("{path}/export")).await;
+            get(As::Key, format!("{path}/export?cursor={}", begun.headers["x-next-cursor"]))
+        })
+        .await;
+}
+
 async fn policies(table: &mut Table) {
     let key = || As::Key;
     let question = json!({"principal": "alice", "resource": "aws_account:111111111111", "action": "ReadOnlyAccess"});
@@ -309,6 +335,7 @@ async fn no_operation_waits_for_aws_more_often_than_its_budget_allows() {
     requests(&mut table).await;
     grants(&mut table).await;
     policies(&mut table).await;
+    audit_log(&mut table).await;
     let head = format!("{:<42}{:>5}{:>8}  calls, together or one after another", "", "depth", "budget");
     insta::assert_snapshot!("round_trips", format!("{head}\n{}\n", table.rows.join("\n")));
     assert_eq!(table.over_budget, Vec::<String>::new());

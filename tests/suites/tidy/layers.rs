@@ -6,7 +6,7 @@ use super::sources;
 const LAYERS: &[&[&str]] = &[
     &["clock", "domain", "hash", "metrics"],
     &["policy", "store"],
-    &["auth", "directory", "events", "identity_center", "schedule"],
+    &["audit", "auth", "directory", "events", "identity_center", "schedule"],
     &["access", "tenancy"],
     &["http", "workers"],
     &["context"],

@@ -77,17 +77,28 @@ fn an_endpoint_touches_nothing_but_the_table() {
     }
 }
 
-/// `Session::change` is the only way for an endpoint to write; it also keeps the answer to an `Idempotency-Key`.
+/// `Session::change` is how an endpoint writes; it also keeps the answer to an `Idempotency-Key`. Only the export, whose
+/// answer is no JSON, commits its record itself.
 #[test]
 fn an_endpoint_may_write_if_and_only_if_it_makes_a_change() {
     let functions = functions();
     for name in endpoints() {
         let text = sources::read(&format!("lib/src/http/endpoint/{name}.rs"));
-        let changes = [".change(", "decide_request("].iter().any(|call| text.contains(call));
+        let changes = [".change(", "decide_request(", ".commit(exported("].iter().any(|call| text.contains(call));
         let actions: Vec<String> = functions[&name].statements().into_iter().flat_map(|it| it.actions).collect();
         let writes = actions.iter().any(|action| !["dynamodb:GetItem", "dynamodb:Query"].contains(&action.as_str()));
         assert_eq!(writes, changes, "{name}: {actions:?}");
         assert_eq!(actions.contains(&"dynamodb:PutItem".to_owned()), changes, "{name}: {actions:?}");
+    }
+}
+
+/// Functions open their connections to the table by reading an item that is not there.
+#[test]
+fn a_function_opens_connections_to_the_table_if_and_only_if_it_may_read_it() {
+    for (name, function) in functions() {
+        let actions: Vec<String> = function.statements().into_iter().flat_map(|it| it.actions).collect();
+        let opens = !sources::read(&format!("functions/src/bin/{name}.rs")).contains("api_without_connections");
+        assert_eq!(actions.contains(&"dynamodb:GetItem".to_owned()), opens, "{name}: {actions:?}");
     }
 }
 

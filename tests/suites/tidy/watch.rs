@@ -62,13 +62,16 @@ fn under_watch_functions_find_the_settings_of_the_template() {
         .collect();
     assert_eq!(found.keys().copied().collect::<BTreeSet<_>>(), names);
 
-    let settings = stint_local::server::settings(&Seed::example(), &Limits::default());
+    let settings = stint_local::server::settings(&Seed::example(), &Limits::identity_center());
     let schedules = &settings.schedules;
+    let quota = settings.quota;
     for (name, value) in [
         ("TABLE_NAME", &settings.table_name),
         ("EVENT_BUS_NAME", &settings.event_bus_name),
         ("IDENTITY_CENTER_INSTANCE_ARN", &settings.identity_center_instance_arn),
         ("IDENTITY_STORE_ID", &settings.identity_store_id),
+        ("IDENTITY_CENTER_TURNS", &quota.turns.to_string()),
+        ("IDENTITY_CENTER_REQUESTS_PER_SECOND", &quota.requests_per_second.to_string()),
         ("SCHEDULE_GROUP", &schedules.group),
         ("SCHEDULER_ROLE_ARN", &schedules.role_arn),
         ("PROVISION_GRANT_FUNCTION_ARN", &schedules.provision_function_arn),

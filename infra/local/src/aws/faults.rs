@@ -1,6 +1,6 @@
 //! What goes wrong on purpose.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,9 +31,12 @@ pub struct Fault {
     /// How many matching calls it then hits; counts down.
     #[serde(default = "once")]
     pub times: u32,
+    /// Of a hundred calls it could hit, about how many it does.
+    #[serde(default = "always")]
+    pub chance: u8,
     /// What happens to them.
     pub kind: FaultKind,
-    /// For `slow` and `delay_delivery`: how long.
+    /// For `slow` and `delay_delivery`: how long. For `jitter`: how long at most.
     #[serde(default = "a_second")]
     pub milliseconds: i64,
     /// How many calls it has hit; counts up.
@@ -61,6 +64,8 @@ pub enum FaultKind {
     FailAsync,
     /// An asynchronous operation of Identity Center takes `milliseconds`.
     Slow,
+    /// A random part of `milliseconds` passes before it is applied, on the machine's clock: calls overtake one another.
+    Jitter,
     /// The delivery is lost and not tried again.
     DropDelivery,
     /// The function is called twice.
@@ -73,6 +78,10 @@ fn once() -> u32 {
     1
 }
 
+fn always() -> u8 {
+    100
+}
+
 fn a_second() -> i64 {
     1_000
 }
@@ -81,7 +90,16 @@ impl Fault {
     /// Hits the next call there is, once.
     #[must_use]
     pub fn new(kind: FaultKind) -> Self {
-        Self { service: None, operation: None, skip: 0, times: once(), kind, milliseconds: a_second(), hits: 0 }
+        Self {
+            service: None,
+            operation: None,
+            skip: 0,
+            times: once(),
+            chance: always(),
+            kind,
+            milliseconds: a_second(),
+            hits: 0,
+        }
     }
 
     /// Only calls of this operation, or deliveries to this function.
@@ -106,6 +124,12 @@ impl Fault {
         self
     }
 
+    /// Hits about this many of a hundred, for ever.
+    #[must_use]
+    pub fn chance(self, chance: u8) -> Self {
+        Self { chance, ..self.times(u32::MAX) }
+    }
+
     /// How long it holds things up.
     #[must_use]
     pub fn milliseconds(mut self, milliseconds: i64) -> Self {
@@ -120,7 +144,9 @@ impl Fault {
             FaultKind::Refuse | FaultKind::LoseAnswer | FaultKind::Throttle => {
                 !service.is_delivery() || self.service == Some(service)
             }
-            FaultKind::Conflict | FaultKind::DieBefore | FaultKind::DieAfter => !service.is_delivery(),
+            FaultKind::Conflict | FaultKind::DieBefore | FaultKind::DieAfter | FaultKind::Jitter => {
+                !service.is_delivery()
+            }
             FaultKind::FailAsync | FaultKind::Slow => service == Service::SsoAdmin && changes,
             FaultKind::DropDelivery | FaultKind::DoubleDelivery | FaultKind::DelayDelivery => service.is_delivery(),
         };
@@ -130,24 +156,35 @@ impl Fault {
     }
 }
 
-/// The faults of an endpoint.
-#[derive(Debug, Default)]
-pub(super) struct FaultBox(Mutex<Faults>);
+/// The faults of an endpoint, and the dice they are thrown with.
+#[derive(Debug)]
+pub(super) struct FaultBox(Mutex<(Faults, fastrand::Rng)>);
+
+impl Default for FaultBox {
+    fn default() -> Self {
+        Self(Mutex::new((Faults::default(), fastrand::Rng::with_seed(0))))
+    }
+}
 
 impl FaultBox {
     pub(super) fn set(&self, faults: Faults) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = faults;
+        self.lock().0 = faults;
     }
 
     pub(super) fn get(&self) -> Faults {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().0.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Faults, fastrand::Rng)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The fault this call or delivery meets.
     pub(super) fn meet(&self, service: Service, operation: &str) -> Option<Fault> {
-        let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.lock();
+        let (faults, dice) = &mut *guard;
         for fault in &mut faults.rules {
-            if fault.times == 0 || !fault.matches(service, operation) {
+            if fault.times == 0 || !fault.matches(service, operation) || dice.u8(..100) >= fault.chance {
                 continue;
             }
             if fault.skip > 0 {
@@ -155,8 +192,12 @@ impl FaultBox {
                 continue;
             }
             fault.times -= 1;
-            fault.hits += 1;
-            return Some(fault.clone());
+            fault.hits = fault.hits.saturating_add(1);
+            let mut met = fault.clone();
+            if met.kind == FaultKind::Jitter {
+                met.milliseconds = dice.i64(0..=met.milliseconds.max(0));
+            }
+            return Some(met);
         }
         None
     }
@@ -202,6 +243,7 @@ pub(super) fn answered(kind: FaultKind, request: &Request) -> Option<Failure> {
         | FaultKind::DieAfter
         | FaultKind::FailAsync
         | FaultKind::Slow
+        | FaultKind::Jitter
         | FaultKind::DropDelivery
         | FaultKind::DoubleDelivery
         | FaultKind::DelayDelivery => None,

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{PRIORITIES, size};
 use crate::access::change::{About, metadata};
 use crate::access::{Access, AccessError, Change};
-use crate::domain::{EventKind, Policy, PolicyId};
+use crate::domain::{EventKind, EventSubject, Policy, PolicyId};
 
 /// A transaction has 100 items; ten are for what else belongs to the change.
 const MOST: usize = 90;
@@ -72,7 +72,7 @@ pub fn reorder(access: &Access, policies: &[Policy], ids: &[PolicyId]) -> Result
     }
     writes.policies_changed();
     let about = About {
-        resource_type: "policy",
+        resource_type: EventSubject::Policy,
         resource_id: "*".to_owned(),
         metadata: metadata([("moved", moved.into())]),
         reasoning: None,

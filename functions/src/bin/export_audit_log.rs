@@ -1,0 +1,9 @@
+//! `GET /v1/audit-log/export`.
+use stint::context::{self, Error};
+use stint::http::{app, endpoint};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let api = context::api().await?;
+    lambda_http::run(app(endpoint::export_audit_log::router(), api)).await
+}

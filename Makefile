@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build package measure test crash-test verifier-test deploy-test schemathesis lint fmt bench check-template ci
+.PHONY: help run build package measure test soak crash-test verifier-test deploy-test schemathesis lint fmt bench check-template ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ test: ## Run every test (with nextest where it is installed)
 	else \
 		cargo test --no-fail-fast; \
 	fi
+
+soak: ## Play random histories for hours (HISTORIES=, STEPS=, SEED=)
+	HISTORIES=$(or $(HISTORIES),1000000) STEPS=$(or $(STEPS),40) SEED=$(or $(SEED),1000) \
+		cargo test --test histories -- --nocapture
 
 crash-test: ## Kill stint-local under load at random moments, fifty times (KILLS=, SEED=)
 	cargo build --bin stint-local

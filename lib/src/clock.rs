@@ -47,6 +47,13 @@ impl Clock {
         }
     }
 
+    /// Sets a manual clock back, as machines' clocks are when they were fast; the machine's clock is left alone.
+    pub fn set_back(&self, by: Duration) {
+        if let Self::Manual(clock) = self {
+            clock.set_back(by);
+        }
+    }
+
     /// Waits. On a manual clock nobody takes part in, waiting is what moves it.
     pub async fn sleep(&self, for_: Duration) {
         match self {

@@ -40,6 +40,32 @@ pub fn assert_at_rest(world: &World) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Lets time move on until nothing is left to do: what is tried again in a short while, and then the sweeps.
+///
+/// # Panics
+///
+/// When something does not hold, or is not done in the end.
+pub async fn rest(world: &World) {
+    world.wait(1).await;
+    world.wait(30).await;
+    for _ in 0..SWEEPS {
+        let picture = Picture::of(world.local.aws(), world.now());
+        assert_eq!(picture.broken(), Vec::<String>::new());
+        if picture.unsettled().is_empty() {
+            return;
+        }
+        world.wait(300).await;
+        // One that fails has done what it could.
+        let _ = world.local.sweep().await;
+        world.settle().await;
+    }
+    assert_at_rest(world);
+}
+
+/// When nobody else calls the workers, one sweep gives access and the next one publishes that it did; one may fail, and
+/// one may find everything waiting for its next attempt.
+const SWEEPS: usize = 5;
+
 /// The audit entries of a tenant, oldest first, and what is wrong with their chain.
 #[must_use]
 pub fn chain(items: &[Value], tenant: TenantId) -> (Vec<AuditEntry>, Vec<String>) {

@@ -1,7 +1,7 @@
 //! The whole product in one process: the API, its workers, and the AWS they run on.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -82,9 +82,10 @@ pub enum StartError {
 pub struct Local {
     aws: Arc<AwsEndpoint>,
     url: String,
-    app: Router,
+    app: Arc<RwLock<Router>>,
     table: Table,
     workers: Workers,
+    settings: Settings,
     metrics: Metrics,
     issuer: DevIssuer,
     seed: Seed,
@@ -135,11 +136,8 @@ impl Local {
             &key_store,
             config.clock.clone(),
         )?;
-        let api = Api::new(table.clone(), config.clock.clone());
-        let app = app(functions(), api).layer(from_fn(with_source_ip));
-        let mortal = Mortal { aws: Arc::clone(&aws), ids: Ids::new(config.clock.clone()) };
-        let app = app.layer(from_fn_with_state(mortal, until_death));
-        let served = app.clone().merge(dev::router(Arc::clone(&aws), issuer.clone()));
+        let app = Arc::new(RwLock::new(process(&aws, table.clone(), &config.clock)));
+        let served = dev::router(Arc::clone(&aws), issuer.clone()).fallback_service(current(Arc::clone(&app)));
         let server = tokio::spawn(async move {
             let service = served.into_make_service_with_connect_info::<SocketAddr>();
             if let Err(error) = axum::serve(listener, service).await {
@@ -148,10 +146,10 @@ impl Local {
         });
         let metrics = Metrics::memory();
         let settings = settings(&config.seed, &config.limits);
-        let workers = stint::context::workers(&sdk, settings, config.clock.clone(), metrics.clone());
+        let workers = stint::context::workers(&sdk, settings.clone(), config.clock.clone(), metrics.clone());
         invoke_workers(&aws, &workers);
         let (seed, clock) = (config.seed, config.clock);
-        Ok(Self { aws, url, app, table, workers, metrics, issuer, seed, oidc, clock, server })
+        Ok(Self { aws, url, app, table, workers, settings, metrics, issuer, seed, oidc, clock, server })
     }
 
     /// Plants the seed and returns a key with every scope. What was begun before is finished: the key is replaced, for
@@ -167,7 +165,7 @@ impl Local {
         let planted = planted.map_err(|error| SeedError::from(CommitError::from(error)))?;
         let is_planted = |seed: &&Value| planted.iter().any(|policy| seed.get("name") == Some(&json!(policy.name)));
         for policy in self.seed.policies.iter().filter(|policy| !is_planted(policy)) {
-            call(self.app.clone(), self.tenant_id(), &key, Method::POST, "/v1/policies", policy).await?;
+            call(current(Arc::clone(&self.app)), self.tenant_id(), &key, Method::POST, "/v1/policies", policy).await?;
         }
         Ok(key)
     }
@@ -179,6 +177,17 @@ impl Local {
     /// [`StartError`] when the table does not take it.
     pub async fn trust_issuer(&self) -> Result<(), StartError> {
         Ok(seed::trust(&self.table, self.seed.tenant_id(), &self.oidc).await?)
+    }
+
+    /// Starts the product's processes anew, on the AWS there is: what they kept in memory is gone.
+    pub fn restart(&mut self) {
+        let sdk = self.aws.sdk_config();
+        self.table = stint::context::table(&sdk, TABLE.to_owned());
+        let api = process(&self.aws, self.table.clone(), &self.clock);
+        *self.app.write().unwrap_or_else(PoisonError::into_inner) = api;
+        let (settings, clock, metrics) = (self.settings.clone(), self.clock.clone(), self.metrics.clone());
+        self.workers = stint::context::workers(&sdk, settings, clock, metrics);
+        invoke_workers(&self.aws, &self.workers);
     }
 
     /// Where the API is.
@@ -379,6 +388,21 @@ async fn invoke(workers: &Workers, function: &str, payload: Value) -> Result<Val
         })
     };
     running_as(function, done).await?.map_err(|error| error.to_string())
+}
+
+/// The API, as a process of its own that may die.
+fn process(aws: &Arc<AwsEndpoint>, table: Table, clock: &Clock) -> Router {
+    let mortal = Mortal { aws: Arc::clone(aws), ids: Ids::new(clock.clone()) };
+    let app = app(functions(), Api::new(table, clock.clone())).layer(from_fn(with_source_ip));
+    app.layer(from_fn_with_state(mortal, until_death))
+}
+
+/// Whatever API runs when a call comes.
+fn current(app: Arc<RwLock<Router>>) -> Router {
+    Router::new().fallback(move |request: Request| {
+        let app = app.read().unwrap_or_else(PoisonError::into_inner).clone();
+        async move { tower::ServiceExt::oneshot(app, request).await.unwrap_or_else(|never| match never {}) }
+    })
 }
 
 /// An API whose process may die.

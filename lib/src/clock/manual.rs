@@ -56,6 +56,12 @@ impl ManualClock {
         self.wake(&mut people);
     }
 
+    /// Who sleeps, sleeps that much longer.
+    pub(super) fn set_back(&self, by: Duration) {
+        let _people = self.people();
+        self.milliseconds.fetch_sub(milliseconds(by), Ordering::SeqCst);
+    }
+
     pub(super) fn take_part(clock: &Arc<Self>) -> Part {
         clock.people().taking_part += 1;
         Part(Arc::clone(clock))

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use stint_local::aws::{Call, Fault, FaultKind, Faults, Service};
-use stint_tests::invariants::{Picture, assert_at_rest, assert_invariants};
+use stint_tests::invariants::{Picture, rest};
 use stint_tests::{Answer, As, World};
 
 /// How a call that reads can fail: an answer that is lost is one that never was.
@@ -86,11 +86,9 @@ impl Outcome {
         Self {
             assignments: world.assignments(),
             requests: records("REQUEST", |request| request["state"]["status"].to_string()),
-            grants: records("GRANT", |grant| {
-                match grant["status"].as_str().unwrap() {
-                    "active" => format!("active {}", grant["provisioning"]["status"]),
-                    ended => format!("{ended} {}", grant["revocation"]["status"]),
-                }
+            grants: records("GRANT", |grant| match grant["status"].as_str().unwrap() {
+                "active" => format!("active {}", grant["provisioning"]["status"]),
+                ended => format!("{ended} {}", grant["revocation"]["status"]),
             }),
             audit,
         }
@@ -144,27 +142,6 @@ impl Run {
         broken
     }
 }
-
-/// Lets time move on until nothing is left to do: what is tried again in a short while, and then the sweeps.
-async fn rest(world: &World) {
-    world.wait(1).await;
-    world.wait(30).await;
-    for _ in 0..SWEEPS {
-        assert_invariants(world);
-        if Picture::of(world.local.aws(), world.now()).unsettled().is_empty() {
-            return;
-        }
-        world.wait(300).await;
-        // One that fails has done what it could.
-        let _ = world.local.sweep().await;
-        world.settle().await;
-    }
-    assert_at_rest(world);
-}
-
-/// When nobody else calls the workers, one sweep gives access and the next one publishes that it did; one may fail, and
-/// one may find everything waiting for its next attempt.
-const SWEEPS: usize = 5;
 
 fn reads(call: &Call) -> bool {
     ["Get", "List", "Describe", "Query", "TransactGet", "BatchGet"].iter().any(|verb| call.operation.starts_with(verb))

@@ -1,0 +1,223 @@
+//! Who should have access when, by what the API said.
+//!
+//! It knows nothing of events, schedules, assignments and retries. A grant gives access from its beginning to its end; an
+//! answer moves the end; a call that was not answered may have been carried out or not, which is found out by reading
+//! back, and what is read back has to be one or the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+/// Who has what where: `alice PowerUserAccess 111111111111`.
+pub(super) type Access = String;
+
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    /// What is known of every grant, by its id.
+    grants: BTreeMap<String, Promise>,
+    /// What was asked for by calls without an answer.
+    unanswered: Vec<Access>,
+    /// The latest time there ever was.
+    latest: Timestamp,
+}
+
+/// What a grant promises.
+#[derive(Debug, Clone)]
+struct Promise {
+    access: Access,
+    from: Timestamp,
+    to: Timestamp,
+    status: Status,
+    /// The latest end it may have instead, if there were extensions without an answer.
+    perhaps_to: Timestamp,
+    /// There was a revocation without an answer.
+    perhaps_revoked: bool,
+    /// It was seen to be over, with everything done.
+    is_settled: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Active,
+    Revoked,
+    Expired,
+}
+
+/// What the API says of a grant.
+struct Said {
+    id: String,
+    access: Access,
+    from: Timestamp,
+    to: Timestamp,
+    status: Status,
+}
+
+impl Said {
+    fn of(grant: &Value) -> Self {
+        Self {
+            id: grant["id"].as_str().unwrap().to_owned(),
+            access: access(&grant["grantee_id"], &grant["action"], &grant["resource"]["id"]),
+            from: time(&grant["granted_at"]),
+            to: time(&grant["expires_at"]),
+            status: match grant["status"].as_str().unwrap() {
+                "active" => Status::Active,
+                "revoked" => Status::Revoked,
+                "expired" => Status::Expired,
+                other => panic!("a grant is {other}"),
+            },
+        }
+    }
+}
+
+pub(super) fn time(text: &Value) -> Timestamp {
+    text.as_str().unwrap().parse().unwrap()
+}
+
+pub(super) fn access(who: &Value, role: &Value, account: &Value) -> Access {
+    [who, role, account].map(|part| part.as_str().unwrap()).join(" ")
+}
+
+impl Promise {
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.status == Status::Active && self.from <= now && now < self.to
+    }
+
+    /// Whether a grant that was promised so may be said to be so.
+    fn allows(&self, said: &Said, now: Timestamp, latest: Timestamp) -> bool {
+        let ends_as_promised = (self.to..=self.perhaps_to).contains(&said.to);
+        // A clock that was set back may have shown its end already.
+        let status = match said.status {
+            Status::Active => self.status == Status::Active && now < said.to,
+            Status::Revoked => self.status == Status::Revoked || self.perhaps_revoked,
+            Status::Expired => self.status != Status::Revoked && said.to <= latest,
+        };
+        ends_as_promised && status && (&said.access, said.from) == (&self.access, self.from)
+    }
+}
+
+impl Model {
+    /// The clock shows this.
+    pub(super) fn it_is(&mut self, now: Timestamp) {
+        self.latest = self.latest.max(now);
+    }
+
+    /// The latest time there ever was.
+    pub(super) fn latest(&self) -> Timestamp {
+        self.latest
+    }
+
+    /// A grant that is known, counted round and round from the last that was made.
+    pub(super) fn grant(&self, number: usize) -> Option<&String> {
+        self.grants.keys().nth_back(number % self.grants.len().max(1))
+    }
+
+    /// How many grants are known.
+    pub(super) fn grants(&self) -> usize {
+        self.grants.len()
+    }
+
+    /// A grant was promised.
+    pub(super) fn granted(&mut self, id: &str, access: Access, from: Timestamp, length: SignedDuration) {
+        let to = from + length;
+        let promise = Promise {
+            access,
+            from,
+            to,
+            status: Status::Active,
+            perhaps_to: to,
+            perhaps_revoked: false,
+            is_settled: false,
+        };
+        let before = self.grants.insert(id.to_owned(), promise);
+        assert!(before.is_none(), "grant {id} was given before");
+    }
+
+    /// What was asked for was not answered: there may be a grant.
+    pub(super) fn perhaps_granted(&mut self, access: Access) {
+        self.unanswered.push(access);
+    }
+
+    /// It is said to last until then, `by` longer than before.
+    pub(super) fn lasts(&mut self, id: &str, to: Timestamp, by: SignedDuration) {
+        // One that the model does not know was asked for without an answer; it is read back.
+        let Some(promise) = self.grants.get_mut(id) else { return };
+        assert!((promise.to + by..=promise.perhaps_to + by).contains(&to), "{by:#} more, {promise:?} lasts until {to}");
+        (promise.to, promise.perhaps_to) = (to, to);
+    }
+
+    /// It is said to last until then, and was asked for until `wanted`.
+    pub(super) fn lasts_for(&mut self, id: &str, to: Timestamp, wanted: Timestamp) {
+        let Some(promise) = self.grants.get_mut(id) else { return };
+        assert!(promise.to < to && to <= wanted, "wanted until {wanted}, {promise:?} lasts until {to}");
+        (promise.to, promise.perhaps_to) = (to, to);
+    }
+
+    /// An extension was not answered.
+    pub(super) fn perhaps_extended(&mut self, id: &str, by: SignedDuration) {
+        if let Some(promise) = self.grants.get_mut(id) {
+            promise.perhaps_to += by;
+        }
+    }
+
+    /// What is live of that access lasts until then at most, and for as long as before at least.
+    pub(super) fn perhaps_lasts(&mut self, access: &str, to: Timestamp) {
+        for promise in self.grants.values_mut().filter(|promise| promise.access == access) {
+            promise.perhaps_to = promise.perhaps_to.max(to);
+        }
+    }
+
+    /// It was ended early, or had ended by itself, as the answer says.
+    pub(super) fn ended(&mut self, answer: &Value, now: Timestamp) {
+        let said = Said::of(answer);
+        let latest = self.latest;
+        let Some(promise) = self.grants.get_mut(&said.id) else { return };
+        promise.perhaps_revoked = true;
+        assert!(said.status != Status::Active && promise.allows(&said, now, latest), "{promise:?} is {answer}");
+        (promise.status, promise.perhaps_revoked) = (said.status, false);
+    }
+
+    /// A revocation was not answered.
+    pub(super) fn perhaps_ended(&mut self, id: &str) {
+        if let Some(promise) = self.grants.get_mut(id) {
+            promise.perhaps_revoked = true;
+        }
+    }
+
+    /// Who has access at that time, if all is as promised.
+    pub(super) fn live(&self, at: Timestamp) -> BTreeSet<Access> {
+        let live = self.grants.values().filter(|promise| promise.is_live(at));
+        live.map(|promise| promise.access.clone()).collect()
+    }
+
+    /// Access that nothing promised: there may be what was live at some time since all was last at rest, no more.
+    pub(super) fn unpromised(&self, existing: &BTreeSet<Access>) -> Vec<Access> {
+        let may_be = |promise: &&Promise| !promise.is_settled && promise.from <= self.latest;
+        let promised: BTreeSet<&Access> =
+            self.grants.values().filter(may_be).map(|promise| &promise.access).chain(&self.unanswered).collect();
+        existing.iter().filter(|access| !promised.contains(access)).cloned().collect()
+    }
+
+    /// All is at rest: what the API says has to be what was promised, and removes every doubt.
+    pub(super) fn read_back(&mut self, grants: &[Value], now: Timestamp) {
+        let mut said: BTreeMap<_, _> = grants.iter().map(Said::of).map(|said| (said.id.clone(), said)).collect();
+        let latest = self.latest;
+        for (id, promise) in &mut self.grants {
+            let said = said.remove(id).unwrap_or_else(|| panic!("grant {id} is gone"));
+            let is_so = promise.allows(&said, now, latest) && (!promise.is_settled || promise.status == said.status);
+            assert!(is_so, "promised was {promise:?}, grant {id} is {:?} until {}", said.status, said.to);
+            (promise.to, promise.status) = (said.to, said.status);
+            (promise.perhaps_to, promise.perhaps_revoked) = (said.to, false);
+            promise.is_settled = said.status != Status::Active;
+        }
+        for (id, said) in said {
+            let asked = self.unanswered.iter().position(|access| *access == said.access);
+            let asked = asked.unwrap_or_else(|| panic!("grant {id} gives {}, and nobody asked", said.access));
+            self.unanswered.remove(asked);
+            self.granted(&id, said.access, said.from, said.to.duration_since(said.from));
+            let promise = self.grants.get_mut(&id).unwrap();
+            (promise.status, promise.is_settled) = (said.status, said.status != Status::Active);
+        }
+        self.unanswered.clear();
+    }
+}

@@ -1,0 +1,222 @@
+//! Plays a history, and holds what is there against the model after every step.
+
+use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
+use std::ops::AddAssign;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use stint_local::aws::{Faults, Limits, User};
+use stint_local::oidc::DevUser;
+use stint_local::seed::Seed;
+use stint_tests::invariants::{assert_invariants, rest};
+use stint_tests::{As, STAGING, World};
+
+use super::model::{Access, Model};
+use super::step::{LONGEST, Step};
+
+/// What there was.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Summary {
+    pub(super) histories: usize,
+    pub(super) steps: usize,
+    pub(super) calls: usize,
+    pub(super) grants: usize,
+    pub(super) faults: usize,
+}
+
+impl AddAssign for Summary {
+    fn add_assign(&mut self, other: Self) {
+        self.histories += other.histories;
+        self.steps += other.steps;
+        self.calls += other.calls;
+        self.grants += other.grants;
+        self.faults += other.faults;
+    }
+}
+
+impl Display for Summary {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self { histories, steps, calls, grants, faults } = self;
+        write!(f, "{histories} histories, {steps} steps, {grants} grants, {calls} AWS calls, {faults} of them failed")
+    }
+}
+
+/// Plays histories in a world of their own, one after the other; each until all access has come to its end.
+/// Identity Center takes `latency` seconds for a change.
+pub(super) fn play(latency: u64, histories: &[Vec<Step>]) -> Summary {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut played = Played::begin(latency).await;
+        for steps in histories {
+            for step in steps {
+                played.take(step).await;
+            }
+            played.end().await;
+        }
+        played.summary()
+    })
+}
+
+/// A history that is being played.
+pub(super) struct Played {
+    pub(super) world: World,
+    pub(super) model: Model,
+    /// Every request that waited for people when it was made, with what it asks for; the last first.
+    pub(super) requests: Vec<(String, Access)>,
+    /// The policies as they are between histories.
+    pub(super) policies: Vec<Value>,
+    /// Those that were edited, by their place.
+    pub(super) edited: BTreeSet<usize>,
+    /// Identity Center is quick: workers see the end of what they begin.
+    is_quick: bool,
+    /// The clock was set back since all was last at rest.
+    was_set_back: bool,
+    summary: Summary,
+}
+
+/// The example world, with two engineers more, and an account more where people are asked.
+fn seed() -> Seed {
+    let mut seed = Seed::example();
+    for sub in ["erin", "frank"] {
+        let user = User::named(sub);
+        let groups = vec!["engineering".to_owned()];
+        seed.people.push(DevUser { sub: sub.to_owned(), email: user.email.clone(), name: sub.to_owned(), groups });
+        seed.aws.users.push(user);
+    }
+    seed.policies.push(json!({
+        "name": "two let engineering read staging",
+        "max_duration_seconds": 7200,
+        "approval_mode": "require",
+        "required_approvals": 2,
+        "cedar_policy_set": format!(
+            "permit (principal in Group::\"engineering\", action == Action::\"ReadOnlyAccess\", \
+             resource == AwsAccount::\"{STAGING}\");\n\
+             permit (principal in Group::\"sre\", action in [Action::\"approve\", Action::\"revoke\"], \
+             resource == AwsAccount::\"{STAGING}\");"
+        ),
+    }));
+    seed
+}
+
+pub(super) fn span(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}
+
+impl Played {
+    async fn begin(latency: u64) -> Self {
+        let world = World::limited(seed(), Limits::identity_center(), Duration::from_secs(latency)).await;
+        let policies = world.get(As::Key, "/v1/policies").await.expect(StatusCode::OK);
+        let policies = policies["data"].as_array().unwrap().clone();
+        world.local.aws().clear_calls();
+        Self {
+            world,
+            model: Model::default(),
+            requests: Vec::new(),
+            policies,
+            edited: BTreeSet::new(),
+            is_quick: latency <= 3,
+            was_set_back: false,
+            summary: Summary::default(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.world.now()
+    }
+
+    async fn take(&mut self, step: &Step) {
+        match *step {
+            Step::Submit { who, account, role, seconds, how } => self.submit(who, account, role, seconds, how).await,
+            Step::Ensure { who, account, role, seconds } => self.ensure(who, account, role, seconds).await,
+            Step::Decide { who, request, verb } => self.decide(who, request, verb).await,
+            Step::Extend { who, grant, seconds } => self.extend(who, grant, seconds).await,
+            Step::Revoke { who, grant } => self.revoke(who, grant).await,
+            Step::EditPolicy { policy, edit } => self.edit_policy(policy, edit).await,
+            Step::Pass { seconds } => self.world.pass(seconds),
+            Step::SetBack { seconds } => {
+                self.world.clock.set_back(Duration::from_secs(seconds));
+                self.was_set_back = true;
+            }
+            Step::Deliver => {
+                self.world.settle().await;
+                self.has_no_doubt();
+            }
+            Step::Sweep => {
+                // One that fails has done what it could.
+                let _ = self.world.local.sweep().await;
+            }
+            Step::Fail { service, kind, after, times, seconds } => {
+                let mut rules = self.world.local.aws().faults().rules;
+                rules.push(Step::fault(service, kind, after, times, seconds));
+                self.world.local.aws().set_faults(Faults { rules });
+            }
+            Step::Restart => self.world.local.restart(),
+            Step::Rest => self.rest().await,
+        }
+        self.model.it_is(self.now());
+        self.summary.steps += 1;
+        assert_invariants(&self.world);
+        assert_eq!(self.model.unpromised(&self.existing()), Vec::<Access>::new(), "nobody was promised that");
+    }
+
+    /// All access comes to its end, and the policies become what they were.
+    async fn end(&mut self) {
+        self.rest().await;
+        self.world.pass(LONGEST);
+        self.model.it_is(self.now());
+        self.rest().await;
+        assert_eq!(self.existing(), BTreeSet::new(), "there is access, and everything is over");
+        self.restore_policies().await;
+        self.summary.histories += 1;
+    }
+
+    fn summary(self) -> Summary {
+        let (grants, calls) = (self.model.grants(), self.world.local.aws().calls().len());
+        Summary { calls, grants, ..self.summary }
+    }
+
+    fn existing(&self) -> BTreeSet<Access> {
+        self.world.assignments().into_iter().collect()
+    }
+
+    fn hits(&self) -> usize {
+        let rules = self.world.local.aws().faults().rules;
+        rules.iter().map(|rule| usize::try_from(rule.hits).unwrap()).sum()
+    }
+
+    /// Everything was delivered. If nothing failed or took long, and the clock was not set back since all was last at rest, then
+    /// everybody has what they were promised, give or take what Scheduler's whole seconds do.
+    fn has_no_doubt(&self) {
+        if !self.is_quick || self.was_set_back || self.hits() > 0 {
+            return;
+        }
+        let (now, existing) = (self.now(), self.existing());
+        let a_second_ago = self.model.live(now - span(1));
+        let live = self.model.live(now);
+        let both = live.intersection(&a_second_ago).cloned().collect();
+        let either = &live | &a_second_ago;
+        assert!(
+            existing.is_superset(&both) && existing.is_subset(&either),
+            "nothing failed, and {live:?} is {existing:?}"
+        );
+    }
+
+    /// Nothing fails any more, time moves on, and everything that is due is done.
+    async fn rest(&mut self) {
+        self.summary.faults += self.hits();
+        self.world.local.aws().set_faults(Faults::default());
+        let behind = self.model.latest().duration_since(self.now());
+        self.world.pass(u64::try_from(behind.as_secs()).unwrap_or_default());
+        rest(&self.world).await;
+        let now = self.now();
+        self.model.it_is(now);
+        let grants = self.world.get(As::Key, "/v1/grants?limit=250").await.expect(StatusCode::OK);
+        assert_eq!(grants["has_more"], false, "more grants than a page has");
+        self.model.read_back(grants["data"].as_array().unwrap(), now);
+        assert_eq!(self.existing(), self.model.live(now), "all is at rest");
+        self.was_set_back = false;
+    }
+}

@@ -6,12 +6,13 @@
 //! - `sso_admin`, `identity_store`, `organizations`, `sts`: the stand-ins that answer from the [`World`].
 //! - `events`, `scheduler`: accept what `delivery` later calls functions with.
 //! - `state`: what survives a kill. `faults`: what goes wrong on purpose. `calls`: what was called, `permissions`: by whom,
-//!   and what they need to be granted for it.
+//!   and what they need to be granted for it. `death`: of the process that calls.
 //!
 //! `stint-local` keeps one in a directory, on the machine's clock; each test has its own in memory, on its own clock.
 
 mod calls;
 mod database;
+mod death;
 mod delivery;
 mod events;
 mod faults;
@@ -49,7 +50,7 @@ use serde::Serialize;
 use serde_json::Value;
 use stint::clock::Clock;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 pub use calls::Call;
@@ -63,6 +64,7 @@ pub use world::{Account, PermissionSet, Role, Unit, User, World};
 
 use calls::CallLog;
 use database::Database;
+use death::Death;
 use delivery::Delivery;
 use faults::{FaultBox, FaultKind as Kind};
 use permissions::{CALLED_BY, Named};
@@ -133,8 +135,7 @@ struct Services {
     faults: FaultBox,
     calls: CallLog,
     observer: RwLock<Option<Observer>>,
-    /// The process of the product dies.
-    death: Notify,
+    death: Death,
     recent_requests: Mutex<VecDeque<Timestamp>>,
     throttled: AtomicUsize,
     requests: AtomicU64,
@@ -171,7 +172,7 @@ impl AwsEndpoint {
             faults: FaultBox::default(),
             calls: CallLog::default(),
             observer: RwLock::default(),
-            death: Notify::new(),
+            death: Death::default(),
             recent_requests: Mutex::default(),
             throttled: AtomicUsize::default(),
             requests: AtomicU64::default(),
@@ -264,7 +265,7 @@ impl AwsEndpoint {
 
     /// Does some work of the product's process, which a fault may let die: then it goes no further, and there is no result.
     pub async fn until_death<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        self.services.until_death(work).await
+        self.services.death.or(work).await
     }
 
     /// The faults with what is left of them.
@@ -393,21 +394,6 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
 }
 
 impl Services {
-    async fn until_death<T>(&self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            // First, so that it listens before the work begins.
-            biased;
-            () = self.death.notified() => None,
-            done = work => Some(done),
-        }
-    }
-
-    /// Ends the calling process, which gets no answer: this ends when its connection does.
-    async fn kill_caller(&self) -> Response<Body> {
-        self.death.notify_waiters();
-        std::future::pending().await
-    }
-
     async fn answer(&self, request: &Request, parts: &Parts, body: Bytes) -> Response<Body> {
         let operation = request.operation.as_str();
         let fault = self.faults.meet(request.service, operation);
@@ -418,12 +404,12 @@ impl Services {
             return respond(Err(failure));
         }
         if fault.is_some_and(|fault| fault.kind == Kind::DieBefore) {
-            return self.kill_caller().await;
+            return self.death.of_the_caller().await;
         }
         if let Some(jitter) = fault.filter(|fault| fault.kind == Kind::Jitter) {
             tokio::time::sleep(Duration::from_millis(jitter.milliseconds.unsigned_abs())).await;
         }
-        let mutates = mutates(operation);
+        let mutates = request.mutates();
         if mutates {
             let observer = self.observer.read().unwrap_or_else(PoisonError::into_inner).clone();
             if let Some(observer) = observer {
@@ -453,14 +439,8 @@ impl Services {
         }
         match fault {
             Some(fault) if fault.kind == Kind::LoseAnswer => wire::lost_answer(),
-            Some(fault) if fault.kind == Kind::DieAfter => self.kill_caller().await,
+            Some(fault) if fault.kind == Kind::DieAfter => self.death.of_the_caller().await,
             Some(_) | None => response,
         }
     }
-}
-
-/// By the names AWS gives to what only reads.
-fn mutates(operation: &str) -> bool {
-    let reads = ["Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet", "AssumeRole"];
-    !reads.iter().any(|prefix| operation.starts_with(prefix))
 }

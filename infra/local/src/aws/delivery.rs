@@ -285,7 +285,7 @@ impl Services {
     pub(super) async fn invoke(&self, function: &str, payload: Value) -> Result<Value, String> {
         let invoker = self.invoker().ok_or("there is no invoker")?;
         let work = AssertUnwindSafe(async { invoker(function.to_owned(), payload).await }).catch_unwind();
-        match self.until_death(work).await {
+        match self.death.or(work).await {
             Some(ended) => ended.unwrap_or_else(|_| Err("the function panicked".to_owned())),
             None => Err("the process died".to_owned()),
         }

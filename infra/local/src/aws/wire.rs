@@ -64,6 +64,14 @@ pub(super) struct Request {
     pub(super) input: Value,
 }
 
+impl Request {
+    /// By the names AWS gives to what only reads.
+    pub(super) fn mutates(&self) -> bool {
+        let reads = ["Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet", "AssumeRole"];
+        !reads.iter().any(|prefix| self.operation.starts_with(prefix))
+    }
+}
+
 /// What an operation answers: a JSON document, or for STS the members of its result element.
 pub(super) type Answer = Result<Value, Failure>;
 

@@ -160,6 +160,17 @@ fn ways(calls: &[Call], place: usize) -> Vec<Fault> {
     faults
 }
 
+/// Which run it is, told when it fails.
+struct Which(String);
+
+impl Drop for Which {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.0);
+        }
+    }
+}
+
 /// Does a flow, with each of its calls failing in each way.
 pub(super) async fn exhaust<T>(name: &str, before: impl AsyncFn(&World) -> T, act: impl AsyncFn(&World, &T)) {
     let clean = Run { fault: None, deliveries: Deliveries::InTime };
@@ -169,20 +180,20 @@ pub(super) async fn exhaust<T>(name: &str, before: impl AsyncFn(&World) -> T, ac
     for place in 0..calls.len() {
         for fault in ways(&calls, place) {
             let mut run = Run { fault: Some(fault), deliveries: Deliveries::ALL[runs % Deliveries::ALL.len()] };
-            let what = format!("{name}: call {place}, {}, {run:?}", calls[place].operation);
-            println!("{what}");
+            let what = Which(format!("{name}: call {place}, {}, {run:?}", calls[place].operation));
             let mut went = run.go(&before, &act).await;
             if !went.came_about {
                 // Workers that are called late may find less to do.
                 run.deliveries = Deliveries::InTime;
                 went = run.go(&before, &act).await;
             }
-            assert!(went.came_about, "{what}: the call was never made");
-            assert_eq!(went.outcome, wanted, "{what}");
+            assert!(went.came_about, "the call was never made");
+            assert_eq!(went.outcome, wanted);
+            drop(what);
             runs += 1;
         }
     }
-    println!("{name}: {} calls failed in {runs} ways", calls.len());
+    eprintln!("{name}: {} calls failed in {runs} ways", calls.len());
 }
 
 /// Calls as a client does that wants an answer: again after one that says it was our fault, with the same key.

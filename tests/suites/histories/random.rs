@@ -32,7 +32,7 @@ fn worlds_from(first: u64) {
     let mut total = Summary::default();
     for world in (first..count).step_by(usize::try_from(PARTS).unwrap()) {
         total += see(seed + world, usize::try_from(steps).unwrap());
-        println!("to seed {}: {total}", seed + world);
+        eprintln!("to seed {}: {total}", seed + world);
     }
 }
 

@@ -50,7 +50,7 @@ impl Played {
         let Some((id, access)) = self.requests.get(request % self.requests.len().max(1)).cloned() else { return };
         let path = format!("/v1/requests/{id}/{verb}");
         match answered(self.world.post(As::Person(who), path, json!({})).await) {
-            Some(answer) if answer.status == StatusCode::OK => self.granted(access, &answer.body),
+            Some(answer) if answer.status == StatusCode::OK => self.granted(&access, &answer.body),
             Some(_) => {}
             None => self.model.perhaps_granted(access),
         }
@@ -104,17 +104,17 @@ impl Played {
         if request["status"] == "pending" {
             self.requests.insert(0, (request["id"].as_str().unwrap().to_owned(), access));
         } else {
-            self.granted(access, request);
+            self.granted(&access, request);
         }
     }
 
     /// A request may have been approved just now.
-    fn granted(&mut self, access: Access, request: &Value) {
+    fn granted(&mut self, access: &str, request: &Value) {
         let now = self.now();
         let from = request["start_at"].as_str().map_or(now, |at| at.parse().unwrap());
         for id in request["grant_ids"].as_array().unwrap() {
             let length = span(request["duration_seconds"].as_i64().unwrap());
-            self.model.granted(id.as_str().unwrap(), access.clone(), from.max(now), length);
+            self.model.granted(id.as_str().unwrap(), access.to_owned(), from.max(now), length);
         }
     }
 }

@@ -90,12 +90,13 @@ VARIABLES = read_template()["Globals"]["Function"]["Environment"]["Variables"]
 
 
 def environment(name, runtime, database, trusted):
-    return dict.fromkeys(VARIABLES, name) | {
+    # What is not constant in the template is a name, an ARN or a number.
+    variables = {variable: value if isinstance(value, str) else "1" for variable, value in VARIABLES.items()}
+    return variables | {
         "AWS_LAMBDA_RUNTIME_API": runtime,
         "AWS_LAMBDA_FUNCTION_NAME": name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH": "true",
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",

@@ -40,9 +40,9 @@ test: ## Run every test (with nextest where it is installed)
 		cargo test --no-fail-fast; \
 	fi
 
-soak: ## Play random histories for hours (HISTORIES=, STEPS=, SEED=)
-	HISTORIES=$(or $(HISTORIES),1000000) STEPS=$(or $(STEPS),40) SEED=$(or $(SEED),1000) \
-		cargo test --test histories -- --nocapture
+soak: ## Play new random histories for hours, or so many (HISTORIES=, STEPS=, SEED=)
+	HISTORIES=$(or $(HISTORIES),1000000) STEPS=$(or $(STEPS),60) SEED=$(or $(SEED),$(shell date +%s)) \
+		cargo test --test histories random -- --nocapture
 
 crash-test: ## Kill stint-local under load at random moments, fifty times (KILLS=, SEED=)
 	cargo build --bin stint-local

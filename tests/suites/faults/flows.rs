@@ -49,9 +49,10 @@ async fn ensure(world: &World, account: &str, seconds: i64) -> Value {
     persist(world, "alice", Method::POST, "/v1/access/ensure", Some(body)).await.expect(StatusCode::OK)
 }
 
-async fn revoke(world: &World, grant: &str) {
+async fn end_early(world: &World, grant: &str) {
     let path = format!("/v1/grants/{grant}");
     persist(world, "alice", Method::DELETE, &path, None).await.expect(StatusCode::ACCEPTED);
+    world.settle().await;
 }
 
 async fn extend(world: &World, grant: &str, seconds: i64) {
@@ -146,28 +147,19 @@ async fn extension() {
 
 #[tokio::test]
 async fn revocation() {
-    let act = async |world: &World, id: &String| {
-        revoke(world, id).await;
-        world.settle().await;
-    };
-    exhaust("revoke", given, act).await;
+    exhaust("revoke", given, async |world, id| end_early(world, id).await).await;
 }
 
 #[tokio::test]
 async fn revocation_before_it_is_given() {
-    let act = async |world: &World, id: &String| {
-        revoke(world, id).await;
-        world.settle().await;
-    };
-    exhaust("revoke, not given yet", decided, act).await;
+    exhaust("revoke, not given yet", decided, async |world, id| end_early(world, id).await).await;
 }
 
 #[tokio::test]
 async fn revocation_while_it_is_given() {
     let act = async |world: &World, id: &String| {
         world.settle().await;
-        revoke(world, id).await;
-        world.settle().await;
+        end_early(world, id).await;
     };
     exhaust("give and revoke at once", decided, act).await;
 }

@@ -42,7 +42,7 @@ test: ## Run every test (with nextest where it is installed)
 
 soak: ## Play new random histories for hours, or so many (HISTORIES=, STEPS=, SEED=)
 	HISTORIES=$(or $(HISTORIES),1000000) STEPS=$(or $(STEPS),60) SEED=$(or $(SEED),$(shell date +%s)) \
-		cargo test --test histories random -- --nocapture
+		cargo test --test histories random -- --nocapture --test-threads=4
 
 crash-test: ## Kill stint-local under load at random moments, fifty times (KILLS=, SEED=)
 	cargo build --bin stint-local

@@ -5,6 +5,7 @@ use std::num::{NonZeroU32, ParseIntError};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use futures_util::future::try_join_all;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -168,8 +169,14 @@ pub fn organization(aws: &SdkConfig, instance_arn: Option<String>) -> Organizati
     Organization::new(aws_sdk_organizations::Client::new(aws), sso, instance_arn)
 }
 
+/// Clients that give up in time to say so: before API Gateway does, and before a lease runs out.
 async fn aws() -> SdkConfig {
-    aws_config::load_defaults(BehaviorVersion::latest()).await
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .operation_attempt_timeout(Duration::from_secs(6))
+        .operation_timeout(Duration::from_secs(20))
+        .build();
+    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
 }
 
 /// Fresh random bytes, for a key of any kind.

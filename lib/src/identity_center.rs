@@ -36,9 +36,12 @@ pub enum Fault {
     /// It will never succeed as it is.
     #[error("{0}")]
     Invalid(String),
-    /// It may succeed later: throttled, out of reach, not allowed yet.
+    /// It may succeed later: throttled, not allowed yet.
     #[error("{0}")]
     Passing(String),
+    /// There was no answer, or none that says that nothing was done: what was asked for may be done, even later.
+    #[error("{0}")]
+    Unanswered(String),
 }
 
 /// How far a change is.
@@ -164,7 +167,7 @@ impl IdentityCenter {
         };
         status
             .and_then(|status| status.request_id)
-            .ok_or_else(|| Fault::Passing("Identity Center answered without a request id".to_owned()))
+            .ok_or_else(|| Fault::Unanswered("Identity Center answered without a request id".to_owned()))
     }
 
     /// How far a change is.
@@ -303,12 +306,13 @@ fn progress(status: AccountAssignmentOperationStatus) -> Progress {
     }
 }
 
-fn fault<E, R>(error: SdkError<E, R>) -> Fault
+fn fault<E>(error: SdkError<E>) -> Fault
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
 {
     let code = error.code().unwrap_or_default().to_owned();
+    // What was refused was not done; what failed may be.
+    let refused = error.raw_response().is_some_and(|answer| answer.status().is_client_error());
     let text = match error.message() {
         Some(message) => format!("{code}: {message}"),
         None => DisplayErrorContext(error).to_string(),
@@ -317,6 +321,7 @@ where
         "ConflictException" => Fault::Conflict,
         "ResourceNotFoundException" => Fault::NotFound(text),
         "ValidationException" => Fault::Invalid(text),
-        _ => Fault::Passing(text),
+        _ if refused => Fault::Passing(text),
+        _ => Fault::Unanswered(text),
     }
 }

@@ -25,4 +25,4 @@ mod revoke;
 mod shift;
 pub mod sweep;
 
-pub use context::{WorkerError, Workers};
+pub use context::{LONGEST_RUN, WorkerError, Workers};

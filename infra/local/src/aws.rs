@@ -438,8 +438,8 @@ impl Services {
             self.delivery.queue_changed.notify_one();
         }
         match fault {
-            Some(fault) if fault.kind == Kind::LoseAnswer => wire::lost_answer(),
-            Some(fault) if fault.kind == Kind::DieAfter => self.death.of_the_caller().await,
+            Some(fault) if matches!(fault.kind, Kind::LoseAnswer | Kind::Late) => wire::lost_answer(),
+            Some(fault) if matches!(fault.kind, Kind::DieAfter | Kind::DieLate) => self.death.of_the_caller().await,
             Some(_) | None => response,
         }
     }

@@ -240,6 +240,8 @@ pub struct Assignment {
     pub presence: Presence,
     /// The change that was begun and is not known to be over.
     pub operation: Option<Operation>,
+    /// Until when a creation may still be carried out that was begun and never answered.
+    pub in_doubt_until: Option<Timestamp>,
     /// Who is reconciling it, and until when nobody else does.
     pub lease: Option<Lease>,
     /// When it last changed.
@@ -299,6 +301,7 @@ impl Assignment {
             holders: BTreeSet::new(),
             presence: Presence::Unknown,
             operation: None,
+            in_doubt_until: None,
             lease: None,
             updated_at: now,
             version: 0,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::context::{ATTEMPTS, WorkerError, Workers};
+use super::context::{ATTEMPTS, LONGEST_RUN, WorkerError, Workers};
 use super::shift::Shift;
 use crate::domain::{Assignment, AssignmentKey, Grant, Lease, Operation, OperationKind, Presence, TenantId};
 use crate::identity_center::{Fault, Listed, Progress};
@@ -128,7 +128,9 @@ impl Workers {
             if !self.has_turn(shift, grant).await? {
                 return Ok(Taken::NoTurn);
             }
-            assignment.lease = Some(Lease { owner, until: now + LEASE });
+            if let Some(lapsed) = assignment.lease.replace(Lease { owner, until: now + LEASE }) {
+                doubt(&mut assignment, lapsed.until);
+            }
             intend(&mut assignment, now);
             match save(&table, tenant, &mut assignment, now).await {
                 Ok(()) => return Ok(Taken::Ours(Box::new(Leased { workers: self, table, owner, assignment }))),
@@ -222,6 +224,11 @@ impl Leased<'_> {
                 self.drop_operation(Next::Stop(Reconciled::Hopeless(why))).await
             }
             Err(Fault::Passing(why)) => Ok(Next::Wait(why)),
+            Err(Fault::Unanswered(why)) => {
+                // Written down with the next change; if there is none, whoever finds our lease lapsed does it.
+                doubt(&mut self.assignment, self.workers.now());
+                Ok(Next::Wait(why))
+            }
         }
     }
 
@@ -230,17 +237,10 @@ impl Leased<'_> {
         let instance = self.assignment.key.instance_arn.clone();
         match shift.center().await?.progress(kind, &instance, request).await {
             Ok(Progress::InProgress) => Ok(Next::Wait("Identity Center is still at it".to_owned())),
-            Ok(Progress::Succeeded) => {
-                self.write(|assignment| {
-                    assignment.operation = None;
-                    assignment.presence = match kind {
-                        OperationKind::Create => Presence::Present,
-                        OperationKind::Delete => Presence::Absent,
-                    };
-                })
-                .await?;
-                Ok(Next::Go)
-            }
+            Ok(Progress::Succeeded) => match kind {
+                OperationKind::Create => self.found(Presence::Present).await,
+                OperationKind::Delete => self.gone().await,
+            },
             // A change that failed says nothing of what is there now; it is begun anew until the deadline.
             Ok(Progress::Failed(why)) => {
                 self.drop_operation(Next::Wait(format!("Identity Center failed: {why}"))).await
@@ -248,7 +248,7 @@ impl Leased<'_> {
             // Identity Center forgets changes after a while.
             Err(Fault::NotFound(_) | Fault::Invalid(_)) => self.drop_operation(Next::Go).await,
             Err(Fault::Conflict) => Ok(Next::Wait("another change of the assignment is under way".to_owned())),
-            Err(Fault::Passing(why)) => Ok(Next::Wait(why)),
+            Err(Fault::Passing(why) | Fault::Unanswered(why)) => Ok(Next::Wait(why)),
         }
     }
 
@@ -257,14 +257,7 @@ impl Leased<'_> {
     /// is listed.
     async fn look_for_it(&mut self, shift: &mut Shift<'_>) -> Result<Next, WorkerError> {
         match self.find(shift).await? {
-            Ok(None) | Err(Fault::NotFound(_)) => {
-                self.write(|assignment| {
-                    assignment.operation = None;
-                    assignment.presence = Presence::Absent;
-                })
-                .await?;
-                Ok(Next::Go)
-            }
+            Ok(None) | Err(Fault::NotFound(_)) => self.gone().await,
             Ok(Some(why)) => Ok(Next::Wait(why.to_owned())),
             Err(fault) => Ok(Next::Wait(fault.to_string())),
         }
@@ -302,6 +295,27 @@ impl Leased<'_> {
         }
     }
 
+    /// Identity Center says that it is gone, which is so unless a creation comes late.
+    async fn gone(&mut self) -> Result<Next, WorkerError> {
+        let now = self.workers.now();
+        match self.assignment.in_doubt_until.filter(|until| now < *until) {
+            None => self.found(Presence::Absent).await,
+            Some(until) => {
+                let why = format!("a creation was never answered, and may be carried out until {until}");
+                self.drop_operation(Next::Stop(Reconciled::Unsettled(why))).await
+            }
+        }
+    }
+
+    async fn found(&mut self, presence: Presence) -> Result<Next, WorkerError> {
+        self.write(|assignment| {
+            assignment.operation = None;
+            assignment.presence = presence;
+        })
+        .await?;
+        Ok(Next::Go)
+    }
+
     async fn drop_operation(&mut self, next: Next) -> Result<Next, WorkerError> {
         self.write(|assignment| assignment.operation = None).await?;
         Ok(next)
@@ -332,8 +346,7 @@ impl Leased<'_> {
                     return Ok(());
                 }
                 Err(CommitError::Conflict) => {
-                    let key = assignment_key(&self.assignment.key);
-                    self.assignment = self.table.get::<Assignment>(key).await?.ok_or(WorkerError::LeaseLost)?;
+                    self.read_again().await?;
                     if !self.is_ours() {
                         return self.give_way().await;
                     }
@@ -344,6 +357,14 @@ impl Leased<'_> {
         Err(CommitError::Conflict.into())
     }
 
+    async fn read_again(&mut self) -> Result<(), WorkerError> {
+        let doubt = self.assignment.in_doubt_until;
+        let key = assignment_key(&self.assignment.key);
+        self.assignment = self.table.get::<Assignment>(key).await?.ok_or(WorkerError::LeaseLost)?;
+        self.assignment.in_doubt_until = self.assignment.in_doubt_until.max(doubt);
+        Ok(())
+    }
+
     /// The lease went to another while we were at it. What we did in Identity Center may undo what they saw: they must not
     /// trust it.
     async fn give_way(&mut self) -> Result<(), WorkerError> {
@@ -352,10 +373,7 @@ impl Leased<'_> {
             self.assignment.presence = Presence::Unknown;
             match save(&self.table, tenant, &mut self.assignment, self.workers.now()).await {
                 Ok(()) => return Err(WorkerError::LeaseLost),
-                Err(CommitError::Conflict) => {
-                    let key = assignment_key(&self.assignment.key);
-                    self.assignment = self.table.get::<Assignment>(key).await?.ok_or(WorkerError::LeaseLost)?;
-                }
+                Err(CommitError::Conflict) => self.read_again().await?,
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
         }
@@ -369,6 +387,14 @@ fn intend(assignment: &mut Assignment, now: Timestamp) {
         assignment.presence = Presence::Unknown;
         let kind = wanted(assignment);
         assignment.operation = Some(Operation { kind, request_id: None, started_at: now });
+    }
+}
+
+/// A creation was not answered. It may be on its way, or not even sent by a worker that hangs: one that had the lease until
+/// `since` ends in less than [`LONGEST_RUN`] from then.
+fn doubt(assignment: &mut Assignment, since: Timestamp) {
+    if let Some(Operation { kind: OperationKind::Create, request_id: None, .. }) = assignment.operation {
+        assignment.in_doubt_until = assignment.in_doubt_until.max(Some(since + LONGEST_RUN));
     }
 }
 

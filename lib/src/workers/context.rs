@@ -27,6 +27,9 @@ pub struct Workers {
     pub(super) metrics: Metrics,
 }
 
+/// How long a worker lives at most: the template's `Timeout`.
+pub const LONGEST_RUN: SignedDuration = SignedDuration::from_mins(5);
+
 /// A worker did not get to its end. It is called again.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {

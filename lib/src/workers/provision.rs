@@ -48,7 +48,9 @@ impl Workers {
                 }
             }
             Err(Fault::NotFound(why) | Fault::Invalid(why)) => Reconciled::Hopeless(why),
-            Err(fault @ (Fault::Passing(_) | Fault::Conflict)) => Reconciled::Unsettled(fault.to_string()),
+            Err(fault @ (Fault::Passing(_) | Fault::Unanswered(_) | Fault::Conflict)) => {
+                Reconciled::Unsettled(fault.to_string())
+            }
         };
         let now = self.now();
         match outcome {

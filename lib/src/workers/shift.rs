@@ -200,7 +200,7 @@ impl<'a> Shift<'a> {
                     return Ok(Some(duration));
                 }
                 Err(Fault::NotFound(_) | Fault::Invalid(_)) => return Ok(None),
-                Err(Fault::Passing(_) | Fault::Conflict) => {}
+                Err(Fault::Passing(_) | Fault::Unanswered(_) | Fault::Conflict) => {}
             }
         }
         Ok(None)

@@ -28,6 +28,9 @@ const CHANGES: [FaultKind; 6] = [
     FaultKind::DieAfter,
 ];
 
+/// How late a creation may come, in milliseconds: as late as Lambda lets live who sent it.
+const LATE: i64 = 240_000;
+
 /// How workers are called.
 #[derive(Debug, Clone, Copy)]
 enum Deliveries {
@@ -156,6 +159,12 @@ fn ways(calls: &[Call], place: usize) -> Vec<Fault> {
     if changes(&&calls[place]) {
         let earlier = calls[..place].iter().filter(changes).count();
         faults.push(Fault::new(FaultKind::FailAsync).after(u32::try_from(earlier).unwrap()));
+    }
+    let creates = |call: &&Call| call.operation == "CreateAccountAssignment";
+    if creates(&&calls[place]) {
+        let earlier = u32::try_from(calls[..place].iter().filter(creates).count()).unwrap();
+        let late = [FaultKind::Late, FaultKind::DieLate];
+        faults.extend(late.map(|kind| Fault::new(kind).after(earlier).milliseconds(LATE)));
     }
     faults
 }

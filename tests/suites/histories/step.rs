@@ -122,7 +122,7 @@ fn fail() -> impl Strategy<Value = Step> {
         1 => Just(Some(Service::Scheduler)),
         1 => Just(Some(Service::Events)),
     ];
-    let changes = select(&[FaultKind::FailAsync, FaultKind::Slow]);
+    let changes = select(&[FaultKind::FailAsync, FaultKind::Slow, FaultKind::Late, FaultKind::DieLate]);
     let deliveries = select(&[
         FaultKind::Refuse,
         FaultKind::LoseAnswer,

@@ -200,7 +200,7 @@ async fn whose_user_in_the_identity_store_was_replaced_is_given_access_as_the_ne
     let created = Fault::new(FaultKind::LoseAnswer).on(Service::SsoAdmin, "CreateAccountAssignment");
     let unseen = Fault::new(FaultKind::Refuse).on(Service::SsoAdmin, "DescribeAccountAssignmentCreationStatus");
     world.local.aws().set_faults(Faults { rules: vec![created, unseen.times(u32::MAX)] });
-    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 1200).await;
     world.settle().await;
     assert_eq!(world.assignments(), ["alice PowerUserAccess 111111111111"], "it was begun for the old user");
     assert_eq!(world.grant(&id).await["provisioning_status"], "pending");
@@ -214,6 +214,8 @@ async fn whose_user_in_the_identity_store_was_replaced_is_given_access_as_the_ne
     table.commit(writes).await.unwrap();
     world.local.aws().set_faults(Faults::default());
     world.wait(60).await;
+    assert!(world.assignments().is_empty(), "it is taken away, and may come again");
+    world.wait(600).await;
     assert_eq!(world.assignments(), ["bob PowerUserAccess 111111111111"]);
     assert_eq!(world.grant(&id).await["provisioning_status"], "successful");
     world.wait(600).await;

@@ -41,7 +41,7 @@ async fn invariant_2_an_assignment_has_a_live_grant_or_an_obligation_whatever_ca
         world.granted("alice", SANDBOX, "PowerUserAccess", 120).await;
         let fault = Fault::new(FaultKind::Refuse).after(skip).times(1);
         world.local.aws().set_faults(Faults { rules: vec![fault] });
-        for step in 0..10 {
+        for step in 0..24 {
             world.wait(30).await;
             // What the sweep alone finds, it finds within its five minutes.
             if step >= 8 {

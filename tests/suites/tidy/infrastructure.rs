@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use stint::domain::EventKind;
 use stint::http::ErrorBody;
 use stint::store::{Index, OutboxEvent, Record, keys};
+use stint::workers::LONGEST_RUN;
 use stint_tests::template::{functions, resources, template};
 
 use super::operations::{endpoints, workers};
@@ -155,13 +156,23 @@ fn schedules_call_functions_of_the_template() {
 /// API Gateway waits 29 seconds.
 #[test]
 fn endpoints_answer_before_the_gateway_gives_up() {
-    let functions = functions();
-    let shared = template()["Globals"]["Function"]["Timeout"].clone();
     for name in endpoints() {
-        let own = &functions[&name].properties["Timeout"];
-        let timeout = if own.is_null() { &shared } else { own };
-        assert!(timeout.as_u64().unwrap() < 29, "{name}");
+        assert!(timeout(&name) < 29, "{name}");
     }
+}
+
+#[test]
+fn workers_live_no_longer_than_they_think_of_each_other() {
+    for name in workers() {
+        assert!(timeout(&name) <= LONGEST_RUN.as_secs(), "{name}");
+    }
+}
+
+/// In seconds.
+fn timeout(function: &str) -> i64 {
+    let own = &functions()[function].properties["Timeout"];
+    let timeout = if own.is_null() { &template()["Globals"]["Function"]["Timeout"] } else { own };
+    timeout.as_i64().unwrap()
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub struct Fault {
     pub chance: u8,
     /// What happens to them.
     pub kind: FaultKind,
-    /// For `slow` and `delay_delivery`: how long. For `jitter`: how long at most.
+    /// For `slow`, `late`, `die_late` and `delay_delivery`: how long. For `jitter`: how long at most.
     #[serde(default = "a_second")]
     pub milliseconds: i64,
     /// How many calls it has hit; counts up.
@@ -60,6 +60,10 @@ pub enum FaultKind {
     DieBefore,
     /// Applied, then the process that called dies.
     DieAfter,
+    /// The connection breaks, and what it asked Identity Center to create gets there `milliseconds` later.
+    Late,
+    /// As `late`, and the process that called dies.
+    DieLate,
     /// An asynchronous operation of Identity Center ends FAILED.
     FailAsync,
     /// An asynchronous operation of Identity Center takes `milliseconds`.
@@ -148,6 +152,7 @@ impl Fault {
                 !service.is_delivery()
             }
             FaultKind::FailAsync | FaultKind::Slow => service == Service::SsoAdmin && changes,
+            FaultKind::Late | FaultKind::DieLate => operation == "CreateAccountAssignment",
             FaultKind::DropDelivery | FaultKind::DoubleDelivery | FaultKind::DelayDelivery => service.is_delivery(),
         };
         applies
@@ -241,6 +246,8 @@ pub(super) fn answered(kind: FaultKind, request: &Request) -> Option<Failure> {
         FaultKind::LoseAnswer
         | FaultKind::DieBefore
         | FaultKind::DieAfter
+        | FaultKind::Late
+        | FaultKind::DieLate
         | FaultKind::FailAsync
         | FaultKind::Slow
         | FaultKind::Jitter

@@ -120,7 +120,9 @@ impl Services {
         }
         self.store.change(|state| {
             let State { changes, assignments, .. } = state;
-            for change in changes.iter_mut().filter(|change| due(change)) {
+            let mut changes: Vec<_> = changes.iter_mut().filter(|change| due(change)).collect();
+            changes.sort_by_key(|change| change.due_at);
+            for change in changes {
                 change.done = true;
                 match &change.wanted {
                     _ if change.failure.is_some() => {}
@@ -138,17 +140,19 @@ impl Services {
     fn change(&self, wanted: Wanted, fault: Option<&Fault>) -> Answer {
         let now = self.clock.now();
         let kind = fault.map(|fault| fault.kind);
-        let latency = match fault {
-            Some(fault) if kind == Some(FaultKind::Slow) => SignedDuration::from_millis(fault.milliseconds),
-            Some(_) | None => signed(self.latency),
-        };
-        let due_at = now.checked_add(latency).map_err(|error| Failure::internal(error.to_string()))?;
+        let as_asked = fault.map_or(SignedDuration::ZERO, |fault| SignedDuration::from_millis(fault.milliseconds));
+        let latency = if kind == Some(FaultKind::Slow) { as_asked } else { signed(self.latency) };
+        let is_late = matches!(kind, Some(FaultKind::Late | FaultKind::DieLate));
+        let delay = if is_late { as_asked } else { SignedDuration::ZERO };
+        let later = |at: Timestamp, by| at.checked_add(by).map_err(|error| Failure::internal(error.to_string()));
+        let created_at = later(now, delay)?;
+        let due_at = later(created_at, latency)?;
         let failure = match kind {
             Some(FaultKind::FailAsync) => Some("Received a 500 status error: Internal failure".to_owned()),
             _ => self.cannot_be_applied(&wanted),
         };
         self.store.change(|state| {
-            let in_flight = state.changes.iter().filter(|change| !change.done);
+            let in_flight = state.changes.iter().filter(|change| !change.done && change.created_at <= now);
             let key = wanted.assignment();
             if key.is_some() && in_flight.clone().any(|change| change.wanted.assignment() == key) {
                 return Err(Failure::conflict("There is a conflicting operation in process for this assignment."));
@@ -159,7 +163,7 @@ impl Services {
             let change = Change {
                 request_id: state.next_uuid(now).to_string(),
                 wanted,
-                created_at: now,
+                created_at,
                 due_at,
                 failure,
                 done: false,
@@ -229,7 +233,9 @@ impl Services {
     fn creations(&self, input: &Value) -> Answer {
         let wanted = input.pointer("/Filter/Status").and_then(Value::as_str);
         let state = self.store.lock();
-        let creations = state.changes.iter().filter(|change| matches!(change.wanted, Wanted::Create(_)));
+        let now = self.clock.now();
+        let arrived = state.changes.iter().filter(|change| change.created_at <= now);
+        let creations = arrived.filter(|change| matches!(change.wanted, Wanted::Create(_)));
         let creations = creations.filter(|change| wanted.is_none_or(|wanted| wanted == status_of(change)));
         let metadata = |change: &Change| {
             json!({

@@ -1,5 +1,6 @@
-"""Starts `stint-local` on free ports with nothing in it, runs schemathesis with an API key and with a person's token, and
-stops it again. Further arguments go to schemathesis."""
+"""Starts `stint-local` on free ports with nothing in it, runs schemathesis, and stops it again: with an API key and with a
+person's token, each operation by itself and then one after the other as the links lead. Further arguments go to
+schemathesis."""
 
 import json
 import os
@@ -8,6 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -38,44 +40,57 @@ def token(url, person):
     return post(f"{url}/dev/token", {"sub": person, "expires_in": A_DAY}, {})["token"]
 
 
-def permit_everything(identity):
-    """Somebody who may nothing has nothing to try it out on."""
-    policy = {
-        "name": "everybody may everything",
-        "max_duration_seconds": 31536000,
-        "approval_mode": "auto",
-        "cedar_policy_set": "permit (principal, action, resource);",
+def furnish(identity):
+    """Somebody who may nothing has nothing to try it out on. Some of it waits for people, so that it can be decided."""
+    scopes = {
+        "auto": "permit (principal, action, resource);",
+        "require": 'permit (principal, action == Action::"PowerUserAccess", resource);',
     }
     headers = {"X-API-Key": identity["api_key"], "X-Tenant-ID": identity["tenant_id"]}
-    post(f"{identity['url']}/v1/policies", policy, headers)
+    for mode, scope in scopes.items():
+        policy = {"name": mode, "max_duration_seconds": 31536000, "approval_mode": mode, "cedar_policy_set": scope}
+        post(f"{identity['url']}/v1/policies", policy, headers)
+    for person in ("alice", "dave"):
+        headers = {"Authorization": f"Bearer {token(identity['url'], person)}", "X-Tenant-ID": identity["tenant_id"]}
+        for role in ("ReadOnlyAccess", "PowerUserAccess"):
+            account = {"type": "aws_account", "id": "111111111111"}
+            wanted = {"resource": account, "action": role, "reason": "to begin with", "duration_seconds": 3600}
+            post(f"{identity['url']}/v1/requests", wanted, headers)
 
 
-def run(who, header, identity):
-    print(f"\n=== as {who} ===", flush=True)
-    config = ["--config-file", HERE / "schemathesis.toml"]
-    options = ["--header", header, "--checks", "all", *sys.argv[1:]]
-    command = [SCHEMATHESIS, *config, "run", f"{identity['url']}/openapi.json", *options]
-    environment = os.environ | {"TENANT_ID": identity["tenant_id"]}
-    return subprocess.run([str(word) for word in command], env=environment, cwd=TARGET, check=False).returncode
-
-
-def main():
+@contextmanager
+def stint_local():
+    """What one run does must not get in the way of another: a policy that forbids everything is soon made."""
     with tempfile.TemporaryDirectory() as directory:
         data = Path(directory) / "data"
         command = [TARGET / "debug" / "stint-local", "--port", "0", "--aws-port", "0", "--data-dir", data]
         process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL)
         try:
             identity = started(process, data)
-            permit_everything(identity)
-            ways = {
-                "a machine": f"X-API-Key: {identity['api_key']}",
-                "an administrator": f"Authorization: Bearer {token(identity['url'], 'dave')}",
-            }
-            failed = [who for who, header in ways.items() if run(who, header, identity) != 0]
+            furnish(identity)
+            yield identity
         finally:
             process.terminate()
             process.wait()
-    sys.exit(f"it failed as {' and as '.join(failed)}" if failed else 0)
 
 
-main()
+def run(who, phases):
+    print(f"\n=== {phases}, as {who} ===", flush=True)
+    with stint_local() as identity:
+        config = ["--config-file", HERE / "schemathesis.toml"]
+        checks = ["--checks", "all", "--baseline", HERE / "baseline.json"]
+        options = ["--header", CALLERS[who](identity), "--phases", phases, *PHASES[phases], *checks, *sys.argv[1:]]
+        command = [SCHEMATHESIS, *config, "run", f"{identity['url']}/openapi.json", *options]
+        environment = os.environ | {"TENANT_ID": identity["tenant_id"]}
+        return subprocess.run([str(word) for word in command], env=environment, cwd=TARGET, check=False).returncode
+
+
+CALLERS = {
+    "a machine": lambda identity: f"X-API-Key: {identity['api_key']}",
+    "an administrator": lambda identity: f"Authorization: Bearer {token(identity['url'], 'dave')}",
+}
+# There is no end of sequences: they are tried for so many seconds.
+PHASES = {"examples,coverage,fuzzing": [], "stateful": ["--max-time", "60"]}
+
+failed = [f"{phases} as {who}" for who in CALLERS for phases in PHASES if run(who, phases) != 0]
+sys.exit(f"failed: {'; '.join(failed)}" if failed else 0)

@@ -17,7 +17,7 @@ pub use reorder::reorder;
 
 /// The lowest and the highest priority.
 const PRIORITIES: std::ops::RangeInclusive<i32> = -1_000_000..=1_000_000;
-const MOST_RULES: usize = 200;
+pub(super) const MOST_RULES: usize = 200;
 /// A policy is one item of at most 400 KB, and so is the kept answer to an `Idempotency-Key`, which holds the policy
 /// and its text once more.
 const MOST_BYTES: usize = 300_000;

@@ -1,6 +1,6 @@
 //! The rules of a policy, one by one.
 
-use super::policies::{check_schema, found, invalid, numbered, rule_as, save};
+use super::policies::{MOST_RULES, check_schema, found, invalid, numbered, rule_as, save};
 use super::{Access, AccessError, Change, Expected, TenantEngine};
 use crate::domain::{ActionScope, Effect, Policy, Rule, RuleId, Scope};
 use crate::policy::{
@@ -132,6 +132,9 @@ pub fn reorder(
     ids: &[RuleId],
     expected: &Expected,
 ) -> Result<Change<Policy>, AccessError> {
+    if ids.len() > MOST_RULES {
+        return Err(AccessError::input("ids", format!("must be at most {MOST_RULES} ids")));
+    }
     let before = found(policy)?;
     expected.check(before.version)?;
     let mut after = before.clone();

@@ -232,6 +232,8 @@ async fn rules_are_made_changed_put_in_order_and_deleted_one_by_one() {
     assert_eq!(json!(ids), order["ids"]);
     let part = json!({"ids": [third["id"]]});
     patch(&world, &format!("{rules}/reorder"), &part).send().await.refused(400, "invalid_input");
+    let too_many = patch(&world, &format!("{rules}/reorder"), &json!({"ids": vec![&third["id"]; 201]}));
+    too_many.header("if-match", "\"0\"").send().await.refused(400, "invalid_input");
 
     let gone = world.call(As::Key, Method::DELETE, at(second)).send().await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);

@@ -40,6 +40,16 @@ impl Clock {
         }
     }
 
+    /// On a manual clock the next of the numbers that ids are made of instead of chance, so that what happened once happens
+    /// again: from 0 on, each once.
+    #[must_use]
+    pub fn chance(&self) -> Option<u64> {
+        match self {
+            Self::System => None,
+            Self::Manual(clock) => Some(clock.chance()),
+        }
+    }
+
     /// Moves a manual clock forward; the machine's clock is left alone.
     pub fn advance(&self, by: Duration) {
         if let Self::Manual(clock) = self {

@@ -5,7 +5,7 @@
 //! takes, and their sleeps overlap as they would in earnest.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 pub struct ManualClock {
     /// Since the epoch.
     milliseconds: AtomicI64,
+    chances: AtomicU64,
     people: Mutex<People>,
 }
 
@@ -42,7 +43,15 @@ impl Drop for Part {
 
 impl ManualClock {
     pub(super) fn at(start: Timestamp) -> Self {
-        Self { milliseconds: AtomicI64::new(start.as_millisecond()), people: Mutex::default() }
+        Self {
+            milliseconds: AtomicI64::new(start.as_millisecond()),
+            chances: AtomicU64::default(),
+            people: Mutex::default(),
+        }
+    }
+
+    pub(super) fn chance(&self) -> u64 {
+        self.chances.fetch_add(1, Ordering::SeqCst)
     }
 
     pub(super) fn now(&self) -> Timestamp {

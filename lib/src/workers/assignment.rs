@@ -239,7 +239,8 @@ impl Leased<'_> {
             Ok(Progress::InProgress) => Ok(Next::Wait("Identity Center is still at it".to_owned())),
             Ok(Progress::Succeeded) => match kind {
                 OperationKind::Create => self.found(Presence::Present).await,
-                OperationKind::Delete => self.gone().await,
+                OperationKind::Delete if self.assignment.in_doubt_until.is_some() => self.look_for_it(shift).await,
+                OperationKind::Delete => self.found(Presence::Absent).await,
             },
             // A change that failed says nothing of what is there now; it is begun anew until the deadline.
             Ok(Progress::Failed(why)) => {
@@ -252,13 +253,18 @@ impl Leased<'_> {
         }
     }
 
-    /// INVARIANT 3 (done means gone): what could not be deleted is only taken for absent once Identity Center is not
-    /// creating it, for somebody whose answer was lost, and does not list it. In this order: what is created in between
-    /// is listed.
+    /// INVARIANT 3 (done means gone): what could not be deleted, or was while a creation was in doubt, is only taken for
+    /// absent once Identity Center is not creating it, for somebody whose answer was lost, and does not list it, and no such
+    /// creation can come any more. In this order: what comes or is created in between is found.
     async fn look_for_it(&mut self, shift: &mut Shift<'_>) -> Result<Next, WorkerError> {
+        let now = self.workers.now();
+        if let Some(until) = self.assignment.in_doubt_until.filter(|until| now < *until) {
+            let why = format!("a creation was never answered, and may be carried out until {until}");
+            return self.drop_operation(Next::Stop(Reconciled::Unsettled(why))).await;
+        }
         match self.find(shift).await? {
-            Ok(None) | Err(Fault::NotFound(_)) => self.gone().await,
-            Ok(Some(why)) => Ok(Next::Wait(why.to_owned())),
+            Ok(None) | Err(Fault::NotFound(_)) => self.found(Presence::Absent).await,
+            Ok(Some(why)) => self.drop_operation(Next::Wait(why.to_owned())).await,
             Err(fault) => Ok(Next::Wait(fault.to_string())),
         }
     }
@@ -295,22 +301,13 @@ impl Leased<'_> {
         }
     }
 
-    /// Identity Center says that it is gone, which is so unless a creation comes late.
-    async fn gone(&mut self) -> Result<Next, WorkerError> {
-        let now = self.workers.now();
-        match self.assignment.in_doubt_until.filter(|until| now < *until) {
-            None => self.found(Presence::Absent).await,
-            Some(until) => {
-                let why = format!("a creation was never answered, and may be carried out until {until}");
-                self.drop_operation(Next::Stop(Reconciled::Unsettled(why))).await
-            }
-        }
-    }
-
     async fn found(&mut self, presence: Presence) -> Result<Next, WorkerError> {
         self.write(|assignment| {
             assignment.operation = None;
             assignment.presence = presence;
+            if presence == Presence::Absent {
+                assignment.in_doubt_until = None;
+            }
         })
         .await?;
         Ok(Next::Go)

@@ -20,3 +20,21 @@ fn what_is_still_being_created_was_taken_for_absent() {
     ];
     play(90, &[steps]);
 }
+
+/// A creation that came late was begun while the deletion was under way, and carried out after it.
+#[test]
+fn what_came_late_was_still_being_created_when_it_was_deleted() {
+    let (who, account, role) = ("alice", SANDBOX, "ReadOnlyAccess");
+    let steps = vec![
+        Step::Submit { who, account, role, seconds: 240, how: How::AtOnce },
+        Step::Fail { service: Some(Service::SsoAdmin), kind: FaultKind::Late, after: 0, times: 1, seconds: 263 },
+        Step::Deliver,
+        Step::Pass { seconds: 120 },
+        Step::Deliver,
+        Step::Pass { seconds: 120 },
+        Step::Deliver,
+        Step::Pass { seconds: 80 },
+        Step::Deliver,
+    ];
+    play(90, &[steps]);
+}

@@ -18,7 +18,7 @@ use super::model::{Access, Model};
 use super::step::{LONGEST, Step};
 
 /// What there was.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Summary {
     pub(super) histories: usize,
     pub(super) steps: usize,

@@ -73,6 +73,11 @@ fn command(seed: u64, steps: usize) -> String {
 }
 
 #[test]
+fn a_seed_is_played_the_same_each_time() {
+    assert_eq!(see(0, 40), see(0, 40));
+}
+
+#[test]
 fn what_is_there_is_what_was_promised_1() {
     worlds_from(0);
 }

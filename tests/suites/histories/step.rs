@@ -62,18 +62,19 @@ impl Step {
 /// The longest time any grant lasts from when it was asked for, extensions and a later start included.
 pub(super) const LONGEST: u64 = 12 * 3600;
 
-/// Half of what is done is done by two: what overlaps and is done twice is what goes wrong.
-const PEOPLE: [&str; 10] = ["alice", "alice", "alice", "bob", "bob", "bob", "carol", "dave", "erin", "frank"];
+const PEOPLE: [&str; 6] = ["alice", "bob", "carol", "dave", "erin", "frank"];
 const ROLES: [&str; 3] = ["ReadOnlyAccess", "PowerUserAccess", "AdministratorAccess"];
 
+/// Most is done by one, in one place: what overlaps and is done twice is what goes wrong.
 fn who() -> impl Strategy<Value = &'static str> {
-    select(&PEOPLE)
+    prop_oneof![2 => Just("alice"), 1 => select(&PEOPLE)]
 }
 
 /// Where somebody has a policy, mostly.
 fn place() -> impl Strategy<Value = (&'static str, &'static str)> {
     prop_oneof![
-        8 => (Just(SANDBOX), select(&ROLES[..2])),
+        10 => (Just(SANDBOX), Just(ROLES[0])),
+        2 => (Just(SANDBOX), Just(ROLES[1])),
         3 => (Just(PRODUCTION), Just(ROLES[0])),
         2 => (Just(STAGING), Just(ROLES[0])),
         1 => (select(&[SANDBOX, STAGING, PRODUCTION]), select(&ROLES)),
@@ -81,7 +82,7 @@ fn place() -> impl Strategy<Value = (&'static str, &'static str)> {
 }
 
 fn length() -> impl Strategy<Value = i64> {
-    prop_oneof![3 => 60..600_i64, 3 => 600..7200_i64, 1 => 7200..=28800_i64]
+    prop_oneof![2 => 60..600_i64, 4 => 600..7200_i64, 1 => 7200..=28800_i64]
 }
 
 fn how() -> impl Strategy<Value = How> {
@@ -143,9 +144,9 @@ fn fail() -> impl Strategy<Value = Step> {
 fn step() -> impl Strategy<Value = Step> {
     let verb = prop_oneof![4 => Just("approve"), 1 => Just("deny"), 1 => Just("cancel")];
     let decider = prop_oneof![3 => Just("bob"), 3 => Just("carol"), 2 => who()];
-    let pass = prop_oneof![3 => 1..120_u64, 2 => 120..1800_u64, 2 => 1800..14_400_u64];
+    let pass = prop_oneof![3 => 1..120_u64, 3 => 120..1800_u64, 1 => 1800..14_400_u64];
     prop_oneof![
-        8 => (who(), place(), length(), how())
+        12 => (who(), place(), length(), how())
             .prop_map(|(who, (account, role), seconds, how)| Step::Submit { who, account, role, seconds, how }),
         4 => (who(), place(), length())
             .prop_map(|(who, (account, role), seconds)| Step::Ensure { who, account, role, seconds }),
@@ -165,5 +166,5 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// How many seconds Identity Center takes for a change, and so many histories of at most so many steps each.
 pub(super) fn histories(count: usize, most: usize) -> impl Strategy<Value = (u64, Vec<Vec<Step>>)> {
-    (select(&[0, 3, 3, 3, 3, 30, 90]), vec(vec(step(), 0..=most), count))
+    (select(&[0, 3, 3, 3, 3, 30, 90]), vec(vec(step(), most / 2..=most), count))
 }

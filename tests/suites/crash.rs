@@ -36,8 +36,8 @@ const LASTING: usize = 3;
 const BEFORE_THE_FIRST_START: usize = 5;
 /// Every so many kills is of a process that is starting.
 const WHILE_STARTING: usize = 4;
-/// How long everything may take to run out: two leases and some attempts.
-const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+/// How long everything may take to run out: two leases, a creation in doubt, and some attempts.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))

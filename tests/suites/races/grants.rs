@@ -12,6 +12,7 @@ use stint_local::aws::{Fault, FaultKind, Faults, Service};
 use stint_local::seed::Seed;
 use stint_tests::invariants::assert_invariants;
 use stint_tests::{As, SANDBOX, World};
+use tokio::task::JoinHandle;
 
 use super::{rest, sealed, storm};
 
@@ -117,38 +118,80 @@ async fn workers_of_grants_that_overlap_agree_on_their_assignment() {
     assert_eq!(world.grant(&lasting).await["provisioning_status"], "successful");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_creation_that_comes_after_its_lease_is_taken_back() {
-    let world = World::start().await;
-    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
-    // The first call that creates an assignment is held up on its way.
+/// Lets a worker begin, which gives a live grant and takes away one that is over, until its first call of that operation is
+/// on its way. That goes on when it is told to.
+fn begin(world: &World, grant: &str, operation: &'static str) -> (JoinHandle<()>, mpsc::Sender<()>) {
     let ((arrived, arrives), (go, goes)) = (mpsc::channel(), mpsc::channel());
     let held_up = Mutex::new(Some((arrived, goes)));
-    world.local.aws().set_observer(Arc::new(move |operation, _| {
-        if operation == "CreateAccountAssignment"
+    world.local.aws().set_observer(Arc::new(move |called, _| {
+        if called == operation
             && let Some((arrived, goes)) = held_up.lock().unwrap().take()
         {
             arrived.send(()).unwrap();
             goes.recv().unwrap();
         }
     }));
-    let late = tokio::spawn({
-        let (workers, call) = (world.local.workers().clone(), call(&world, &id));
-        async move { provision_grant::handle(&workers, call).await }
-    });
+    let (workers, call) = (world.local.workers().clone(), call(world, grant));
+    let worker = tokio::spawn(async move { _ = provision_grant::handle(&workers, call).await.unwrap() });
     tokio::task::block_in_place(|| arrives.recv()).unwrap();
+    (worker, go)
+}
+
+async fn revoke(world: &World, grant: &str) {
+    let revoke = world.call(As::Person("alice"), Method::DELETE, format!("/v1/grants/{grant}"));
+    revoke.send().await.expect(StatusCode::ACCEPTED);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_creation_that_comes_after_its_lease_is_taken_back() {
+    let world = World::start().await;
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    let (late, go) = begin(&world, &id, "CreateAccountAssignment");
     // Meanwhile the lease runs out, the grant is ended, and another worker finds nothing to take away.
     world.pass(61);
-    let revoke = world.call(As::Person("alice"), Method::DELETE, format!("/v1/grants/{id}"));
-    revoke.send().await.expect(StatusCode::ACCEPTED);
+    revoke(&world, &id).await;
     deprovision_grant::handle(world.local.workers(), call(&world, &id)).await.unwrap();
     // Which it does not take for the end.
     assert_eq!(world.grant(&id).await["revocation"]["status"], "retrying");
     go.send(()).unwrap();
-    late.await.unwrap().unwrap();
+    late.await.unwrap();
     assert_invariants(&world);
     assert!(world.assignments().is_empty());
     world.pass(LONGEST_RUN.unsigned_abs().as_secs());
     rest(&world).await;
     assert_eq!(world.grant(&id).await["revocation"]["status"], "done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_deletion_that_comes_after_its_lease_is_made_good() {
+    let world = World::start().await;
+    let over = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    world.settle().await;
+    revoke(&world, &over).await;
+    let (late, go) = begin(&world, &over, "DeleteAccountAssignment");
+    // Meanwhile the lease runs out, the access is granted anew, and another worker finds it there.
+    world.pass(61);
+    let live = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    provision_grant::handle(world.local.workers(), call(&world, &live)).await.unwrap();
+    assert_eq!(world.grant(&live).await["provisioning_status"], "successful");
+    go.send(()).unwrap();
+    late.await.unwrap();
+    rest(&world).await;
+    assert_eq!(world.assignments(), ["alice PowerUserAccess 111111111111"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_grant_that_is_taken_away_before_it_holds_anything_never_does() {
+    let world = World::start().await;
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    // It was read, and is live.
+    let (late, go) = begin(&world, &id, "CreateSchedule");
+    revoke(&world, &id).await;
+    deprovision_grant::handle(world.local.workers(), call(&world, &id)).await.unwrap();
+    assert_eq!(world.grant(&id).await["revocation"]["status"], "done");
+    go.send(()).unwrap();
+    late.await.unwrap();
+    assert_invariants(&world);
+    rest(&world).await;
+    assert!(world.assignments().is_empty());
 }

@@ -4,8 +4,9 @@
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# By its name among all: as a package by itself it would be built with other features, and so would what it shares with the tests.
 run: ## Run stint on this machine, with everything it needs
-	cargo run --package stint-local
+	cargo run --bin stint-local
 
 # What Lambda runs them on: arm64, or x86_64 with `make build ARCHITECTURE=x86_64`.
 ARCHITECTURE ?= arm64

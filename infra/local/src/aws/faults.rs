@@ -60,7 +60,8 @@ pub enum FaultKind {
     DieBefore,
     /// Applied, then the process that called dies.
     DieAfter,
-    /// The connection breaks, and what it asked Identity Center to create gets there `milliseconds` later.
+    /// The connection breaks, and what it asked Identity Center to create gets there `milliseconds` later. It is carried out
+    /// whatever is under way then, which is worse than what AWS documents.
     Late,
     /// As `late`, and the process that called dies.
     DieLate,

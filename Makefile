@@ -4,7 +4,7 @@
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# By its name among all: as a package by itself it would be built with other features, and so would what it shares with the tests.
+# Not `--package`: what it shares with the tests would be built again, with other features.
 run: ## Run stint on this machine, with everything it needs
 	cargo run --bin stint-local
 

@@ -155,16 +155,17 @@ fn ways(calls: &[Call], place: usize) -> Vec<Fault> {
     let skip = u32::try_from(place).unwrap();
     let kinds: &[FaultKind] = if reads(&calls[place]) { &READS } else { &CHANGES };
     let mut faults: Vec<_> = kinds.iter().map(|kind| Fault::new(*kind).after(skip)).collect();
-    let changes = |call: &&Call| call.operation.ends_with("AccountAssignment");
-    if changes(&&calls[place]) {
-        let earlier = calls[..place].iter().filter(changes).count();
-        faults.push(Fault::new(FaultKind::FailAsync).after(u32::try_from(earlier).unwrap()));
-    }
-    let creates = |call: &&Call| call.operation == "CreateAccountAssignment";
-    if creates(&&calls[place]) {
-        let earlier = u32::try_from(calls[..place].iter().filter(creates).count()).unwrap();
-        let late = [FaultKind::Late, FaultKind::DieLate];
-        faults.extend(late.map(|kind| Fault::new(kind).after(earlier).milliseconds(LATE)));
+    // Some faults are of some operations only, and count those.
+    let some = [
+        ("AccountAssignment", FaultKind::FailAsync),
+        ("CreateAccountAssignment", FaultKind::Late),
+        ("CreateAccountAssignment", FaultKind::DieLate),
+    ];
+    for (operations, kind) in some {
+        if calls[place].operation.ends_with(operations) {
+            let earlier = calls[..place].iter().filter(|call| call.operation.ends_with(operations)).count();
+            faults.push(Fault::new(kind).after(u32::try_from(earlier).unwrap()).milliseconds(LATE));
+        }
     }
     faults
 }

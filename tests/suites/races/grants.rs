@@ -41,6 +41,11 @@ fn call(world: &World, grant: &str) -> Value {
     json!({"tenant_id": world.local.tenant_id(), "grant_id": grant})
 }
 
+async fn revoke(world: &World, who: &str, grant: &str) {
+    let revoke = world.call(As::Person(who), Method::DELETE, format!("/v1/grants/{grant}"));
+    revoke.send().await.expect(StatusCode::ACCEPTED);
+}
+
 /// What the bus and Scheduler do: calls the workers, whether it is time or not.
 async fn work(world: &World, grant: &str, times: usize, mut dice: fastrand::Rng) {
     for _ in 0..times {
@@ -74,8 +79,7 @@ async fn a_grant_is_revoked_extended_and_over_at_once() {
             let moment = Duration::from_millis(dice.u64(800..3_000));
             let revocation = async {
                 tokio::time::sleep(moment).await;
-                let revoke = world.call(As::Person("dave"), Method::DELETE, format!("/v1/grants/{id}"));
-                revoke.send().await.expect(StatusCode::ACCEPTED);
+                revoke(world, "dave", &id).await;
             };
             let workers = join_all((0..3).map(|_| work(world, &id, 8, dice.fork())));
             let (extended, (), _) = futures_util::join!(extensions, revocation, workers);
@@ -102,8 +106,7 @@ async fn workers_of_grants_that_overlap_agree_on_their_assignment() {
             let revocation = async {
                 if dice.bool() {
                     tokio::time::sleep(Duration::from_millis(dice.u64(..2_000))).await;
-                    let revoke = world.call(As::Person(who), Method::DELETE, format!("/v1/grants/{id}"));
-                    revoke.send().await.expect(StatusCode::ACCEPTED);
+                    revoke(world, who, &id).await;
                 }
             };
             futures_util::join!(revocation, work(world, &id, 4, fastrand::Rng::with_seed(14)));
@@ -137,11 +140,6 @@ fn begin(world: &World, grant: &str, operation: &'static str) -> (JoinHandle<()>
     (worker, go)
 }
 
-async fn revoke(world: &World, grant: &str) {
-    let revoke = world.call(As::Person("alice"), Method::DELETE, format!("/v1/grants/{grant}"));
-    revoke.send().await.expect(StatusCode::ACCEPTED);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_creation_that_comes_after_its_lease_is_taken_back() {
     let world = World::start().await;
@@ -149,7 +147,7 @@ async fn a_creation_that_comes_after_its_lease_is_taken_back() {
     let (late, go) = begin(&world, &id, "CreateAccountAssignment");
     // Meanwhile the lease runs out, the grant is ended, and another worker finds nothing to take away.
     world.pass(61);
-    revoke(&world, &id).await;
+    revoke(&world, "alice", &id).await;
     deprovision_grant::handle(world.local.workers(), call(&world, &id)).await.unwrap();
     // Which it does not take for the end.
     assert_eq!(world.grant(&id).await["revocation"]["status"], "retrying");
@@ -167,7 +165,7 @@ async fn a_deletion_that_comes_after_its_lease_is_made_good() {
     let world = World::start().await;
     let over = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
     world.settle().await;
-    revoke(&world, &over).await;
+    revoke(&world, "alice", &over).await;
     let (late, go) = begin(&world, &over, "DeleteAccountAssignment");
     // Meanwhile the lease runs out, the access is granted anew, and another worker finds it there.
     world.pass(61);
@@ -186,7 +184,7 @@ async fn a_grant_that_is_taken_away_before_it_holds_anything_never_does() {
     let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
     // It was read, and is live.
     let (late, go) = begin(&world, &id, "CreateSchedule");
-    revoke(&world, &id).await;
+    revoke(&world, "alice", &id).await;
     deprovision_grant::handle(world.local.workers(), call(&world, &id)).await.unwrap();
     assert_eq!(world.grant(&id).await["revocation"]["status"], "done");
     go.send(()).unwrap();

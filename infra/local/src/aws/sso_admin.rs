@@ -141,9 +141,11 @@ impl Services {
         let now = self.clock.now();
         let kind = fault.map(|fault| fault.kind);
         let as_asked = fault.map_or(SignedDuration::ZERO, |fault| SignedDuration::from_millis(fault.milliseconds));
-        let latency = if kind == Some(FaultKind::Slow) { as_asked } else { signed(self.latency) };
-        let is_late = matches!(kind, Some(FaultKind::Late | FaultKind::DieLate));
-        let delay = if is_late { as_asked } else { SignedDuration::ZERO };
+        let (delay, latency) = match kind {
+            Some(FaultKind::Slow) => (SignedDuration::ZERO, as_asked),
+            Some(FaultKind::Late | FaultKind::DieLate) => (as_asked, signed(self.latency)),
+            Some(_) | None => (SignedDuration::ZERO, signed(self.latency)),
+        };
         let later = |at: Timestamp, by| at.checked_add(by).map_err(|error| Failure::internal(error.to_string()));
         let created_at = later(now, delay)?;
         let due_at = later(created_at, latency)?;

@@ -10,11 +10,11 @@ use cedar_policy::{Authorizer, Context, Decision, Entities, PolicySet, Request};
 use criterion::{BenchmarkId, Criterion};
 use jiff::Timestamp;
 use serde_json::json;
-use stint::domain::{
+use stint::domain::{Auth, Circumstances, 
     ApprovalMode, AwsResource, Policy, PolicyId, PolicySettings, Principal, PrincipalRef, ResourceRef, ResourceType,
     Rule, RuleId, Seconds,
 };
-use stint::policy::{Auth, Directory, Engine, Question, QuestionContext, parse_policy_set};
+use stint::policy::{Directory, Engine, Question, QuestionContext, parse_policy_set};
 use uuid::Uuid;
 
 const ACTION: &str = "ReadOnlyAccess";
@@ -117,9 +117,7 @@ fn ours(criterion: &mut Criterion, rules: usize) {
             role: None,
             requester: None,
             now: Timestamp::UNIX_EPOCH,
-            source_ip: Some("10.0.0.1".parse().unwrap()),
-            auth: Auth::Oidc,
-            mfa: true,
+            circumstances: Circumstances { auth: Auth::Oidc, mfa: true, source_ip: Some("10.0.0.1".parse().unwrap()) },
         },
     };
     assert!(engine.decide(&question).is_permitted());

@@ -21,7 +21,7 @@ pub use grant::{
 };
 pub use id::{ApiKeyId, EventId, GrantId, IdError, MessageId, PolicyId, RequestId, RuleId, TenantId};
 pub use policy::{ActionScope, ApprovalMode, Effect, EntityRef, Policy, PolicySettings, Rule, Scope, Terms};
-pub use principal::{Principal, PrincipalKind, PrincipalRef};
+pub use principal::{Auth, Circumstances, Principal, PrincipalKind, PrincipalRef};
 pub use request::{
     AccessRequest, ApprovedBy, AuthorType, Decision, RequestMessage, RequestState, RequestStatus, Verdict,
 };

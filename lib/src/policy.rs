@@ -28,7 +28,7 @@ mod world;
 
 pub use decision::{Decision, Determining, Outcome, RuleError};
 pub use engine::{CompileError, Engine, Question};
-pub use facts::{Auth, ContextError, QuestionContext};
+pub use facts::{ContextError, QuestionContext};
 pub use flat::{ActionScopeType, FlatError, FlatScope, ScopeType, action_scope, flat_actions, parse_principal};
 pub use model::{Directory, RESERVED_ACTIONS, SchemaError, TenantSchema};
 pub use permit::{Approve, Authority, Permit, Revoke};

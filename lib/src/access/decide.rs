@@ -28,7 +28,7 @@ pub async fn decide(
     let engine = access.engine().await?;
     let _permit = engine.approval(access, &request.resource, &request.requester)?;
     pending(&request, access.now())?;
-    if request.decisions.iter().any(|decision| decision.decided_by == *caller) {
+    if request.decisions.iter().any(|decision| decision.decided_by.who == *caller) {
         return Err(AccessError::Conflict {
             status: request.status().as_str(),
             reason: "you have approved this already; it waits for others".to_owned(),
@@ -37,7 +37,8 @@ pub async fn decide(
     let now = access.now();
     request.updated_at = now;
     request.decisions.push(Decision {
-        decided_by: caller.clone(),
+        decided_by: access.caller().principal().clone(),
+        circumstances: access.caller().circumstances(),
         verdict,
         reasoning: reasoning.clone(),
         decided_at: now,

@@ -23,7 +23,8 @@ pub struct TenantEngine {
     pub policies: Vec<Policy>,
     /// Their version.
     pub policy_version: u64,
-    directory_version: u64,
+    /// The version of the directory.
+    pub directory_version: u64,
 }
 
 /// Engines by tenant. Cheap to clone; clones share what they hold.

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::question::circumstances;
+use super::question::context_of;
 use super::{Access, AccessError, TenantEngine};
-use crate::domain::{Principal, PrincipalKind, ResourceRef};
-use crate::policy::{Auth, Decision, Question, QuestionContext};
+use crate::domain::{Auth, Circumstances, Principal, PrincipalKind, ResourceRef};
+use crate::policy::{Decision, Question, QuestionContext};
 
 impl TenantEngine {
     /// What would be decided if `principal` asked now, by token or key as becomes them, with one factor and from an
@@ -26,7 +26,8 @@ impl TenantEngine {
             PrincipalKind::User => Auth::Oidc,
             PrincipalKind::ServiceAccount => Auth::ApiKey,
         };
-        let context = QuestionContext { source_ip: None, auth, mfa: false, ..circumstances(access) };
+        let circumstances = Circumstances { auth, mfa: false, source_ip: None };
+        let context = QuestionContext { circumstances, ..context_of(access) };
         let question = Question { principal, action, resource, context };
         let decision = self
             .engine

@@ -27,7 +27,7 @@ impl TenantEngine {
                 reason: asked.reason,
                 tickets: asked.tickets,
                 duration: asked.duration,
-                ..circumstances(access)
+                ..context_of(access)
             },
         });
         match decision.fault {
@@ -47,7 +47,7 @@ impl TenantEngine {
         if let Some(permit) = caller.administrator_approves() {
             return Ok(permit);
         }
-        let context = QuestionContext { requester: Some(requester), ..circumstances(access) };
+        let context = QuestionContext { requester: Some(requester), ..context_of(access) };
         self.engine.authorize_approve(caller.principal(), resource, context).map_err(|decision| self.denied(&decision))
     }
 
@@ -63,7 +63,7 @@ impl TenantEngine {
         if let Some(permit) = caller.administrator_revokes() {
             return Ok(permit);
         }
-        let context = || QuestionContext { requester: Some(grantee), ..circumstances(access) };
+        let context = || QuestionContext { requester: Some(grantee), ..context_of(access) };
         self.engine
             .authorize_revoke(caller.principal(), resource, context())
             .or_else(|decision| {
@@ -132,8 +132,8 @@ impl TenantEngine {
     }
 }
 
-/// The caller's circumstances.
-pub(super) fn circumstances(access: &Access) -> QuestionContext<'static> {
+/// The context of a question the caller asks now.
+pub(super) fn context_of(access: &Access) -> QuestionContext<'static> {
     let caller: &Caller = access.caller();
     QuestionContext {
         reason: None,
@@ -142,8 +142,6 @@ pub(super) fn circumstances(access: &Access) -> QuestionContext<'static> {
         role: None,
         requester: None,
         now: access.now(),
-        source_ip: caller.source_ip(),
-        auth: caller.auth(),
-        mfa: caller.mfa(),
+        circumstances: caller.circumstances(),
     }
 }

@@ -10,8 +10,8 @@ use super::api_key::{ApiKey, PresentedKey};
 use super::jwks::JwksCache;
 use super::jwt::{OidcTrust, TokenError, UnverifiedClaims, Verifier};
 use super::scope::{Scope, scopes_of};
-use crate::domain::{Principal, PrincipalRef, Role, Tenant, TenantId};
-use crate::policy::{Approve, Auth, Permit, Revoke};
+use crate::domain::{Auth, Circumstances, Principal, PrincipalRef, Role, Tenant, TenantId};
+use crate::policy::{Approve, Permit, Revoke};
 use crate::store::{Record, StoreError, Table};
 
 impl Record for ApiKey {
@@ -103,9 +103,7 @@ pub struct Caller {
     tenant: Arc<Tenant>,
     principal: Principal,
     scopes: Vec<Scope>,
-    auth: Auth,
-    mfa: bool,
-    source_ip: Option<IpAddr>,
+    circumstances: Circumstances,
 }
 
 impl Caller {
@@ -121,22 +119,10 @@ impl Caller {
         &self.principal
     }
 
-    /// How they proved it.
+    /// How they called.
     #[must_use]
-    pub fn auth(&self) -> Auth {
-        self.auth
-    }
-
-    /// Whether they used more than one factor.
-    #[must_use]
-    pub fn mfa(&self) -> bool {
-        self.mfa
-    }
-
-    /// Where they are.
-    #[must_use]
-    pub fn source_ip(&self) -> Option<IpAddr> {
-        self.source_ip
+    pub fn circumstances(&self) -> Circumstances {
+        self.circumstances
     }
 
     /// Whether they have a scope.
@@ -156,7 +142,7 @@ impl Caller {
     /// an administrator. Others see what is theirs, and what they may decide.
     #[must_use]
     pub fn sees_everything(&self) -> bool {
-        self.auth == Auth::ApiKey || self.has(Scope::AuditRead)
+        self.circumstances.auth == Auth::ApiKey || self.has(Scope::AuditRead)
     }
 
     /// The authority of an administrator to decide.
@@ -168,7 +154,7 @@ impl Caller {
     /// The authority to end any grant: an administrator's, or a machine's that was given the scope to.
     #[must_use]
     pub fn administrator_revokes(&self) -> Option<Permit<Revoke>> {
-        let machine = self.auth == Auth::ApiKey && self.has(Scope::GrantsRevoke);
+        let machine = self.circumstances.auth == Auth::ApiKey && self.has(Scope::GrantsRevoke);
         (machine || self.has(Scope::Admin)).then(Permit::of_administrator)
     }
 }
@@ -223,9 +209,7 @@ async fn authenticate_key(
             groups: key.groups,
         },
         scopes: key.scopes,
-        auth: Auth::ApiKey,
-        mfa: false,
-        source_ip,
+        circumstances: Circumstances { auth: Auth::ApiKey, mfa: false, source_ip },
     })
 }
 
@@ -242,12 +226,12 @@ async fn authenticate_token(
         && let Some(trust) = trust_in(&record, &token.claims)
     {
         let claims = Verifier::verify(&token.text, &trust, now, keys).await?;
-        let mfa = claims.mfa();
+        let circumstances = Circumstances { auth: Auth::Oidc, mfa: claims.mfa(), source_ip };
         let principal = claims.into_principal();
         let mut scopes: Vec<Scope> = roles_of(&record, &principal).into_iter().flat_map(scopes_of).copied().collect();
         scopes.sort_unstable();
         scopes.dedup();
-        return Ok(Caller { tenant: Arc::new(record), principal, scopes, auth: Auth::Oidc, mfa, source_ip });
+        return Ok(Caller { tenant: Arc::new(record), principal, scopes, circumstances });
     }
     // Not a token of this tenant's issuer: if it is a good one of another tenant, say so.
     let issuer = token.claims.iss().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Who asks, decides and receives: a person or a service account.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,4 +63,36 @@ pub struct Principal {
     pub name: Option<String>,
     /// The groups it is a member of.
     pub groups: Vec<String>,
+}
+
+/// How the caller proved who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Auth {
+    /// A token of the tenant's identity provider.
+    Oidc,
+    /// An API key.
+    ApiKey,
+}
+
+impl Auth {
+    /// What policies compare with.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::ApiKey => "api_key",
+        }
+    }
+}
+
+/// How somebody called. It is stored with what they asked for or decided, so that policy can be asked again later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Circumstances {
+    /// How they proved who they are.
+    pub auth: Auth,
+    /// Whether they used more than one factor.
+    pub mfa: bool,
+    /// The address they called from.
+    pub source_ip: Option<IpAddr>,
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{GrantId, MessageId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, Seconds, Terms};
+use super::{Circumstances, GrantId, MessageId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, Seconds, Terms};
 
 /// A request for access.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,8 +39,12 @@ pub struct AccessRequest {
     pub metadata: Metadata,
     /// The grants that came of it.
     pub grant_ids: Vec<GrantId>,
+    /// How whoever asked called: policy is asked again with it before access is given.
+    pub circumstances: Circumstances,
     /// The version of the policies that decided.
     pub policy_version: u64,
+    /// The version of the directory they decided by.
+    pub directory_version: u64,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -164,8 +168,10 @@ impl AccessRequest {
 /// What a person decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Who.
-    pub decided_by: PrincipalRef,
+    /// Who, with the groups they had then.
+    pub decided_by: Principal,
+    /// How they called.
+    pub circumstances: Circumstances,
     /// What.
     pub verdict: Verdict,
     /// Why.

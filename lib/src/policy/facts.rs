@@ -1,34 +1,13 @@
 //! The context of a question: what Cedar conditions may ask beside principal, action and resource.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 use cedar_policy::{Context, EntityUid, RestrictedExpression};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::world::{self, types};
-use crate::domain::{Principal, PrincipalKind, PrincipalRef, Seconds};
-
-/// How the caller proved who they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Auth {
-    /// A token of the tenant's identity provider.
-    Oidc,
-    /// An API key.
-    ApiKey,
-}
-
-impl Auth {
-    /// What policies compare with.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Oidc => "oidc",
-            Self::ApiKey => "api_key",
-        }
-    }
-}
+use crate::domain::{Auth, Circumstances, Principal, PrincipalKind, PrincipalRef, Seconds};
 
 /// The circumstances of a question.
 #[derive(Debug, Clone)]
@@ -45,12 +24,8 @@ pub struct QuestionContext<'a> {
     pub requester: Option<&'a Principal>,
     /// The time of the question.
     pub now: Timestamp,
-    /// Where the caller is.
-    pub source_ip: Option<IpAddr>,
-    /// How the caller proved who they are.
-    pub auth: Auth,
-    /// Whether the caller used more than one factor.
-    pub mfa: bool,
+    /// How the caller called.
+    pub circumstances: Circumstances,
 }
 
 /// A context given by the caller does not fit the schema.
@@ -115,9 +90,9 @@ impl Facts {
             requester: requester(PrincipalKind::User),
             requester_service_account: requester(PrincipalKind::ServiceAccount),
             now: datetime(context.now),
-            source_ip: context.source_ip.map(|ip| ip.to_string()),
-            auth: context.auth.as_str().to_owned(),
-            mfa: context.mfa,
+            source_ip: context.circumstances.source_ip.map(|ip| ip.to_string()),
+            auth: context.circumstances.auth.as_str().to_owned(),
+            mfa: context.circumstances.mfa,
         }
     }
 

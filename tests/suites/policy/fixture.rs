@@ -1,11 +1,11 @@
 //! A small world.
 
 use jiff::Timestamp;
-use stint::domain::{
+use stint::domain::{Auth, Circumstances, 
     AccountId, ApprovalMode, AwsResource, Policy, PolicyId, PolicySettings, Principal, PrincipalRef, ResourceRef,
     ResourceType, Rule, RuleId, Seconds,
 };
-use stint::policy::{Auth, Directory, QuestionContext, parse_policy_set};
+use stint::policy::{Directory, QuestionContext, parse_policy_set};
 use uuid::Uuid;
 
 pub(crate) const ROOT: &str = "r-ab12";
@@ -122,8 +122,6 @@ pub(crate) fn context<'a>() -> QuestionContext<'a> {
         role: None,
         requester: None,
         now: "2026-01-02T03:04:05Z".parse().unwrap(),
-        source_ip: None,
-        auth: Auth::Oidc,
-        mfa: false,
+        circumstances: Circumstances { auth: Auth::Oidc, mfa: false, source_ip: None },
     }
 }

@@ -7,8 +7,8 @@ use cedar_policy::{Authorizer, Context, Decision as CedarDecision, Effect as Ced
 use cedar_policy::{Policy as CedarPolicy, PolicySet, Request, Schema};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
-use stint::domain::{AccountId, AwsResource, Principal, PrincipalKind, ResourceType, RuleId, Seconds};
-use stint::policy::{Auth, Directory, Engine, Question, QuestionContext, TenantSchema};
+use stint::domain::{Auth, Circumstances, AccountId, AwsResource, Principal, PrincipalKind, ResourceType, RuleId, Seconds};
+use stint::policy::{Directory, Engine, Question, QuestionContext, TenantSchema};
 
 use super::fixture::{PROD, context, known};
 use super::worlds::{Asked, GROUPS, World, world};
@@ -186,9 +186,7 @@ fn ours(engine: &Engine, asked: &Asked) -> Answer {
         tickets: &asked.tickets,
         duration: asked.duration.map(|duration| Seconds::new(duration).unwrap()),
         requester: asked.requester.as_ref(),
-        source_ip: asked.source_ip.map(|ip| ip.parse().unwrap()),
-        auth: Auth::Oidc,
-        mfa: asked.mfa,
+        circumstances: Circumstances { auth: Auth::Oidc, mfa: asked.mfa, source_ip: asked.source_ip.map(|ip| ip.parse().unwrap()) },
         ..context()
     };
     let question = Question { principal: &asked.principal, action: asked.action, resource: &asked.resource, context };

@@ -267,7 +267,7 @@ impl From<domain::AccessRequest> for AccessRequest {
                 .decisions
                 .into_iter()
                 .map(|decision| DecisionView {
-                    decided_by: decision.decided_by.id,
+                    decided_by: decision.decided_by.who.id,
                     decision: decision.verdict,
                     reasoning: decision.reasoning,
                     decided_at: decision.decided_at,

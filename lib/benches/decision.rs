@@ -10,9 +10,9 @@ use cedar_policy::{Authorizer, Context, Decision, Entities, PolicySet, Request};
 use criterion::{BenchmarkId, Criterion};
 use jiff::Timestamp;
 use serde_json::json;
-use stint::domain::{Auth, Circumstances, 
-    ApprovalMode, AwsResource, Policy, PolicyId, PolicySettings, Principal, PrincipalRef, ResourceRef, ResourceType,
-    Rule, RuleId, Seconds,
+use stint::domain::{
+    ApprovalMode, Auth, AwsResource, Circumstances, Policy, PolicyId, PolicySettings, Principal, PrincipalRef,
+    ResourceRef, ResourceType, Rule, RuleId, Seconds,
 };
 use stint::policy::{Directory, Engine, Question, QuestionContext, parse_policy_set};
 use uuid::Uuid;
@@ -33,6 +33,8 @@ fn resource(kind: ResourceType, id: &str, name: &str) -> AwsResource {
         rank: Some(1),
         metadata: serde_json::Map::new(),
         last_synced_at: Timestamp::UNIX_EPOCH,
+        missing_since: None,
+        gone_at: None,
     }
 }
 

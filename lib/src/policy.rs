@@ -3,6 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `model` | the tenant's directory, and the Cedar schema made of it |
+//! | `offered` | what of the directory can be asked for |
 //! | `world` | the Cedar entities of the directory, and those of a question |
 //! | `scan`, `text` | statements to fields and back |
 //! | `flat` | scopes as the API has them |
@@ -20,6 +21,7 @@ mod facts;
 mod flat;
 mod index;
 mod model;
+mod offered;
 mod permit;
 mod problem;
 mod scan;
@@ -31,6 +33,7 @@ pub use engine::{CompileError, Engine, Question};
 pub use facts::{ContextError, QuestionContext};
 pub use flat::{ActionScopeType, FlatError, FlatScope, ScopeType, action_scope, flat_actions, parse_principal};
 pub use model::{Directory, RESERVED_ACTIONS, SchemaError, TenantSchema};
+pub use offered::PermissionSetError;
 pub use permit::{Approve, Authority, Permit, Revoke};
 pub use problem::{PolicyErrors, Problem, Report, validate};
 pub use text::{ParsedRule, RenderError, RuleFields, parse_policy_set, parse_rule, render};

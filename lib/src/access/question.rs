@@ -2,7 +2,7 @@
 
 use super::{Access, AccessError, TenantEngine};
 use crate::auth::Caller;
-use crate::domain::{AccountId, AwsResource, Principal, ResourceRef, ResourceType, Seconds};
+use crate::domain::{AccountId, Principal, ResourceRef, ResourceType, Seconds};
 use crate::policy::{Approve, Decision, Permit, Question, QuestionContext, Revoke};
 
 /// What somebody asks for, as far as policy is concerned.
@@ -106,11 +106,10 @@ impl TenantEngine {
         if resource.kind() == ResourceType::AwsPermissionSet {
             return Ok(resource.id().to_owned());
         }
-        let named =
-            |known: &&AwsResource| known.resource.kind() == ResourceType::AwsPermissionSet && known.name == action;
-        self.directory.iter().find(named).map(|known| known.resource.id().to_owned()).ok_or_else(|| {
-            AccessError::input("action", format!("the directory knows no permission set named `{action}`"))
-        })
+        let named = self.directory.permission_set_named(action);
+        named
+            .map(|known| known.resource.id().to_owned())
+            .map_err(|error| AccessError::input("action", error.to_string()))
     }
 }
 

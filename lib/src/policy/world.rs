@@ -305,6 +305,8 @@ mod tests {
             rank: Some(3),
             metadata: crate::domain::Metadata::new(),
             last_synced_at: jiff::Timestamp::UNIX_EPOCH,
+            missing_since: None,
+            gone_at: None,
         });
         let directory = Directory::from_iter(known);
         let (full, empty) = (World::new(&directory).unwrap(), World::new(&Directory::default()).unwrap());

@@ -4,11 +4,10 @@
 use proptest::prelude::*;
 use stint::domain::Principal;
 use stint::policy::{
-    Decision, Engine, Question, RuleFields, TenantSchema, parse_policy_set, parse_principal, parse_rule, render,
-    validate,
+    Decision, Engine, RuleFields, TenantSchema, parse_policy_set, parse_principal, parse_rule, render, validate,
 };
 
-use super::fixture::{SANDBOX, account, context, directory, policy, user};
+use super::fixture::{SANDBOX, account, directory, policy, question, user};
 
 /// As api.md has them, "Cedar model".
 const LEVELS: usize = 64;
@@ -61,12 +60,7 @@ fn on_a_small_stack<R: Send>(run: impl FnOnce() -> R + Send) -> R {
 
 fn decide(engine: &Engine) -> Decision {
     let (principal, resource): (Principal, _) = (user("alice", &[]), account(SANDBOX));
-    engine.decide(&Question {
-        principal: &principal,
-        action: "ReadOnlyAccess",
-        resource: &resource,
-        context: context(),
-    })
+    engine.decide(&question(&principal, "ReadOnlyAccess", &resource))
 }
 
 /// Through everything that takes a text.

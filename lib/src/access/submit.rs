@@ -7,7 +7,7 @@ use super::question::Asked;
 use super::{Access, AccessError, Change, TenantEngine};
 use crate::auth::Scope;
 use crate::domain::{
-    AccessRequest, ApprovalMode, ApprovedBy, EventKind, Grant, GrantStatus, Metadata, Principal, PrincipalRef,
+    AccessRequest, ApprovalMode, ApprovedBy, EventKind, Grant, GrantStatus, Metadata, OnDrift, Principal, PrincipalRef,
     Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
 };
 use crate::policy::Outcome;
@@ -298,6 +298,11 @@ pub(super) fn grant_of(
         ended_by: None,
         provisioning: Provisioning::Pending { attempts: 0, last_error: None },
         assignment: None,
+        on_drift: request.terms.as_ref().map_or_else(OnDrift::default, |terms| terms.on_drift),
+        may_have_given_access: false,
+        access_persists: false,
+        externally_modified: false,
+        missing_since: None,
         revocation: Revocation::none(),
         next_attempt_at: granted_at.max(now + PROVISIONING_GRACE),
         tickets: request.tickets.clone(),

@@ -379,5 +379,6 @@ fn strictest(settings: &[&PolicySettings], audit_session: bool) -> Option<Terms>
         require_reason: settings.iter().any(|policy| policy.require_reason),
         ticket_patterns,
         audit_session,
+        on_drift: settings.iter().map(|policy| policy.on_drift).min()?,
     })
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use stint::domain::{
-    AccountId, ApprovalMode, Auth, AwsResource, Circumstances, Policy, PolicyId, PolicySettings, Principal,
+    AccountId, ApprovalMode, Auth, AwsResource, Circumstances, OnDrift, Policy, PolicyId, PolicySettings, Principal,
     PrincipalRef, ResourceRef, ResourceType, Rule, RuleId, Seconds,
 };
 use stint::policy::{Directory, QuestionContext, parse_policy_set};
@@ -71,6 +71,7 @@ pub(crate) fn settings() -> PolicySettings {
         require_reason: false,
         ticket_pattern: None,
         notification_channel: None,
+        on_drift: OnDrift::Report,
     }
 }
 

@@ -11,7 +11,7 @@ use criterion::{BenchmarkId, Criterion};
 use jiff::Timestamp;
 use serde_json::json;
 use stint::domain::{
-    ApprovalMode, Auth, AwsResource, Circumstances, Policy, PolicyId, PolicySettings, Principal, PrincipalRef,
+    ApprovalMode, Auth, AwsResource, Circumstances, OnDrift, Policy, PolicyId, PolicySettings, Principal, PrincipalRef,
     ResourceRef, ResourceType, Rule, RuleId, Seconds,
 };
 use stint::policy::{AccessQuestion, Directory, Engine, parse_policy_set};
@@ -89,6 +89,7 @@ fn policy(text: &str) -> Policy {
             require_reason: false,
             ticket_pattern: None,
             notification_channel: None,
+            on_drift: OnDrift::Report,
         },
         rules: rules.collect(),
         version: 1,

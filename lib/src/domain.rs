@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, reads a clock or makes an id.
 
+mod assignment;
 mod duration;
 mod event;
 mod grant;
@@ -15,15 +16,15 @@ mod sync;
 mod tenant;
 mod turn;
 
+pub use assignment::{
+    Assignment, AssignmentKey, Holder, Instance, Lease, NextStep, Operation, OperationKind, Origin, Presence,
+};
 pub use duration::{Seconds, SecondsError};
 pub use event::{Actor, ActorType, Event, EventKind, EventSubject};
-pub use grant::{
-    Assignment, AssignmentKey, Grant, GrantStatus, Lease, Operation, OperationKind, Presence, Provisioning, Revocation,
-    RevocationStatus,
-};
+pub use grant::{DELETED_OUTSIDE, Grant, GrantStatus, Provisioning, Revocation, RevocationStatus};
 pub use id::{ApiKeyId, EventId, GrantId, IdError, MessageId, PolicyId, RequestId, RuleId, TenantId};
 pub use person::{ExternalId, Person, PersonLink};
-pub use policy::{ActionScope, ApprovalMode, Effect, EntityRef, Policy, PolicySettings, Rule, Scope, Terms};
+pub use policy::{ActionScope, ApprovalMode, Effect, EntityRef, OnDrift, Policy, PolicySettings, Rule, Scope, Terms};
 pub use principal::{Auth, Circumstances, Principal, PrincipalKind, PrincipalRef};
 pub use request::{
     AccessRequest, ApprovedBy, AuthorType, Decision, RequestMessage, RequestState, RequestStatus, Verdict,

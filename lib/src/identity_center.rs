@@ -2,12 +2,12 @@
 //!
 //! Creating and deleting are asynchronous and take no client token; all calls of an instance share 20 requests a
 //! second (AWS IAM Identity Center quotas), so each method makes one request at most, and callers pace them. Only
-//! [`IdentityCenter::user_id`] is another service, the Identity Store. What goes wrong is told apart by what it means for
+//! [`IdentityCenter::user_id`] and [`IdentityCenter::is_in_any`] are another service, the Identity Store. What goes wrong is told apart by what it means for
 //! the caller.
 
 mod permission_sets;
 
-use aws_sdk_identitystore::types::{AlternateIdentifier, UniqueAttribute};
+use aws_sdk_identitystore::types::{AlternateIdentifier, MemberId, UniqueAttribute};
 use aws_sdk_ssoadmin::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ssoadmin::types::{
     AccountAssignmentOperationStatus, OperationStatusFilter, PrincipalType, StatusValues, TargetType,
@@ -16,6 +16,9 @@ use aws_smithy_types::Document;
 use jiff::{SignedDuration, Span};
 
 use crate::domain::{AssignmentKey, OperationKind, Principal, PrincipalKind};
+
+/// `IsMemberInGroups` takes so many groups (its API reference).
+const MOST_GROUPS: usize = 100;
 
 /// One Identity Center instance with its Identity Store.
 #[derive(Debug, Clone)]
@@ -59,13 +62,13 @@ pub enum Progress {
 
 /// What a page of a list says about an assignment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listed {
-    /// It exists.
-    Yes,
-    /// It does not.
-    No,
-    /// It is not on this page; the next is named so.
-    NotOnThisPage(String),
+pub struct Listed {
+    /// Whether the user's own assignment is on it.
+    pub is_there: bool,
+    /// The groups that have an assignment of the same permission set on the same account.
+    pub groups: Vec<String>,
+    /// The name of the next page, if there is one.
+    pub next: Option<String>,
 }
 
 impl IdentityCenter {
@@ -249,12 +252,15 @@ impl IdentityCenter {
         }))
     }
 
-    /// Whether Identity Center lists an assignment, looking at one page: the first, or the one named.
+    /// Who has the permission set of an assignment on its account: one page, the first or the one named.
+    ///
+    /// `ListAccountAssignmentsForPrincipal` would say it of one user, groups included, but "must be called from the
+    /// management account" (its API reference), and stint may run in a delegated administrator's.
     ///
     /// # Errors
     ///
     /// [`Fault::NotFound`] when the instance or the permission set does not exist.
-    pub async fn lists(&self, key: &AssignmentKey, page: Option<String>) -> Result<Listed, Fault> {
+    pub async fn list(&self, key: &AssignmentKey, page: Option<String>) -> Result<Listed, Fault> {
         let answer = self
             .sso
             .list_account_assignments()
@@ -265,15 +271,39 @@ impl IdentityCenter {
             .send()
             .await
             .map_err(fault)?;
-        let found = answer.account_assignments.unwrap_or_default().into_iter().any(|assignment| {
-            assignment.principal_id.as_deref() == Some(&key.principal_id)
-                && assignment.principal_type == Some(PrincipalType::User)
-        });
-        Ok(match answer.next_token {
-            _ if found => Listed::Yes,
-            Some(next) => Listed::NotOnThisPage(next),
-            None => Listed::No,
-        })
+        let mut listed = Listed { is_there: false, groups: Vec::new(), next: answer.next_token };
+        for assignment in answer.account_assignments.unwrap_or_default() {
+            match (assignment.principal_type, assignment.principal_id) {
+                (Some(PrincipalType::Group), Some(group)) => listed.groups.push(group),
+                (Some(PrincipalType::User), Some(user)) => listed.is_there |= user == key.principal_id,
+                (_, _) => {}
+            }
+        }
+        Ok(listed)
+    }
+
+    /// Whether a user is a member of any of the groups. It asks the Identity Store, whose requests are no share of
+    /// Identity Center's.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::NotFound`] when the user or a group does not exist.
+    pub async fn is_in_any(&self, user_id: &str, groups: &[String]) -> Result<bool, Fault> {
+        for groups in groups.chunks(MOST_GROUPS) {
+            let answer = self
+                .identity_store
+                .is_member_in_groups()
+                .identity_store_id(&self.identity_store_id)
+                .member_id(MemberId::UserId(user_id.to_owned()))
+                .set_group_ids(Some(groups.to_vec()))
+                .send()
+                .await
+                .map_err(fault)?;
+            if answer.results.into_iter().any(|result| result.membership_exists) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// How long role credentials of a permission set work: they outlive the assignment by up to this.

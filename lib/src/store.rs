@@ -6,6 +6,7 @@
 mod audit;
 mod due;
 mod error;
+mod instance;
 pub mod keys;
 mod people;
 mod query;
@@ -19,8 +20,9 @@ mod turns;
 pub use audit::{AuditEntry, AuditHead, HIGHEST_SEQUENCE, StoredEntry, audit_entry_of, audit_key};
 pub use due::{DueItem, Work};
 pub use error::{CommitError, StoreError};
+pub use instance::InstanceRecord;
 pub use query::{Listing, Page};
 pub use record::{Index, Record};
-pub use records::{EnsureSlot, IdempotencyRecord, IssuerEntry, OutboxEvent, assignment_key, messages_of};
+pub use records::{EnsureSlot, IdempotencyRecord, IssuerEntry, OutboxEvent, messages_of};
 pub use table::{Table, TenantTable};
 pub use transaction::Transaction;

@@ -9,11 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stint::domain::{
-    AccessRequest, ApprovedBy, Assignment, AssignmentKey, Event, EventKind, Grant, GrantId, GrantStatus, Presence,
-    Provisioning, RequestState, RequestStatus, RevocationStatus, TenantId,
+    AccessRequest, ApprovedBy, Assignment, AssignmentKey, Event, EventKind, Grant, GrantId, GrantStatus, NextStep,
+    Presence, Provisioning, RequestState, RequestStatus, RevocationStatus, TenantId,
 };
 use stint::store::{AuditEntry, OutboxEvent, Record, keys};
-use stint_local::aws::AwsEndpoint;
+use stint_local::aws::{AssignmentView, AwsEndpoint};
 
 use crate::{World, plain};
 
@@ -101,6 +101,12 @@ fn read<R: DeserializeOwned>(item: &Value) -> R {
     serde_json::from_value(plain(item)).unwrap_or_else(|error| panic!("{error}: {item}"))
 }
 
+/// The records of assignments, of whatever instance.
+fn assignments(items: &[Value]) -> impl Iterator<Item = Assignment> {
+    let is_one = |item: &&Value| item["pk"]["S"].as_str().unwrap().starts_with("ASSIGNMENT#");
+    items.iter().filter(is_one).map(read)
+}
+
 /// Who has what where: subject, permission set, account.
 type Access = (String, String, String);
 
@@ -108,6 +114,11 @@ type Access = (String, String, String);
 pub struct Picture {
     now: Timestamp,
     existing: BTreeSet<Access>,
+    /// Of what exists, what stint made.
+    ours: BTreeSet<Access>,
+    deleted_of_others: Vec<Access>,
+    /// What was deleted outside stint at some time.
+    changed_outside: BTreeSet<Access>,
     grants: BTreeMap<GrantId, Given>,
     requests: Vec<AccessRequest>,
     assignments: Vec<(Access, Assignment)>,
@@ -141,13 +152,14 @@ impl Picture {
         let tenants: BTreeSet<TenantId> = items.iter().filter_map(partition).collect();
         let chains: Vec<_> = tenants.iter().map(|tenant| chain(&items, *tenant)).collect();
         let is_due = |item: &&Value| item["due_sk"]["S"].as_str().is_some_and(|at| *at <= *keys::due_time(now));
+        let access = |one: AssignmentView| (one.principal, one.permission_set, one.account_id);
+        let existing = aws.assignments();
         Self {
             now,
-            existing: aws
-                .assignments()
-                .into_iter()
-                .map(|one| (one.principal, one.permission_set, one.account_id))
-                .collect(),
+            ours: existing.iter().filter(|one| one.made_by.is_some()).cloned().map(access).collect(),
+            existing: existing.into_iter().map(access).collect(),
+            changed_outside: aws.deleted_outside().into_iter().map(access).collect(),
+            deleted_of_others: aws.deleted_of_others().into_iter().map(access).collect(),
             grants: items
                 .iter()
                 .filter(|item| item["pk"]["S"].as_str().unwrap().ends_with("#GRANT"))
@@ -158,7 +170,7 @@ impl Picture {
                 })
                 .collect(),
             requests: records(&items, None).collect(),
-            assignments: records(&items, None).map(|one: Assignment| (named(&one.key), one)).collect(),
+            assignments: assignments(&items).map(|one| (named(&one.key), one)).collect(),
             outbox: records(&items, None).collect(),
             sealed: chains.iter().flat_map(|(entries, _)| entries).map(|entry| entry.event.clone()).collect(),
             chain: chains.iter().flat_map(|(_, wrong)| wrong).cloned().collect(),
@@ -173,6 +185,9 @@ impl Picture {
         let events = self.events();
         let mut broken = self.chain.clone();
         broken.extend(self.without_obligation());
+        let of_others = self.deleted_of_others.iter();
+        broken
+            .extend(of_others.map(|access| format!("invariant 9: {access:?} was deleted, and stint had not made it")));
         broken.extend(self.assignments.iter().flat_map(|(access, assignment)| self.misjudged(access, assignment)));
         broken.extend(self.sealed_twice());
         broken.extend(self.requests.iter().flat_map(|request| self.of_request(request, &events)));
@@ -184,7 +199,6 @@ impl Picture {
     #[must_use]
     pub fn unsettled(&self) -> Vec<String> {
         let mut left: Vec<String> = self.due.iter().map(|what| format!("at rest, {what} is due")).collect();
-        let is_given = |grant: &Grant| matches!(grant.provisioning, Provisioning::Successful { .. });
         let mut live = BTreeSet::new();
         for Given { grant, access, .. } in self.grants.values() {
             let id = grant.id;
@@ -192,22 +206,22 @@ impl Picture {
                 if grant.revocation.status != RevocationStatus::Done {
                     left.push(format!("at rest, grant {id} is over and not done"));
                 }
-            } else if is_given(grant) {
+            } else if grant.is_usable() {
                 live.extend(access.clone());
                 // INVARIANT 1: a reminder may come early, never late.
                 let latest = grant.expires_at + SignedDuration::from_secs(1);
                 if self.schedules.get(&id.to_string()).is_none_or(|at| *at >= latest) {
                     left.push(format!("invariant 1: grant {id} has no schedule for its end"));
                 }
-            } else if grant.granted_at <= self.now {
+            } else if grant.granted_at <= self.now && grant.missing_since.is_none() {
                 left.push(format!("at rest, grant {id} is not given"));
             }
         }
-        if live != self.existing {
+        if !live.is_subset(&self.existing) || !self.ours.is_subset(&live) {
             left.push(format!("at rest, live grants give {live:?}, and there is {:?}", self.existing));
         }
         for (access, assignment) in &self.assignments {
-            if assignment.operation.is_some() || assignment.presence != assignment.desired() {
+            if assignment.next_step(None) != NextStep::Nothing {
                 left.push(format!("at rest, the assignment of {access:?} is not settled: {assignment:?}"));
             }
         }
@@ -237,8 +251,8 @@ impl Picture {
         late.max().unwrap_or_default()
     }
 
-    /// INVARIANT 2: an assignment that exists has a grant that stands in the index of what falls due, which a live one
-    /// does. With it goes INVARIANT 3: a grant whose revocation is done stands there no more.
+    /// INVARIANT 2: an assignment of ours that exists has a grant that stands in the index of what falls due, which a live
+    /// one does. With it goes INVARIANT 3: a grant whose revocation is done stands there no more.
     fn without_obligation(&self) -> impl Iterator<Item = String> {
         let obliged: BTreeSet<&Access> = self
             .grants
@@ -246,25 +260,31 @@ impl Picture {
             .filter(|given| given.is_obligation)
             .filter_map(|given| given.access.as_ref())
             .collect();
-        let left_behind = self.existing.iter().filter(move |access| !obliged.contains(access));
+        let left_behind = self.ours.iter().filter(move |access| !obliged.contains(access));
         left_behind.map(|access| format!("invariant 2: {access:?} exists, and nothing will take it away"))
     }
 
-    /// What the record of an assignment says that is not so.
+    /// What the record of an assignment says that is not so, unless somebody outside changed it meanwhile.
     fn misjudged(&self, access: &Access, assignment: &Assignment) -> Vec<String> {
         let mut wrong = Vec::new();
         for holder in &assignment.holders {
-            let holds = |given: &Given| given.is_obligation && given.access.as_ref() == Some(access);
+            let holds = |given: &Given| {
+                given.is_obligation
+                    && given.access.as_ref() == Some(access)
+                    && given.grant.tenant_id == holder.tenant_id
+            };
+            let holder = &holder.grant_id;
             if !self.grants.get(holder).is_some_and(holds) {
                 wrong.push(format!("invariant 3: grant {holder} holds {access:?}, and is none of its grants or done"));
             }
         }
         let exists = self.existing.contains(access);
         let believed = match assignment.presence {
-            Presence::Unknown => exists,
-            Presence::Present => true,
-            Presence::Absent => false,
+            Presence::Absent => self.ours.contains(access).then_some(false),
+            Presence::Present if !self.changed_outside.contains(access) => Some(true),
+            Presence::Present | Presence::Unknown => None,
         };
+        let believed = believed.unwrap_or(exists);
         if believed != exists {
             wrong.push(format!("invariant 3: {access:?} is taken for {:?}, and is not", assignment.presence));
         }
@@ -334,6 +354,8 @@ impl Picture {
             (EventKind::GrantRevoked, is(GrantStatus::Revoked).saturating_sub(failed)),
             (EventKind::GrantRevocationDelayed, usize::from(grant.revocation.delay_announced)),
             (EventKind::GrantRevocationDone, done),
+            (EventKind::GrantStandingAccess, usize::from(grant.access_persists)),
+            (EventKind::DriftDetected, usize::from(grant.externally_modified)),
         ]
         .into_iter()
         .filter(|(kind, wanted)| said(*kind) != *wanted)

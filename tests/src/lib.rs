@@ -4,6 +4,7 @@
 
 pub mod contract;
 pub mod invariants;
+pub mod outside;
 pub mod permissions;
 pub mod schema;
 pub mod template;
@@ -192,6 +193,12 @@ impl World {
         let key_id = Ids::new(self.clock.clone()).id();
         let key = seed.plant(self.local.table(), oidc, key_id, self.now()).await.unwrap();
         OtherTenant { id: seed.tenant_id(), key: key.expose().to_owned(), audience }
+    }
+
+    /// Lets another tenant use the Identity Center instance. Returns whether it could not before.
+    pub async fn share_instance(&self, other: &OtherTenant) -> bool {
+        let instance = &self.local.aws().world().instance_arn;
+        self.local.table().share_instance(instance, other.id).await.unwrap()
     }
 
     /// Now.

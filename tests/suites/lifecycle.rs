@@ -3,6 +3,8 @@
 
 #[path = "lifecycle/approval.rs"]
 mod approval;
+#[path = "lifecycle/drift.rs"]
+mod drift;
 #[path = "lifecycle/ensure.rs"]
 mod ensure;
 #[path = "lifecycle/expiry.rs"]
@@ -15,6 +17,10 @@ mod metrics;
 mod recorded;
 #[path = "lifecycle/rush.rs"]
 mod rush;
+#[path = "lifecycle/sharing.rs"]
+mod sharing;
+#[path = "lifecycle/standing.rs"]
+mod standing;
 #[path = "lifecycle/submit.rs"]
 mod submit;
 #[path = "lifecycle/sync.rs"]

@@ -68,7 +68,7 @@ use death::Death;
 use delivery::Delivery;
 use faults::{FaultBox, FaultKind as Kind};
 use permissions::{CALLED_BY, Named};
-use state::Store;
+use state::{Held, State, Store};
 use wire::{Failure, Request};
 
 /// The region everything is in.
@@ -111,6 +111,8 @@ pub struct AssignmentView {
     pub principal: String,
     /// When it came to be.
     pub created_at: Timestamp,
+    /// The function that made it; none if it was made outside stint.
+    pub made_by: Option<String>,
 }
 
 /// A running endpoint. It ends when it is dropped or [shut down](Self::shutdown).
@@ -300,15 +302,30 @@ impl AwsEndpoint {
         self.services.throttled.load(Ordering::Relaxed)
     }
 
-    /// The assignments that exist now.
+    /// The assignments to users that exist now.
     #[must_use]
     pub fn assignments(&self) -> Vec<AssignmentView> {
+        self.views(|state| &state.assignments)
+    }
+
+    /// The assignments to users that were made by no function and deleted by one.
+    #[must_use]
+    pub fn deleted_of_others(&self) -> Vec<AssignmentView> {
+        self.views(|state| &state.deleted_of_others)
+    }
+
+    /// The assignments to users that were deleted by no function.
+    #[must_use]
+    pub fn deleted_outside(&self) -> Vec<AssignmentView> {
+        self.views(|state| &state.deleted_outside)
+    }
+
+    fn views(&self, which: fn(&State) -> &[Held]) -> Vec<AssignmentView> {
         if let Err(error) = self.services.settle() {
             tracing::error!(?error, "changes that are due cannot be kept");
         }
         let state = self.services.store.lock();
-        let held = state.assignments.iter();
-        held.map(|held| {
+        let view = |held: &Held| {
             let set = state.permission_sets.iter().find(|set| set.arn == held.key.permission_set_arn);
             let user = state.users.iter().find(|user| user.user_id == held.key.principal_id);
             AssignmentView {
@@ -316,9 +333,10 @@ impl AwsEndpoint {
                 permission_set: set.map_or(&held.key.permission_set_arn, |set| &set.name).clone(),
                 principal: user.map_or(&held.key.principal_id, |user| &user.sub).clone(),
                 created_at: held.created_at,
+                made_by: held.made_by.clone(),
             }
-        })
-        .collect()
+        };
+        which(&state).iter().filter(|held| held.key.principal_type == "USER").map(view).collect()
     }
 
     /// The schedules that have not fired.
@@ -402,8 +420,8 @@ async fn handle(Shared(services): Shared<Arc<Services>>, request: axum::extract:
     };
     let function = parts.headers.get(CALLED_BY).and_then(|name| name.to_str().ok()).map(str::to_owned);
     let needed = || permissions::needed(&request, &services.world.account_id);
-    let call = services.calls.start(request.service, &request.operation, function, needed);
-    let response = services.answer(&request, &parts, body).await;
+    let call = services.calls.start(request.service, &request.operation, function.clone(), needed);
+    let response = services.answer(&request, &parts, body, function).await;
     services.calls.finish(call);
     response
 }
@@ -419,7 +437,7 @@ impl Services {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn answer(&self, request: &Request, parts: &Parts, body: Bytes) -> Response<Body> {
+    async fn answer(&self, request: &Request, parts: &Parts, body: Bytes, function: Option<String>) -> Response<Body> {
         let operation = request.operation.as_str();
         let fault = self.faults.meet(request.service, operation);
         let fault = fault.as_ref();
@@ -446,7 +464,7 @@ impl Services {
             Service::DynamoDb | Service::DynamoDbStreams => {
                 self.database.forward(parts, body).await.unwrap_or_else(|failure| respond(Err(failure)))
             }
-            Service::SsoAdmin => respond(self.sso_admin(operation, input, fault)),
+            Service::SsoAdmin => respond(self.sso_admin(operation, input, fault, function)),
             Service::IdentityStore => respond(self.identity_store(operation, input)),
             Service::Organizations => respond(self.organizations(operation, input)),
             Service::Events => respond(self.events(operation, input)),

@@ -31,6 +31,12 @@ pub async fn extend(
         let status = if grant.status == crate::domain::GrantStatus::Active { "expired" } else { grant.status.as_str() };
         return Err(AccessError::Conflict { status, reason: format!("the grant is {status}; ask anew") });
     }
+    if grant.missing_since.is_some() {
+        return Err(AccessError::Conflict {
+            status: grant.status.as_str(),
+            reason: "its access was deleted outside stint; ask anew".to_owned(),
+        });
+    }
     let engine = access.engine().await?;
     let until = grant.expires_at + by.span();
     let recent = if engine.engine.asks_held_seconds() {

@@ -7,7 +7,7 @@ use super::held::held_seconds;
 use super::{Access, AccessError, Change, TenantEngine};
 use crate::auth::Scope;
 use crate::domain::{
-    AccessRequest, ApprovalMode, ApprovedBy, EventKind, Grant, GrantStatus, Metadata, Principal, PrincipalRef,
+    AccessRequest, ApprovalMode, ApprovedBy, EventKind, Grant, GrantStatus, Metadata, OnDrift, Principal, PrincipalRef,
     Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
 };
 use crate::policy::{AccessQuestion, Outcome};
@@ -310,6 +310,11 @@ pub(super) fn grant_of(
         ended_by: None,
         provisioning: Provisioning::Pending { attempts: 0, last_error: None },
         assignment: None,
+        on_drift: request.terms.as_ref().map_or_else(OnDrift::default, |terms| terms.on_drift),
+        may_have_given_access: false,
+        access_persists: false,
+        externally_modified: false,
+        missing_since: None,
         revocation: Revocation::none(),
         next_attempt_at: granted_at.max(now + PROVISIONING_GRACE),
         reason: request.reason.clone(),

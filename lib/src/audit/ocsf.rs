@@ -71,6 +71,8 @@ impl Mapping {
             EventKind::GrantUpdated => (Entity(Activity::Update), Informational, true),
             EventKind::GrantRevocationDelayed => (Entity(Activity::Update), High, false),
             EventKind::GrantRevocationDone => (Access(Privileges::Revoke), Informational, true),
+            EventKind::GrantStandingAccess => (Entity(Activity::Update), Medium, true),
+            EventKind::DriftDetected => (Entity(Activity::Update), High, false),
             EventKind::PolicyCreated => (Entity(Activity::Create), Informational, true),
             EventKind::PolicyUpdated => (Entity(Activity::Update), Informational, true),
             EventKind::PolicyDeleted => (Entity(Activity::Delete), Informational, true),

@@ -65,6 +65,10 @@ event_kinds! {
     GrantRevocationDelayed = "grant.revocation_delayed"
     /// The access a grant gave is gone, or held by another live grant.
     GrantRevocationDone = "grant.revocation_done"
+    /// The access a grant gives existed before, by an assignment that stint did not create or through a group, and will be left.
+    GrantStandingAccess = "grant.standing_access"
+    /// The access a live grant gave was found deleted outside stint.
+    DriftDetected = "drift.detected"
     /// A policy was made.
     PolicyCreated = "policy.created"
     /// A policy or its rules changed.

@@ -1,13 +1,12 @@
-//! Grants, and the assignments that carry them out.
-
-use std::collections::BTreeSet;
+//! Grants.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    AccountId, GrantId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, Seconds, TenantId, Urgency,
+    AccountId, AssignmentKey, GrantId, Metadata, OnDrift, Principal, PrincipalRef, RequestId, ResourceRef, Seconds,
+    TenantId, Urgency,
 };
 
 /// Access somebody has for a stint.
@@ -52,6 +51,17 @@ pub struct Grant {
     pub provisioning: Provisioning,
     /// The assignment that carries it out, once that is known.
     pub assignment: Option<AssignmentKey>,
+    /// What becomes of it when its access is deleted outside stint.
+    pub on_drift: OnDrift,
+    /// Whether role credentials may have been issued for it: the access existed while it held it, or may have.
+    pub may_have_given_access: bool,
+    /// Whether the same access existed before, by an assignment that stint did not create or through a group, and was left
+    /// as it is.
+    pub access_persists: bool,
+    /// Whether the access was found deleted outside stint; it stays so.
+    pub externally_modified: bool,
+    /// Since when the access is known to be missing because somebody deleted it outside stint.
+    pub missing_since: Option<Timestamp>,
     /// How far taking it away has come.
     pub revocation: Revocation,
     /// When a step that has not succeeded is tried again.
@@ -160,11 +170,14 @@ pub enum RevocationStatus {
     None,
     /// It has ended, and the access has not been taken away yet.
     Pending,
-    /// INVARIANT 3: the deletion is confirmed, or another live grant holds the assignment.
+    /// INVARIANT 3: the deletion is confirmed, or another live grant holds the assignment, or it stood before.
     Done,
     /// An attempt failed; there will be others until one succeeds.
     Retrying,
 }
+
+/// Why a grant's access is missing that [`Grant::missing_since`] says is missing.
+pub const DELETED_OUTSIDE: &str = "the access was deleted outside stint, and the policy does not have it made again";
 
 impl Grant {
     /// Whether it gives access at `now`, as far as the decision goes.
@@ -206,6 +219,12 @@ impl Grant {
         }
     }
 
+    /// Whether its access is usable, as last confirmed.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        matches!(self.provisioning, Provisioning::Successful { .. }) && self.missing_since.is_none()
+    }
+
     /// Ends it; what it gave is still to be taken away.
     pub fn end(&mut self, status: GrantStatus, by: Option<PrincipalRef>, now: Timestamp) {
         self.status = status;
@@ -214,106 +233,5 @@ impl Grant {
         self.revocation.status = RevocationStatus::Pending;
         self.next_attempt_at = now;
         self.updated_at = now;
-    }
-}
-
-/// An account assignment in Identity Center, shared by all grants that need it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct AssignmentKey {
-    /// The Identity Center instance.
-    pub instance_arn: String,
-    /// The Identity Store user.
-    pub principal_id: String,
-    /// The account.
-    pub account_id: AccountId,
-    /// The permission set.
-    pub permission_set_arn: String,
-}
-
-/// What is known of an assignment: who holds it, and what was last seen.
-///
-/// Desired state: present if and only if `holders` is not empty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Assignment {
-    /// Which assignment.
-    pub key: AssignmentKey,
-    /// The live grants that hold it.
-    pub holders: BTreeSet<GrantId>,
-    /// What Identity Center last confirmed.
-    pub presence: Presence,
-    /// The change that was begun and is not known to be over.
-    pub operation: Option<Operation>,
-    /// Until when a creation may still be carried out that was begun and never answered.
-    pub in_doubt_until: Option<Timestamp>,
-    /// Who is reconciling it, and until when nobody else does.
-    pub lease: Option<Lease>,
-    /// When it last changed.
-    pub updated_at: Timestamp,
-    /// Counts the changes.
-    pub version: u64,
-}
-
-/// What Identity Center last confirmed of an assignment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Presence {
-    /// Nothing yet, or a change was begun since.
-    Unknown,
-    /// It exists.
-    Present,
-    /// It does not exist.
-    Absent,
-}
-
-/// A change of an assignment, asynchronous in Identity Center.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Operation {
-    /// Which change.
-    pub kind: OperationKind,
-    /// Identity Center's id of it; none when the answer was lost.
-    pub request_id: Option<String>,
-    /// When it was begun.
-    pub started_at: Timestamp,
-}
-
-/// Create or delete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OperationKind {
-    /// Giving.
-    Create,
-    /// Taking away.
-    Delete,
-}
-
-/// The right to change an assignment in Identity Center, for a short time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
-    /// Who has it.
-    pub owner: uuid::Uuid,
-    /// Until when.
-    pub until: Timestamp,
-}
-
-impl Assignment {
-    /// An assignment nobody holds and nobody has looked at.
-    #[must_use]
-    pub fn new(key: AssignmentKey, now: Timestamp) -> Self {
-        Self {
-            key,
-            holders: BTreeSet::new(),
-            presence: Presence::Unknown,
-            operation: None,
-            in_doubt_until: None,
-            lease: None,
-            updated_at: now,
-            version: 0,
-        }
-    }
-
-    /// What Identity Center should say.
-    #[must_use]
-    pub fn desired(&self) -> Presence {
-        if self.holders.is_empty() { Presence::Absent } else { Presence::Present }
     }
 }

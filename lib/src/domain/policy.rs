@@ -16,6 +16,17 @@ pub enum ApprovalMode {
     Require,
 }
 
+/// What becomes of a live grant's access that somebody deleted outside stint. The strictest comes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDrift {
+    /// It is announced and not made again: an incident responder may have deleted it.
+    #[default]
+    Report,
+    /// It is announced and made again.
+    Restore,
+}
+
 /// What a policy asks of a request it permits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicySettings {
@@ -35,6 +46,9 @@ pub struct PolicySettings {
     pub ticket_pattern: Option<String>,
     /// Where approvers are told.
     pub notification_channel: Option<String>,
+    /// What becomes of access that is deleted outside stint while its grant lives.
+    #[serde(default)]
+    pub on_drift: OnDrift,
 }
 
 /// A policy: rules of one priority with their settings.
@@ -158,4 +172,7 @@ pub struct Terms {
     pub ticket_patterns: Vec<String>,
     /// Whether any determining rule wants sessions audited.
     pub audit_session: bool,
+    /// [`OnDrift::Restore`] only if all of them say so.
+    #[serde(default)]
+    pub on_drift: OnDrift,
 }

@@ -26,6 +26,7 @@ pub(super) fn strictest(settings: &[&PolicySettings], audit_session: bool) -> Op
         require_reason: settings.iter().any(|policy| policy.require_reason),
         ticket_patterns,
         audit_session,
+        on_drift: settings.iter().map(|policy| policy.on_drift).min()?,
     })
 }
 

@@ -7,6 +7,8 @@
 //! |---|---|---|
 //! | a tenant's records, by kind | `T#<tenant>#<KIND>` | the record's own key |
 //! | the directory of issuers (no tenant's data) | `ISSUER#<issuer>` | `AUD#<audience>` |
+//! | an assignment of an Identity Center instance (of no tenant alone) | `ASSIGNMENT#<instance>` | its own key |
+//! | the tenants that may use an Identity Center instance | `INSTANCE#<instance>` | `INSTANCE` |
 //! | the turns at an Identity Center instance (no tenant's data) | `TURNS#<instance>` | `TURNS` |
 //! | the tenants of the stack (no tenant's data) | `TENANTS` | `<tenant>` |
 //! | how far syncs of the directory have come (no tenant's data) | `SYNC#<instance>` | `SYNC` |
@@ -126,6 +128,12 @@ pub fn parse_due_time(text: &str) -> Option<Timestamp> {
 #[must_use]
 pub fn issuer_partition(issuer: &str) -> String {
     format!("ISSUER#{issuer}")
+}
+
+/// The partition of an Identity Center instance's records of one kind.
+#[must_use]
+pub fn instance_partition(kind: &str, instance_arn: &str) -> String {
+    format!("{kind}#{instance_arn}")
 }
 
 /// The partition of the turns at an Identity Center instance.

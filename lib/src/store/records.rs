@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::keys;
 use super::{Index, Record};
 use crate::domain::{
-    AccessRequest, Assignment, AssignmentKey, AwsResource, Event, Grant, Policy, RequestId, RequestMessage,
-    RevocationStatus, Tenant, TenantId, Urgency, User,
+    AccessRequest, AwsResource, Event, Grant, Policy, RequestId, RequestMessage, RevocationStatus, Tenant, TenantId,
+    Urgency, User,
 };
 
 impl Record for Tenant {
@@ -120,24 +120,6 @@ impl Record for RequestMessage {
 #[must_use]
 pub fn messages_of(tenant: TenantId, request: RequestId) -> String {
     keys::partition(tenant, &format!("{}#{request}", RequestMessage::KIND))
-}
-
-impl Record for Assignment {
-    const KIND: &'static str = "ASSIGNMENT";
-
-    fn sort_key(&self) -> String {
-        assignment_key(&self.key)
-    }
-
-    fn version(&self) -> u64 {
-        self.version
-    }
-}
-
-/// The sort key of an assignment.
-#[must_use]
-pub fn assignment_key(key: &AssignmentKey) -> String {
-    format!("{}#{}#{}#{}", key.instance_arn, key.principal_id, key.account_id, key.permission_set_arn)
 }
 
 /// An event waiting to be sealed and put on the bus (the outbox).

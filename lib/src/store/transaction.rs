@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
+use super::instance::{self, InstanceRecord};
 use super::keys;
 use super::record::{Item, to_item};
 use super::sync::ListedTenant;
@@ -13,7 +14,7 @@ use super::table::issuer_item;
 use super::{CommitError, IssuerEntry, OutboxEvent, Record, StoreError, TenantTable};
 use crate::domain::{Event, SyncState, Tenant, TenantId};
 
-/// Writes that are committed together, in the part of one tenant.
+/// Writes that are committed together, in the part of one tenant, and of the Identity Center instance it uses.
 ///
 /// Each write of a versioned record is conditional on the version that was read, so a decision made on what has
 /// changed since is never committed.
@@ -82,6 +83,29 @@ impl Transaction {
     /// [`StoreError::Unstorable`] when it cannot be turned into an item.
     pub fn update<R: Record>(&mut self, record: &R) -> Result<(), StoreError> {
         let mut item = to_item(self.tenant, record)?;
+        let version = record.version();
+        item.insert(VERSION.to_owned(), AttributeValue::N((version + 1).to_string()));
+        self.writes.push(Write::Put { item, over: Over::Version(version) });
+        Ok(())
+    }
+
+    /// Writes a record of an Identity Center instance that must not exist yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    pub fn create_shared<R: InstanceRecord>(&mut self, record: &R) -> Result<(), StoreError> {
+        self.writes.push(Write::Put { item: instance::to_item(record)?, over: Over::Nothing });
+        Ok(())
+    }
+
+    /// Writes a record of an Identity Center instance over the version that was read, which this counts up.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    pub fn update_shared<R: InstanceRecord>(&mut self, record: &R) -> Result<(), StoreError> {
+        let mut item = instance::to_item(record)?;
         let version = record.version();
         item.insert(VERSION.to_owned(), AttributeValue::N((version + 1).to_string()));
         self.writes.push(Write::Put { item, over: Over::Version(version) });

@@ -1,23 +1,24 @@
 //! The reconciler: the only code that creates or deletes account assignments.
 //!
-//! Desired state: an assignment is present if and only if a live grant holds it. [`Workers::reconcile`] is
+//! What is to be done, the record says ([`Assignment::next_step`]); this carries it out. [`Workers::reconcile`] is
 //! level-triggered: it may be called from anywhere, at any time, twice, and after a crash between any two lines. A short
-//! lease keeps two from changing the same assignment at once; each step is written down before it is taken. What has to be
-//! changed is changed in a turn (`shift`), and left to others if there is none.
+//! lease (`lease`) keeps two from changing the same assignment at once; each step is written down before it is taken, and
+//! nothing is created that was not looked for first (`look`). What has to be changed is changed in a turn (`shift`), and
+//! left to others if there is none.
+
+mod lease;
+mod look;
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use uuid::Uuid;
 
-use super::context::{ATTEMPTS, LONGEST_RUN, WorkerError, Workers};
+use self::lease::{Leased, Taken};
+use super::context::{WorkerError, Workers};
 use super::shift::Shift;
-use crate::domain::{Assignment, AssignmentKey, Grant, Lease, Operation, OperationKind, Presence, TenantId};
-use crate::identity_center::{Fault, Listed, Progress};
-use crate::store::{CommitError, TenantTable, Transaction, assignment_key};
+use crate::domain::{Assignment, AssignmentKey, Grant, NextStep, Operation, OperationKind, Presence};
+use crate::identity_center::{Fault, Progress};
 
-/// How long a lease lasts: longer than any worker waits for Identity Center.
-const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// How long a worker waits for Identity Center before it leaves the rest to the next call.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(20);
 /// Between two looks at how far a change is, at first; it grows.
@@ -28,7 +29,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reconciled {
     /// Identity Center says what it should.
-    Settled(Presence),
+    Settled(Settled),
     /// Not yet; why.
     Unsettled(String),
     /// It is left to others, who are at it or will be: no attempt was made.
@@ -37,12 +38,26 @@ pub(super) enum Reconciled {
     Hopeless(String),
 }
 
-/// An assignment under our lease.
-struct Leased<'a> {
-    workers: &'a Workers,
-    table: TenantTable,
-    owner: Uuid,
-    assignment: Assignment,
+/// What was last confirmed of an assignment about which nothing is left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Settled {
+    pub(super) presence: Presence,
+    /// Whether the same access goes on without stint.
+    pub(super) persists: bool,
+}
+
+impl From<&Assignment> for Settled {
+    fn from(assignment: &Assignment) -> Self {
+        Self { presence: assignment.presence, persists: assignment.persists() }
+    }
+}
+
+/// What an assignment is reconciled for.
+pub(super) struct Purpose<'g> {
+    /// The grant that is worked on.
+    pub(super) grant: &'g Grant,
+    /// What was confirmed before does not count; none if any confirmation will do.
+    pub(super) since: Option<Timestamp>,
 }
 
 impl Workers {
@@ -51,13 +66,13 @@ impl Workers {
     pub(super) async fn reconcile(
         &self,
         shift: &mut Shift<'_>,
-        grant: &Grant,
+        purpose: &Purpose<'_>,
         key: &AssignmentKey,
         mut read: Option<Assignment>,
     ) -> Result<Reconciled, WorkerError> {
         let mut late = false;
         loop {
-            match self.reconcile_once(shift, grant, key, read.take()).await {
+            match self.reconcile_once(shift, purpose, key, read.take()).await {
                 // What we did came late and may undo what others saw, who need not come again: we see it through.
                 Err(WorkerError::LeaseLost) => late = true,
                 Ok(Reconciled::Left) if late => self.clock.sleep(LONGEST_PAUSE).await,
@@ -69,21 +84,21 @@ impl Workers {
     async fn reconcile_once(
         &self,
         shift: &mut Shift<'_>,
-        grant: &Grant,
+        purpose: &Purpose<'_>,
         key: &AssignmentKey,
         mut read: Option<Assignment>,
     ) -> Result<Reconciled, WorkerError> {
         let deadline = self.now() + PATIENCE;
         let mut leased = loop {
-            match self.lease(shift, grant, key, read.take()).await? {
+            match self.lease(shift, purpose, key, read.take()).await? {
                 Taken::Ours(leased) => break *leased,
-                Taken::Settled(presence) => return Ok(Reconciled::Settled(presence)),
+                Taken::Settled(settled) => return Ok(Reconciled::Settled(settled)),
                 Taken::Theirs if shift.called && self.now() < deadline => {
                     self.clock.sleep(Duration::from_millis(500)).await;
                 }
                 Taken::Theirs => {
                     if shift.called {
-                        self.leave(grant).await?;
+                        self.leave(purpose.grant).await?;
                     }
                     return Ok(Reconciled::Left);
                 }
@@ -98,88 +113,26 @@ impl Workers {
         leased.release().await?;
         outcome
     }
-
-    async fn lease(
-        &self,
-        shift: &mut Shift<'_>,
-        grant: &Grant,
-        key: &AssignmentKey,
-        mut read: Option<Assignment>,
-    ) -> Result<Taken<'_>, WorkerError> {
-        let tenant = grant.tenant_id;
-        let table = self.table.tenant(tenant);
-        let owner = self.ids.uuid();
-        for _ in 0..ATTEMPTS {
-            let assignment = match read.take() {
-                Some(assignment) => Some(assignment),
-                None => table.get::<Assignment>(assignment_key(key)).await?,
-            };
-            let Some(mut assignment) = assignment else {
-                // Nobody ever held it, so nobody ever created it.
-                return Ok(Taken::Settled(Presence::Absent));
-            };
-            if settled(&assignment) {
-                return Ok(Taken::Settled(assignment.presence));
-            }
-            let now = self.now();
-            if assignment.lease.as_ref().is_some_and(|lease| now < lease.until) {
-                return Ok(Taken::Theirs);
-            }
-            if !self.has_turn(shift, grant).await? {
-                return Ok(Taken::NoTurn);
-            }
-            if let Some(lapsed) = assignment.lease.replace(Lease { owner, until: now + LEASE }) {
-                doubt(&mut assignment, lapsed.until);
-            }
-            intend(&mut assignment, now);
-            match save(&table, tenant, &mut assignment, now).await {
-                Ok(()) => return Ok(Taken::Ours(Box::new(Leased { workers: self, table, owner, assignment }))),
-                Err(CommitError::Conflict) => {}
-                Err(error @ CommitError::Store(_)) => return Err(error.into()),
-            }
-        }
-        Err(CommitError::Conflict.into())
-    }
-}
-
-enum Taken<'a> {
-    Ours(Box<Leased<'a>>),
-    Theirs,
-    NoTurn,
-    Settled(Presence),
-}
-
-fn settled(assignment: &Assignment) -> bool {
-    assignment.operation.is_none() && assignment.presence == assignment.desired()
-}
-
-async fn save(
-    table: &TenantTable,
-    tenant: TenantId,
-    assignment: &mut Assignment,
-    now: Timestamp,
-) -> Result<(), CommitError> {
-    assignment.updated_at = now;
-    let mut writes = Transaction::new(tenant);
-    writes.update(assignment)?;
-    table.commit(writes).await?;
-    assignment.version += 1;
-    Ok(())
 }
 
 impl Leased<'_> {
     /// Takes one step after the other until all is settled, or `deadline` has passed.
     async fn drive(&mut self, shift: &mut Shift<'_>, deadline: Timestamp) -> Result<Reconciled, WorkerError> {
         let mut pause = FIRST_PAUSE;
-        while !settled(&self.assignment) {
-            let step = match self.assignment.operation.clone() {
-                Some(Operation { kind, request_id: Some(request), .. }) => self.look(shift, kind, &request).await?,
-                Some(Operation { kind, request_id: None, .. }) => self.begin(shift, kind).await?,
-                None => {
+        loop {
+            let step = match (self.assignment.next_step(self.since), self.assignment.operation.clone()) {
+                (NextStep::Nothing, _) => return Ok(Reconciled::Settled((&self.assignment).into())),
+                (NextStep::AnnounceDrift, _) => self.announce_drift().await?,
+                (_, Some(Operation { kind, request_id: Some(request), .. })) => {
+                    self.look_at_change(shift, kind, &request).await?
+                }
+                (_, Some(Operation { kind, request_id: None, .. })) => self.begin(shift, kind).await?,
+                (NextStep::Delete, None) => {
                     let now = self.workers.now();
-                    self.write(|assignment| intend(assignment, now)).await?;
+                    self.write(|assignment| assignment.record_deletion(now)).await?;
                     Next::Go
                 }
+                (NextStep::Look | NextStep::Follow, None) => self.look_before_creation(shift).await?,
             };
             match step {
                 Next::Go => pause = FIRST_PAUSE,
@@ -191,13 +144,12 @@ impl Leased<'_> {
                 }
             }
         }
-        Ok(Reconciled::Settled(self.assignment.presence))
     }
 
     /// Begins the change that is written down. It may have been begun before, with the answer lost: Identity Center takes
     /// no client token, so what it answers then has to be read with care.
     async fn begin(&mut self, shift: &mut Shift<'_>, kind: OperationKind) -> Result<Next, WorkerError> {
-        if kind != wanted(&self.assignment) {
+        if kind != self.assignment.wanted() {
             // The holders changed since it was written down.
             return self.drop_operation(Next::Go).await;
         }
@@ -205,9 +157,12 @@ impl Leased<'_> {
         if self.assignment.lease.as_ref().is_none_or(|lease| lease.until <= self.workers.now()) {
             return Err(WorkerError::LeaseLost);
         }
+        let was_deleted_outside = std::mem::take(&mut self.sees_drift) && kind == OperationKind::Delete;
+        self.began_creation |= kind == OperationKind::Create;
         match center.begin(kind, &self.assignment.key).await {
             Ok(request) => {
                 self.write(|assignment| {
+                    assignment.was_ours |= kind == OperationKind::Create;
                     if let Some(operation) = &mut assignment.operation {
                         operation.request_id = Some(request.clone());
                     }
@@ -218,29 +173,48 @@ impl Leased<'_> {
             }
             Err(Fault::Conflict) => Ok(Next::Wait("another change of the assignment is under way".to_owned())),
             Err(Fault::NotFound(_) | Fault::Invalid(_)) if kind == OperationKind::Delete => {
+                self.is_drift |= was_deleted_outside;
                 self.look_for_it(shift).await
             }
             Err(Fault::NotFound(why) | Fault::Invalid(why)) => {
-                self.drop_operation(Next::Stop(Reconciled::Hopeless(why))).await
+                self.write(|assignment| {
+                    assignment.operation = None;
+                    // It was refused, so nothing was made, unless an earlier creation was not answered.
+                    if assignment.in_doubt_until.is_none() {
+                        assignment.confirm_absent();
+                    }
+                })
+                .await?;
+                Ok(Next::Stop(Reconciled::Hopeless(why)))
             }
             Err(Fault::Passing(why)) => Ok(Next::Wait(why)),
             Err(Fault::Unanswered(why)) => {
                 // Written down with the next change; if there is none, whoever finds our lease lapsed does it.
-                doubt(&mut self.assignment, self.workers.now());
+                lease::doubt(&mut self.assignment, self.workers.now());
                 Ok(Next::Wait(why))
             }
         }
     }
 
     /// Asks how far the change is.
-    async fn look(&mut self, shift: &mut Shift<'_>, kind: OperationKind, request: &str) -> Result<Next, WorkerError> {
+    async fn look_at_change(
+        &mut self,
+        shift: &mut Shift<'_>,
+        kind: OperationKind,
+        request: &str,
+    ) -> Result<Next, WorkerError> {
         let instance = self.assignment.key.instance_arn.clone();
+        let seen = self.assignment.holders.clone();
         match shift.center().await?.progress(kind, &instance, request).await {
             Ok(Progress::InProgress) => Ok(Next::Wait("Identity Center is still at it".to_owned())),
             Ok(Progress::Succeeded) => match kind {
-                OperationKind::Create => self.found(Presence::Present).await,
+                OperationKind::Create => {
+                    let now = self.workers.now();
+                    self.write(|assignment| assignment.confirm_present(&seen, now)).await?;
+                    Ok(Next::Go)
+                }
                 OperationKind::Delete if self.assignment.in_doubt_until.is_some() => self.look_for_it(shift).await,
-                OperationKind::Delete => self.found(Presence::Absent).await,
+                OperationKind::Delete => self.found_absent().await,
             },
             // A change that failed says nothing of what is there now; it is begun anew until the deadline.
             Ok(Progress::Failed(why)) => {
@@ -253,155 +227,13 @@ impl Leased<'_> {
         }
     }
 
-    /// INVARIANT 3 (done means gone): what could not be deleted, or was while a creation was in doubt, is only taken for
-    /// absent once Identity Center is not creating it, for somebody whose answer was lost, and does not list it, and no such
-    /// creation can come any more. In this order: what comes or is created in between is found.
-    async fn look_for_it(&mut self, shift: &mut Shift<'_>) -> Result<Next, WorkerError> {
-        let now = self.workers.now();
-        if let Some(until) = self.assignment.in_doubt_until.filter(|until| now < *until) {
-            let why = format!("a creation was never answered, and may be carried out until {until}");
-            return self.drop_operation(Next::Stop(Reconciled::Unsettled(why))).await;
-        }
-        match self.find(shift).await? {
-            Ok(None) | Err(Fault::NotFound(_)) => self.found(Presence::Absent).await,
-            Ok(Some(why)) => self.drop_operation(Next::Wait(why.to_owned())).await,
-            Err(fault) => Ok(Next::Wait(fault.to_string())),
-        }
-    }
-
-    /// Why the assignment cannot be taken for absent, if it cannot.
-    async fn find(&self, shift: &mut Shift<'_>) -> Result<Result<Option<&'static str>, Fault>, WorkerError> {
-        let key = &self.assignment.key;
-        let mut page = None;
-        loop {
-            let (unfinished, next) = match shift.center().await?.unfinished_creations(&key.instance_arn, page).await {
-                Ok(found) => found,
-                Err(fault) => return Ok(Err(fault)),
-            };
-            for request in unfinished {
-                match shift.center().await?.creates(&request, key).await {
-                    Ok(false) | Err(Fault::NotFound(_)) => {}
-                    Ok(true) => return Ok(Ok(Some("Identity Center is still creating the assignment"))),
-                    Err(fault) => return Ok(Err(fault)),
-                }
-            }
-            match next {
-                Some(next) => page = Some(next),
-                None => break,
-            }
-        }
-        let mut page = None;
-        loop {
-            match shift.center().await?.lists(key, page).await {
-                Ok(Listed::Yes) => return Ok(Ok(Some("Identity Center lists the assignment and would not delete it"))),
-                Ok(Listed::NotOnThisPage(next)) => page = Some(next),
-                Ok(Listed::No) => return Ok(Ok(None)),
-                Err(fault) => return Ok(Err(fault)),
-            }
-        }
-    }
-
-    async fn found(&mut self, presence: Presence) -> Result<Next, WorkerError> {
-        self.write(|assignment| {
-            assignment.operation = None;
-            assignment.presence = presence;
-            if presence == Presence::Absent {
-                assignment.in_doubt_until = None;
-            }
-        })
-        .await?;
-        Ok(Next::Go)
-    }
-
     async fn drop_operation(&mut self, next: Next) -> Result<Next, WorkerError> {
         self.write(|assignment| assignment.operation = None).await?;
         Ok(next)
     }
-
-    /// Whoever else has the lease now keeps it.
-    async fn release(mut self) -> Result<(), WorkerError> {
-        if self.is_ours() { self.write(|assignment| assignment.lease = None).await } else { Ok(()) }
-    }
-
-    fn is_ours(&self) -> bool {
-        self.assignment.lease.as_ref().is_some_and(|lease| lease.owner == self.owner)
-    }
-
-    /// Changes the record while the lease is ours. Holders come and go meanwhile: theirs is kept, and seen by the next
-    /// step.
-    async fn write(&mut self, change: impl Fn(&mut Assignment)) -> Result<(), WorkerError> {
-        let tenant = self.table.id();
-        for _ in 0..ATTEMPTS {
-            let mut changed = self.assignment.clone();
-            change(&mut changed);
-            if settled(&changed) {
-                changed.lease = None;
-            }
-            match save(&self.table, tenant, &mut changed, self.workers.now()).await {
-                Ok(()) => {
-                    self.assignment = changed;
-                    return Ok(());
-                }
-                Err(CommitError::Conflict) => {
-                    self.read_again().await?;
-                    if !self.is_ours() {
-                        return self.give_way().await;
-                    }
-                }
-                Err(error @ CommitError::Store(_)) => return Err(error.into()),
-            }
-        }
-        Err(CommitError::Conflict.into())
-    }
-
-    async fn read_again(&mut self) -> Result<(), WorkerError> {
-        let doubt = self.assignment.in_doubt_until;
-        let key = assignment_key(&self.assignment.key);
-        self.assignment = self.table.get::<Assignment>(key).await?.ok_or(WorkerError::LeaseLost)?;
-        self.assignment.in_doubt_until = self.assignment.in_doubt_until.max(doubt);
-        Ok(())
-    }
-
-    /// The lease went to another while we were at it. What we did in Identity Center may undo what they saw: they must not
-    /// trust it.
-    async fn give_way(&mut self) -> Result<(), WorkerError> {
-        let tenant = self.table.id();
-        for _ in 0..ATTEMPTS {
-            self.assignment.presence = Presence::Unknown;
-            match save(&self.table, tenant, &mut self.assignment, self.workers.now()).await {
-                Ok(()) => return Err(WorkerError::LeaseLost),
-                Err(CommitError::Conflict) => self.read_again().await?,
-                Err(error @ CommitError::Store(_)) => return Err(error.into()),
-            }
-        }
-        Err(CommitError::Conflict.into())
-    }
 }
 
-/// Writes down what is about to be changed, before it is: whatever happens then, nobody takes the old presence for granted.
-fn intend(assignment: &mut Assignment, now: Timestamp) {
-    if assignment.operation.is_none() {
-        assignment.presence = Presence::Unknown;
-        let kind = wanted(assignment);
-        assignment.operation = Some(Operation { kind, request_id: None, started_at: now });
-    }
-}
-
-/// A creation was not answered. It may be on its way, or not even sent by a worker that hangs: one that had the lease until
-/// `since` ends in less than [`LONGEST_RUN`] from then.
-fn doubt(assignment: &mut Assignment, since: Timestamp) {
-    if let Some(Operation { kind: OperationKind::Create, request_id: None, .. }) = assignment.operation {
-        assignment.in_doubt_until = assignment.in_doubt_until.max(Some(since + LONGEST_RUN));
-    }
-}
-
-fn wanted(assignment: &Assignment) -> OperationKind {
-    match assignment.desired() {
-        Presence::Present => OperationKind::Create,
-        Presence::Absent | Presence::Unknown => OperationKind::Delete,
-    }
-}
-
+/// How a worker goes on.
 enum Next {
     /// Take the next step.
     Go,

@@ -1,14 +1,21 @@
 //! Giving access: reminder first, then the assignment.
 
-use super::assignment::Reconciled;
+use futures_util::future::try_join;
+
+use super::assignment::{Purpose, Reconciled, Settled};
 use super::context::{ATTEMPTS, GrantCall, Step, WorkerError, Workers, read_grant};
 use super::shift::Shift;
 use crate::domain::{
-    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Presence, Provisioning, RevocationStatus,
+    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Instance, Presence, Provisioning, RevocationStatus,
+    Urgency,
 };
 use crate::identity_center::Fault;
 use crate::schedule::Reminder;
-use crate::store::{CommitError, Transaction, assignment_key};
+use crate::store::{CommitError, Transaction};
+
+/// Why a tenant's grants give no access with an instance that another tenant registered.
+const NOT_SHARED: &str = "this tenant may not use the stack's Identity Center instance: who administers the stack shares it \
+                          with `stint-bootstrap --share-instance`";
 
 impl Workers {
     /// Brings a grant to where it should be now: usable, if it is live.
@@ -24,7 +31,8 @@ impl Workers {
         // here again, and its reminder moves.
         self.schedules.remind(Reminder::Revoke, grant.tenant_id, grant.id, grant.expires_at).await?;
         match grant.provisioning {
-            Provisioning::Successful { .. } | Provisioning::Failed { .. } => Ok(()),
+            Provisioning::Successful { .. } => self.confirm_extended(shift, &grant).await,
+            Provisioning::Failed { .. } => Ok(()),
             Provisioning::Pending { .. } if now < grant.granted_at => {
                 Ok(self.schedules.remind(Reminder::Provision, grant.tenant_id, grant.id, grant.granted_at).await?)
             }
@@ -33,6 +41,8 @@ impl Workers {
     }
 
     async fn give(&self, shift: &mut Shift<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
+        // What was confirmed before is not believed: who is told that access is usable can use it.
+        let since = Some(self.now());
         let outcome = match self.identity_center.user_id(&grant.grantee).await {
             Ok(principal_id) => {
                 let key = AssignmentKey {
@@ -42,7 +52,9 @@ impl Workers {
                     permission_set_arn: grant.permission_set_arn.clone(),
                 };
                 match self.hold(shift, call, &key).await? {
-                    Hold::Holds => self.reconcile(shift, grant, &key, None).await?,
+                    Hold::Holds(assignment) => {
+                        self.reconcile(shift, &Purpose { grant, since }, &key, assignment.map(|read| *read)).await?
+                    }
                     Hold::NotYet(reconciled) => reconciled,
                     Hold::Over => return self.revoke(shift, call).await,
                 }
@@ -54,7 +66,10 @@ impl Workers {
         };
         let now = self.now();
         match outcome {
-            Reconciled::Settled(Presence::Present) => {
+            Reconciled::Settled(Settled { presence: Presence::Present, persists }) => {
+                if persists {
+                    self.announce_standing_access(call).await?;
+                }
                 self.change_grant(call, |grant| {
                     if !is_pending(grant) {
                         return Step::Nothing;
@@ -65,7 +80,7 @@ impl Workers {
                 .await?;
                 Ok(())
             }
-            Reconciled::Settled(Presence::Absent | Presence::Unknown) => self.revoke(shift, call).await,
+            Reconciled::Settled(_) => self.revoke(shift, call).await,
             Reconciled::Unsettled(why) => self.try_again(call, why).await,
             Reconciled::Left => Ok(()),
             Reconciled::Hopeless(why) => {
@@ -81,6 +96,40 @@ impl Workers {
                 self.revoke(shift, call).await
             }
         }
+    }
+
+    /// Says that the access a grant gives existed before, once.
+    async fn announce_standing_access(&self, call: GrantCall) -> Result<(), WorkerError> {
+        self.change_grant(call, |grant| {
+            if !is_pending(grant) || std::mem::replace(&mut grant.access_persists, true) {
+                return Step::Nothing;
+            }
+            Step::Change(EventKind::GrantStandingAccess)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Looks whether the access of a grant that was extended still exists. If that cannot be found out now, it stays as it
+    /// was last confirmed.
+    async fn confirm_extended(&self, shift: &mut Shift<'_>, grant: &Grant) -> Result<(), WorkerError> {
+        let (Some(key), Some(extended_at)) = (&grant.assignment, grant.extended_at) else { return Ok(()) };
+        if grant.missing_since.is_some() {
+            return Ok(());
+        }
+        let assignment = self.table.assignment(key).await?;
+        let is_confirmed = |one: &Assignment| one.confirmed_at.is_some_and(|at| extended_at <= at);
+        if assignment.as_ref().is_none_or(is_confirmed) || !shift.take(Urgency::Other, false).await? {
+            return Ok(());
+        }
+        let purpose = Purpose { grant, since: Some(extended_at) };
+        match self.reconcile(shift, &purpose, key, assignment).await? {
+            Reconciled::Settled(_) | Reconciled::Left => {}
+            Reconciled::Unsettled(why) | Reconciled::Hopeless(why) => {
+                tracing::warn!(grant_id = %grant.id, cause = why, "whether its access still exists is not known");
+            }
+        }
+        Ok(())
     }
 
     /// Notes a failed attempt, and sets a reminder for the next.
@@ -115,13 +164,15 @@ impl Workers {
             if !grant.is_live(now) {
                 return Ok(Hold::Over);
             }
-            if grant.assignment.as_ref() == Some(key) {
-                return Ok(Hold::Holds);
-            }
-            if let Some(other) = &grant.assignment {
+            if let Some(other) = grant.assignment.clone().filter(|other| other != key) {
                 // The person's user in the Identity Store was replaced: what was begun for the old one is undone first.
-                let assignment = self.release(call, other).await?;
-                match self.reconcile(shift, &grant, other, assignment).await? {
+                let (released, assignment) = self.release(grant, &other).await?;
+                grant = released;
+                if !grant.is_live(now) {
+                    return Ok(Hold::Over);
+                }
+                let purpose = Purpose { grant: &grant, since: None };
+                match self.reconcile(shift, &purpose, &other, assignment).await? {
                     Reconciled::Settled(_) => {}
                     Reconciled::Left => return Ok(Hold::NotYet(Reconciled::Left)),
                     // The grant is not for the old user any more: that nothing can be done there does not end it.
@@ -130,23 +181,35 @@ impl Workers {
                     }
                 }
             }
+            let (assignment, instance) =
+                try_join(self.table.assignment(key), self.table.instance(&key.instance_arn)).await?;
+            if instance.as_ref().is_some_and(|instance| !instance.tenants.contains(&call.tenant_id)) {
+                return Ok(Hold::NotYet(Reconciled::Hopeless(NOT_SHARED.to_owned())));
+            }
+            let held = assignment.as_ref().is_some_and(|one| one.is_held_by(call.tenant_id, grant.id));
+            if grant.assignment.as_ref() == Some(key) && held {
+                return Ok(Hold::Holds(assignment.map(Box::new)));
+            }
             grant.assignment = Some(key.clone());
             grant.updated_at = now;
             let mut writes = Transaction::new(call.tenant_id);
             writes.update(&grant)?;
-            match table.get::<Assignment>(assignment_key(key)).await? {
+            if instance.is_none() {
+                writes.create_shared(&Instance::registered_by(key.instance_arn.clone(), call.tenant_id))?;
+            }
+            match assignment {
                 Some(mut assignment) => {
-                    assignment.holders.insert(grant.id);
-                    writes.update(&assignment)?;
+                    assignment.hold(call.tenant_id, grant.id, grant.on_drift);
+                    writes.update_shared(&assignment)?;
                 }
                 None => {
                     let mut assignment = Assignment::new(key.clone(), now);
-                    assignment.holders.insert(grant.id);
-                    writes.create(&assignment)?;
+                    assignment.hold(call.tenant_id, grant.id, grant.on_drift);
+                    writes.create_shared(&assignment)?;
                 }
             }
             match table.commit(writes).await {
-                Ok(()) => return Ok(Hold::Holds),
+                Ok(()) => return Ok(Hold::Holds(None)),
                 Err(CommitError::Conflict) => {}
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
@@ -157,8 +220,8 @@ impl Workers {
 
 /// Whether a grant holds its assignment.
 enum Hold {
-    /// It does.
-    Holds,
+    /// It does; the record, if it was just read.
+    Holds(Option<Box<Assignment>>),
     /// Its earlier one is not undone.
     NotYet(Reconciled),
     /// It has ended.

@@ -2,15 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::assignment::Reconciled;
+use super::assignment::{Purpose, Reconciled};
 use super::context::{ATTEMPTS, GrantCall, Step, WorkerError, Workers, overdue, read_grant};
 use super::shift::Shift;
-use crate::domain::{
-    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Presence, Provisioning, RevocationStatus,
-};
+use crate::domain::{Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Provisioning, RevocationStatus};
 use crate::metrics::Measurement;
 use crate::schedule::Reminder;
-use crate::store::{CommitError, Transaction, assignment_key};
+use crate::store::{CommitError, Transaction};
 
 /// A reminder may come early by as much as clocks differ: so much is waited for, the rest is another reminder's.
 const EARLY: SignedDuration = SignedDuration::from_secs(20);
@@ -54,17 +52,12 @@ impl Workers {
     }
 
     async fn take_away(&self, shift: &mut Shift<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
-        let outcome = match &grant.assignment {
-            None => Ok(Reconciled::Settled(Presence::Absent)),
-            Some(key) => {
-                let assignment = self.release(call, key).await?;
-                self.reconcile(shift, grant, key, assignment).await
-            }
-        };
-        match outcome {
-            // INVARIANT 3: present now means that another live grant holds it.
-            Ok(Reconciled::Settled(Presence::Absent | Presence::Present)) => self.done(shift, call, grant).await,
-            Ok(Reconciled::Settled(Presence::Unknown)) => self.not_yet(call, "nothing is confirmed".to_owned()).await,
+        let Some(key) = &grant.assignment else { return self.done(shift, call, grant).await };
+        let (grant, assignment) = self.release(grant.clone(), key).await?;
+        let purpose = Purpose { grant: &grant, since: None };
+        match self.reconcile(shift, &purpose, key, assignment).await {
+            // INVARIANT 3: what is settled and exists is held by another live grant, or stint did not create it.
+            Ok(Reconciled::Settled(_)) => self.done(shift, call, &grant).await,
             Ok(Reconciled::Unsettled(why) | Reconciled::Hopeless(why)) => self.not_yet(call, why).await,
             Ok(Reconciled::Left) => Ok(()),
             Err(error) => self.not_yet(call, error.to_string()).await,
@@ -72,10 +65,11 @@ impl Workers {
     }
 
     async fn done(&self, shift: &mut Shift<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
-        let credentials_valid_until = match grant.provisioning {
+        let may_have_given = grant.may_have_given_access || grant.activated_at().is_some();
+        let credentials_valid_until = match may_have_given {
             // Without a set that can be described there are no new sessions, and old ones last twelve hours at most (AWS
             // IAM Identity Center, "Set session duration").
-            Provisioning::Successful { .. } => {
+            true => {
                 if !self.has_turn(shift, grant).await? {
                     return Ok(());
                 }
@@ -83,7 +77,7 @@ impl Workers {
                 let session = shift.session_duration(&grant.permission_set_arn).await?.unwrap_or(longest);
                 Some(self.now() + session)
             }
-            Provisioning::Pending { .. } | Provisioning::Failed { .. } => None,
+            false => None,
         };
         self.change_known_grant(grant.clone(), |grant| {
             if grant.revocation.status == RevocationStatus::Done {
@@ -136,27 +130,38 @@ impl Workers {
         }
     }
 
-    /// Takes a grant off the holders of an assignment, and returns what is left of that.
+    /// Takes a grant off the holders of an assignment, and notes whether it may have given access meanwhile, in one
+    /// transaction. Returns both as they are then.
     pub(super) async fn release(
         &self,
-        call: GrantCall,
+        mut grant: Grant,
         key: &AssignmentKey,
-    ) -> Result<Option<Assignment>, WorkerError> {
-        let table = self.table.tenant(call.tenant_id);
+    ) -> Result<(Grant, Option<Assignment>), WorkerError> {
+        let table = self.table.tenant(grant.tenant_id);
         for _ in 0..ATTEMPTS {
-            let Some(mut assignment) = table.get::<Assignment>(assignment_key(key)).await? else { return Ok(None) };
-            if !assignment.holders.remove(&call.grant_id) {
-                return Ok(Some(assignment));
+            let Some(mut assignment) = self.table.assignment(key).await? else { return Ok((grant, None)) };
+            if !assignment.release(grant.tenant_id, grant.id) {
+                return Ok((grant, Some(assignment)));
             }
             assignment.updated_at = self.now();
-            let mut writes = Transaction::new(call.tenant_id);
-            writes.update(&assignment)?;
+            let mut writes = Transaction::new(grant.tenant_id);
+            writes.update_shared(&assignment)?;
+            let noted = assignment.may_give_access() && !grant.may_have_given_access;
+            if noted {
+                grant.may_have_given_access = true;
+                writes.update(&grant)?;
+            }
             match table.commit(writes).await {
                 Ok(()) => {
                     assignment.version += 1;
-                    return Ok(Some(assignment));
+                    grant.version += u64::from(noted);
+                    return Ok((grant, Some(assignment)));
                 }
-                Err(CommitError::Conflict) => {}
+                Err(CommitError::Conflict) => {
+                    let read = read_grant(&table, grant.id).await?;
+                    let Some(read) = read else { return Ok((grant, None)) };
+                    grant = read;
+                }
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
         }

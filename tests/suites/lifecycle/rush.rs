@@ -11,8 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use serde_json::json;
 use stint::access::Ids;
-use stint::domain::{AccountId, Assignment, Grant, GrantId, Principal, PrincipalRef, Provisioning, RevocationStatus};
+use stint::domain::{
+    AccountId, Assignment, Grant, GrantId, Holder, Principal, PrincipalRef, Provisioning, RevocationStatus,
+};
 use stint::metrics::Measurement;
+use stint::store::Transaction;
 use stint_local::aws::{Limits, Service, User};
 use stint_local::oidc::DevUser;
 use stint_local::seed::Seed;
@@ -49,7 +52,7 @@ async fn plant(world: &World) -> Vec<Grant> {
     world.settle().await;
     let table = world.local.table().tenant(world.local.tenant_id());
     let [model]: [Grant; 1] = table.list_all().await.unwrap().try_into().unwrap();
-    let [assignment]: [Assignment; 1] = table.list_all().await.unwrap().try_into().unwrap();
+    let assignment = world.local.table().assignment(model.assignment.as_ref().unwrap()).await.unwrap().unwrap();
     assert_eq!(model.id.to_string(), id);
 
     let sdk = world.local.aws().sdk_config();
@@ -77,14 +80,21 @@ async fn plant(world: &World) -> Vec<Grant> {
         let call = scheduler.create_schedule().group_name("stint").name(id.to_string()).schedule_expression(at);
         let call = call.flexible_time_window(window).action_after_completion(ActionAfterCompletion::Delete);
         call.target(target.build().unwrap()).send().await.unwrap();
-        assignments.push(Assignment { key: key.clone(), holders: [id].into(), ..assignment.clone() });
+        let holders = vec![Holder { grant_id: id, ..assignment.holders[0].clone() }];
+        assignments.push(Assignment { key: key.clone(), holders, ..assignment.clone() });
         let email = Some(format!("{sub}@example.com"));
         let grantee = Principal { who: PrincipalRef::user(&sub), email, ..model.grantee.clone() };
         let account_id = key.account_id.clone();
         grants.push(Grant { id, grantee, account_id, assignment: Some(key), ..model.clone() });
     }
     table.put_all(&grants).await.unwrap();
-    table.put_all(&assignments).await.unwrap();
+    for assignments in assignments.chunks(100) {
+        let mut writes = Transaction::new(model.tenant_id);
+        for assignment in assignments {
+            writes.create_shared(assignment).unwrap();
+        }
+        table.commit(writes).await.unwrap();
+    }
     grants
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use stint::domain::{
-    AccountId, ApprovalMode, Auth, AwsResource, Circumstances, Policy, PolicyId, PolicySettings, Principal,
+    AccountId, ApprovalMode, Auth, AwsResource, Circumstances, OnDrift, Policy, PolicyId, PolicySettings, Principal,
     PrincipalRef, ResourceRef, ResourceType, Rule, RuleId, Seconds,
 };
 use stint::policy::{AccessQuestion, DecidedAccess, DecisionQuestion, Directory, TrialQuestion, parse_policy_set};
@@ -70,6 +70,7 @@ pub(crate) fn settings() -> PolicySettings {
         require_reason: false,
         ticket_pattern: None,
         notification_channel: None,
+        on_drift: OnDrift::Report,
     }
 }
 

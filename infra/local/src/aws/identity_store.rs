@@ -1,4 +1,6 @@
-//! identitystore: who has which user id.
+//! identitystore: who has which user id, and who is in which group.
+
+mod groups;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -114,7 +116,7 @@ impl Services {
                     Ok(json!({}))
                 })
             }
-            _ => Err(Failure::unknown_operation(operation)),
+            _ => self.groups(operation, input),
         }
     }
 

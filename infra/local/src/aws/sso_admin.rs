@@ -50,7 +50,13 @@ struct AccountFilter {
 }
 
 impl Services {
-    pub(super) fn sso_admin(&self, operation: &str, input: &Value, fault: Option<&Fault>) -> Answer {
+    pub(super) fn sso_admin(
+        &self,
+        operation: &str,
+        input: &Value,
+        fault: Option<&Fault>,
+        by: Option<String>,
+    ) -> Answer {
         self.within_quota()?;
         self.settle()?;
         if operation == "ListInstances" {
@@ -72,7 +78,7 @@ impl Services {
         match operation {
             "CreateAccountAssignment" => {
                 let key = self.assignment_key(input)?;
-                self.change(Wanted::Create(key), fault)
+                self.change(Wanted::Create(key), fault, by)
             }
             "DeleteAccountAssignment" => {
                 let key = self.assignment_key(input)?;
@@ -80,7 +86,7 @@ impl Services {
                     let message = format!("no assignment of `{}`", key.principal_id);
                     return Err(Failure::not_found(message));
                 }
-                self.change(Wanted::Delete(key), fault)
+                self.change(Wanted::Delete(key), fault, by)
             }
             "DescribeAccountAssignmentCreationStatus" => {
                 self.status(input, "AccountAssignmentCreationRequestId", |wanted| matches!(wanted, Wanted::Create(_)))
@@ -100,10 +106,12 @@ impl Services {
             "ListAccountAssignmentsForPrincipal" => {
                 let of: AssignmentsForPrincipal = read(input)?;
                 let account = of.filter.and_then(|filter| filter.account_id);
+                // What a user has through groups is listed as the groups'.
+                let groups = self.groups_of(&of.principal_id);
                 let assignments = self.assignment_documents(|key| {
-                    key.principal_id == of.principal_id
-                        && key.principal_type == of.principal_type
-                        && account.as_ref().is_none_or(|id| *id == key.account_id)
+                    let is_own = key.principal_id == of.principal_id && key.principal_type == of.principal_type;
+                    let is_inherited = key.principal_type == "GROUP" && groups.contains(&key.principal_id);
+                    (is_own || is_inherited) && account.as_ref().is_none_or(|id| *id == key.account_id)
                 });
                 page("AccountAssignments", assignments, input, 100)
             }
@@ -119,7 +127,7 @@ impl Services {
             return Ok(());
         }
         self.store.change(|state| {
-            let State { changes, assignments, .. } = state;
+            let State { changes, assignments, deleted_of_others, deleted_outside, .. } = state;
             let mut changes: Vec<_> = changes.iter_mut().filter(|change| due(change)).collect();
             changes.sort_by_key(|change| change.due_at);
             for change in changes {
@@ -127,8 +135,20 @@ impl Services {
                 match &change.wanted {
                     _ if change.failure.is_some() => {}
                     Wanted::Create(key) if assignments.iter().any(|held| held.key == *key) => {}
-                    Wanted::Create(key) => assignments.push(Held { key: key.clone(), created_at: change.due_at }),
-                    Wanted::Delete(key) => assignments.retain(|held| held.key != *key),
+                    Wanted::Create(key) => assignments.push(Held {
+                        key: key.clone(),
+                        created_at: change.due_at,
+                        made_by: change.by.clone(),
+                    }),
+                    Wanted::Delete(key) => {
+                        let is_it = |held: &&Held| held.key == *key;
+                        let deleted = assignments.iter().find(is_it).cloned();
+                        match change.by {
+                            Some(_) => deleted_of_others.extend(deleted.filter(|held| held.made_by.is_none())),
+                            None => deleted_outside.extend(deleted),
+                        }
+                        assignments.retain(|held| held.key != *key);
+                    }
                     Wanted::Provision { .. } => {}
                 }
             }
@@ -137,7 +157,7 @@ impl Services {
     }
 
     /// Accepts an asynchronous change and answers its status.
-    fn change(&self, wanted: Wanted, fault: Option<&Fault>) -> Answer {
+    fn change(&self, wanted: Wanted, fault: Option<&Fault>, by: Option<String>) -> Answer {
         let now = self.clock.now();
         let kind = fault.map(|fault| fault.kind);
         let as_asked = fault.map_or(SignedDuration::ZERO, |fault| SignedDuration::from_millis(fault.milliseconds));
@@ -165,6 +185,7 @@ impl Services {
             let change = Change {
                 request_id: state.next_uuid(now).to_string(),
                 wanted,
+                by,
                 created_at,
                 due_at,
                 failure,

@@ -28,6 +28,13 @@ pub(super) struct State {
     pub(super) permission_sets: Vec<PermissionSet>,
     pub(super) assignments: Vec<Held>,
     pub(super) changes: VecDeque<Change>,
+    /// Assignments that no function made and a function deleted.
+    pub(super) deleted_of_others: Vec<Held>,
+    /// Assignments that were deleted by no function.
+    pub(super) deleted_outside: Vec<Held>,
+    /// The members of each group of the Identity Store, by their memberships.
+    pub(super) memberships: BTreeMap<String, Membership>,
+    pub(super) groups: BTreeSet<String>,
     pub(super) schedule_groups: BTreeSet<String>,
     /// By `group/name`.
     pub(super) schedules: BTreeMap<String, Schedule>,
@@ -49,6 +56,16 @@ pub(super) struct AssignmentKey {
 pub(super) struct Held {
     pub(super) key: AssignmentKey,
     pub(super) created_at: Timestamp,
+    /// The function that asked for it; none for a client that is no function.
+    #[serde(default)]
+    pub(super) made_by: Option<String>,
+}
+
+/// Who is in which group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Membership {
+    pub(super) group_id: String,
+    pub(super) user_id: String,
 }
 
 /// An asynchronous operation of Identity Center.
@@ -56,6 +73,9 @@ pub(super) struct Held {
 pub(super) struct Change {
     pub(super) request_id: String,
     pub(super) wanted: Wanted,
+    /// The function that asked for it; none for a client that is no function.
+    #[serde(default)]
+    pub(super) by: Option<String>,
     pub(super) created_at: Timestamp,
     pub(super) due_at: Timestamp,
     /// Decided when it is asked for, told when it is due.

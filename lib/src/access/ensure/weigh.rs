@@ -11,7 +11,8 @@ use crate::access::held::held_seconds;
 use crate::access::submit::{Asking, Weighed, give, unmatched_ticket_pattern};
 use crate::access::{Access, AccessError, Ask, Change, TenantEngine};
 use crate::domain::{
-    AccessRequest, ApprovalMode, EventKind, Grant, GrantStatus, Metadata, Provisioning, RequestState, Seconds, Terms,
+    AccessRequest, ApprovalMode, DELETED_OUTSIDE, EventKind, Grant, GrantStatus, Metadata, Provisioning, RequestState,
+    Seconds, Terms,
 };
 use crate::store::{EnsureSlot, StoreError, Transaction, keys};
 
@@ -32,7 +33,8 @@ pub(super) struct Ensuring<'a> {
 impl Ensuring<'_> {
     pub(super) fn decide(&self) -> Result<Change<Ensured>, AccessError> {
         let now = self.access.now();
-        if let Some(grant) = self.known.grants.iter().find(|grant| grant.is_live(now)) {
+        if let Some(grant) = self.known.grants.iter().find(|grant| grant.is_live(now) && grant.missing_since.is_none())
+        {
             return self.live(grant);
         }
         let open = |request: &&AccessRequest| request.lapses_at().is_some_and(|lapses_at| now < lapses_at);
@@ -135,6 +137,9 @@ impl Ensuring<'_> {
             duration: grant.duration_seconds,
             ..self.outcome(status)?
         };
+        if let Provisioning::Pending { last_error: Some(why), .. } = &grant.provisioning {
+            outcome.diagnostics.push(Diagnostic::warning(format!("it is not usable yet, and is tried again: {why}")));
+        }
         let Some(asked) = self.entitlement.duration.filter(|asked| wants_extension(grant, *asked, now)) else {
             return Ok(self.nothing_to_do(outcome));
         };
@@ -325,12 +330,23 @@ fn wants_extension(grant: &Grant, asked: Seconds, now: Timestamp) -> bool {
     about_to_end && !heard && now + asked.span() > grant.expires_at
 }
 
+/// How a grant ended: why it never became usable, if it did not.
 fn ended(grant: &Grant) -> (EnsureStatus, String) {
-    match (grant.status, &grant.provisioning) {
-        (GrantStatus::Revoked, Provisioning::Failed { error }) => {
-            (EnsureStatus::Revoked, format!("the access could not be given: {error}"))
+    let status = match grant.status {
+        GrantStatus::Revoked => EnsureStatus::Revoked,
+        GrantStatus::Active if grant.missing_since.is_some() => {
+            return (EnsureStatus::Revoked, DELETED_OUTSIDE.to_owned());
         }
-        (GrantStatus::Revoked, _) => (EnsureStatus::Revoked, "the access was ended early".to_owned()),
-        (GrantStatus::Active | GrantStatus::Expired, _) => (EnsureStatus::Expired, "the access has ended".to_owned()),
-    }
+        GrantStatus::Active | GrantStatus::Expired => EnsureStatus::Expired,
+    };
+    let message = match (&grant.provisioning, status) {
+        (Provisioning::Failed { error }, _) => format!("the access could not be given: {error}"),
+        (Provisioning::Pending { last_error: Some(why), .. }, _) => {
+            format!("the access ended before it became usable: {why}")
+        }
+        (Provisioning::Pending { last_error: None, .. }, _) => "the access ended before it became usable".to_owned(),
+        (Provisioning::Successful { .. }, EnsureStatus::Revoked) => "the access was ended early".to_owned(),
+        (Provisioning::Successful { .. }, _) => "the access has ended".to_owned(),
+    };
+    (status, message)
 }

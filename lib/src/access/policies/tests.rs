@@ -5,7 +5,7 @@
 use std::cell::Cell;
 
 use super::*;
-use crate::domain::{ApprovalMode, Seconds};
+use crate::domain::{ApprovalMode, OnDrift, Seconds};
 use uuid::Uuid;
 
 fn id<I: From<Uuid>>(number: u128) -> I {
@@ -34,6 +34,7 @@ fn policy(rules: Vec<Rule>) -> Policy {
             require_reason: false,
             ticket_pattern: None,
             notification_channel: None,
+            on_drift: OnDrift::Report,
         },
         rules,
         version: 0,

@@ -258,7 +258,7 @@ impl From<Ensured> for EnsuredView {
             activated_at: grant.filter(|_| lives).and_then(crate::domain::Grant::activated_at),
             // A grant names its request, even if it was read a moment before that.
             access_request_id: request.map(|request| request.id).or(grant.and_then(|grant| grant.request_id)),
-            provisioning_status: grant.map_or(ProvisioningStatus::Pending, |grant| (&grant.provisioning).into()),
+            provisioning_status: grant.map_or(ProvisioningStatus::Pending, Into::into),
             validation: Validation::new(ensured.needs_reason, ensured.needs_ticket),
             diagnostics: ensured.diagnostics,
         }

@@ -29,6 +29,8 @@ use crate::http::error::Error;
     "provisioning_error": null,
     "activated_at": "2026-11-21T09:00:02Z",
     "audit_enabled": true,
+    "access_persists": false,
+    "externally_modified": false,
     "revocation": {"status": "none", "attempts": 0, "last_error": null, "credentials_valid_until": null}
 }))]
 pub struct Grant {
@@ -73,6 +75,11 @@ pub struct Grant {
     pub activated_at: Option<Timestamp>,
     /// Whether its sessions are audited.
     pub audit_enabled: bool,
+    /// Whether the same access existed before, by an assignment that stint did not create or through a group. It is left as
+    /// it is when the grant ends.
+    pub access_persists: bool,
+    /// Whether somebody deleted the access outside stint while the grant lived. It stays true.
+    pub externally_modified: bool,
     /// How far taking it away has come.
     pub revocation: RevocationView,
 }
@@ -85,16 +92,16 @@ pub enum ProvisioningStatus {
     Pending,
     /// Identity Center reported success.
     Successful,
-    /// It could not be given.
+    /// It could not be given, or was deleted outside stint and not made again.
     Failed,
 }
 
-impl From<&Provisioning> for ProvisioningStatus {
-    fn from(provisioning: &Provisioning) -> Self {
-        match provisioning {
+impl From<&domain::Grant> for ProvisioningStatus {
+    fn from(grant: &domain::Grant) -> Self {
+        match &grant.provisioning {
             Provisioning::Pending { .. } => Self::Pending,
-            Provisioning::Successful { .. } => Self::Successful,
-            Provisioning::Failed { .. } => Self::Failed,
+            Provisioning::Successful { .. } if grant.missing_since.is_none() => Self::Successful,
+            Provisioning::Successful { .. } | Provisioning::Failed { .. } => Self::Failed,
         }
     }
 }
@@ -107,7 +114,7 @@ impl From<&Provisioning> for ProvisioningStatus {
 pub struct RevocationView {
     /// `none`: the grant has not ended; `pending`: it has, the access has not been taken away yet; `retrying`: an attempt
     /// failed and there will be others until one succeeds; `done`: Identity Center confirmed the deletion, or another
-    /// live grant holds the assignment.
+    /// live grant holds the assignment, or the access existed before.
     pub status: RevocationStatus,
     /// How often it was tried.
     pub attempts: u32,
@@ -128,10 +135,10 @@ impl From<domain::Grant> for Grant {
             expires_at: Some(grant.expires_at),
             granted_at: grant.granted_at,
             revoked_at: grant.ended_at.filter(|_| grant.status == GrantStatus::Revoked),
-            provisioning_status: (&grant.provisioning).into(),
+            provisioning_status: (&grant).into(),
             provisioning_error: match &grant.provisioning {
                 Provisioning::Pending { last_error, .. } => last_error.clone(),
-                Provisioning::Successful { .. } => None,
+                Provisioning::Successful { .. } => grant.missing_since.map(|_| domain::DELETED_OUTSIDE.to_owned()),
                 Provisioning::Failed { error } => Some(error.clone()),
             },
             activated_at: grant.activated_at(),
@@ -142,6 +149,8 @@ impl From<domain::Grant> for Grant {
             created_at: grant.created_at,
             updated_at: grant.updated_at,
             audit_enabled: grant.audit_enabled,
+            access_persists: grant.access_persists,
+            externally_modified: grant.externally_modified,
             revocation: RevocationView {
                 status: grant.revocation.status,
                 attempts: grant.revocation.attempts,

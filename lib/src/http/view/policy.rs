@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::present;
 use super::rule::PolicyRule;
 use crate::access::policies::{PolicyFields, assembled};
-use crate::domain::{self, ApprovalMode, PolicyId, PolicySettings, Seconds};
+use crate::domain::{self, ApprovalMode, OnDrift, PolicyId, PolicySettings, Seconds};
 
 /// A policy to make.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
@@ -67,6 +67,11 @@ pub struct CreatePolicy {
     /// A regular expression that one of the tickets of a request must match.
     #[schema(min_length = 1, max_length = 256, example = "^OPS-[0-9]+$")]
     pub ticket_pattern: Option<String>,
+    /// What becomes of the access of a live grant that somebody deletes outside stint: it is announced and not made again
+    /// (`report`), or announced and made again (`restore`). If several policies permit a request, `report` wins.
+    #[serde(default)]
+    #[schema(default = "report")]
+    pub on_drift: OnDrift,
 }
 
 fn enabled() -> bool {
@@ -97,6 +102,7 @@ impl From<CreatePolicy> for PolicyFields {
                 require_reason: policy.require_reason,
                 ticket_pattern: policy.ticket_pattern,
                 notification_channel: policy.notification_channel,
+                on_drift: policy.on_drift,
             },
         }
     }
@@ -160,6 +166,10 @@ pub struct UpdatePolicy {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
     pub ticket_pattern: Option<Option<String>>,
+    /// What becomes of the access of a live grant that somebody deletes outside stint.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    pub on_drift: Option<OnDrift>,
 }
 
 impl UpdatePolicy {
@@ -180,6 +190,7 @@ impl UpdatePolicy {
                 require_reason: self.require_reason.unwrap_or(settings.require_reason),
                 ticket_pattern: self.ticket_pattern.unwrap_or(settings.ticket_pattern),
                 notification_channel: self.notification_channel.unwrap_or(settings.notification_channel),
+                on_drift: self.on_drift.unwrap_or(settings.on_drift),
             },
         }
     }
@@ -201,6 +212,7 @@ fn example<const N: usize>(beside: [(&str, Value); N]) -> Value {
         "required_approvals": 1,
         "require_reason": false,
         "ticket_pattern": null,
+        "on_drift": "report",
         "version": 0,
         "created_at": "2026-11-21T09:00:00Z",
         "updated_at": "2026-11-21T09:00:00Z"
@@ -246,6 +258,8 @@ pub struct PolicyAttributes {
     /// A regular expression that one of the tickets of a request must match.
     #[schema(required = true)]
     pub ticket_pattern: Option<String>,
+    /// What becomes of the access of a live grant that somebody deletes outside stint.
+    pub on_drift: OnDrift,
     /// Counts the changes; the entity tag.
     pub version: u64,
     /// When it was made.
@@ -273,6 +287,7 @@ impl From<&domain::Policy> for PolicyAttributes {
             required_approvals: settings.required_approvals,
             require_reason: settings.require_reason,
             ticket_pattern: settings.ticket_pattern,
+            on_drift: settings.on_drift,
             version: policy.version,
             created_at: policy.created_at,
             updated_at: policy.updated_at,

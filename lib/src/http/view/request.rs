@@ -370,7 +370,7 @@ impl AccessRequestStatus {
                     approved: true,
                     expires_at: grant.expires_at,
                     activated_at: grant.activated_at(),
-                    provisioning_status: (&grant.provisioning).into(),
+                    provisioning_status: (&grant).into(),
                 })
                 .collect(),
         }

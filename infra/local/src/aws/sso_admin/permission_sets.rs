@@ -95,7 +95,7 @@ impl Services {
             }
             "ProvisionPermissionSet" => {
                 let wanted = self.provisioning(read(input)?)?;
-                self.change(wanted, fault)
+                self.change(wanted, fault, None)
             }
             "DescribePermissionSetProvisioningStatus" => {
                 self.status(input, "ProvisionPermissionSetRequestId", |wanted| {

@@ -1,0 +1,178 @@
+//! The lease of an assignment: who has it changes the record and Identity Center, nobody else does.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::super::context::{ATTEMPTS, LONGEST_RUN, WorkerError, Workers};
+use super::super::shift::Shift;
+use super::{Purpose, Settled};
+use crate::domain::{
+    Assignment, AssignmentKey, Grant, Lease, NextStep, Operation, OperationKind, Origin, Presence, TenantId,
+};
+use crate::store::{CommitError, Transaction};
+
+/// How long a lease lasts: longer than any worker waits for Identity Center.
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
+
+/// An assignment under our lease.
+pub(super) struct Leased<'a> {
+    pub(super) workers: &'a Workers,
+    pub(super) grant: &'a Grant,
+    pub(super) since: Option<Timestamp>,
+    pub(super) assignment: Assignment,
+    /// Whether we began a creation, which may be carried out after the lease went to another.
+    pub(super) began_creation: bool,
+    /// Whether it was confirmed to exist and we are the first to delete it: if it is gone then, somebody else deleted it.
+    pub(super) sees_drift: bool,
+    /// Whether that is so.
+    pub(super) is_drift: bool,
+    owner: Uuid,
+}
+
+/// What came of asking for the lease.
+pub(super) enum Taken<'a> {
+    Ours(Box<Leased<'a>>),
+    Theirs,
+    NoTurn,
+    Settled(Settled),
+}
+
+impl Workers {
+    pub(super) async fn lease<'a>(
+        &'a self,
+        shift: &mut Shift<'_>,
+        purpose: &Purpose<'a>,
+        key: &AssignmentKey,
+        mut read: Option<Assignment>,
+    ) -> Result<Taken<'a>, WorkerError> {
+        let Purpose { grant, since } = *purpose;
+        let owner = self.ids.uuid();
+        for _ in 0..ATTEMPTS {
+            let assignment = match read.take() {
+                Some(assignment) => Some(assignment),
+                None => self.table.assignment(key).await?,
+            };
+            let Some(mut assignment) = assignment else {
+                // Nobody ever held it, so nobody ever created it.
+                return Ok(Taken::Settled(Settled { presence: Presence::Absent, persists: false }));
+            };
+            let next_step = assignment.next_step(since);
+            if next_step == NextStep::Nothing {
+                return Ok(Taken::Settled((&assignment).into()));
+            }
+            let now = self.now();
+            if assignment.lease.as_ref().is_some_and(|lease| now < lease.until) {
+                return Ok(Taken::Theirs);
+            }
+            if !self.has_turn(shift, grant).await? {
+                return Ok(Taken::NoTurn);
+            }
+            if let Some(lapsed) = assignment.lease.replace(Lease { owner, until: now + LEASE }) {
+                doubt(&mut assignment, lapsed.until);
+            }
+            let sees_drift = next_step == NextStep::Delete && assignment.presence == Presence::Present;
+            if next_step == NextStep::Delete {
+                assignment.record_deletion(now);
+            }
+            match self.save(grant.tenant_id, &mut assignment).await {
+                Ok(()) => {
+                    return Ok(Taken::Ours(Box::new(Leased {
+                        workers: self,
+                        grant,
+                        since,
+                        assignment,
+                        began_creation: false,
+                        sees_drift,
+                        is_drift: false,
+                        owner,
+                    })));
+                }
+                Err(CommitError::Conflict) => {}
+                Err(error @ CommitError::Store(_)) => return Err(error.into()),
+            }
+        }
+        Err(CommitError::Conflict.into())
+    }
+
+    /// Writes the record of an assignment over the version that was read.
+    async fn save(&self, tenant: TenantId, assignment: &mut Assignment) -> Result<(), CommitError> {
+        assignment.updated_at = self.now();
+        let mut writes = Transaction::new(tenant);
+        writes.update_shared(assignment)?;
+        self.table.tenant(tenant).commit(writes).await?;
+        assignment.version += 1;
+        Ok(())
+    }
+}
+
+impl Leased<'_> {
+    /// Whoever else has the lease now keeps it.
+    pub(super) async fn release(mut self) -> Result<(), WorkerError> {
+        if self.is_ours() { self.write(|assignment| assignment.lease = None).await } else { Ok(()) }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.assignment.lease.as_ref().is_some_and(|lease| lease.owner == self.owner)
+    }
+
+    /// Changes the record while the lease is ours. Holders come and go meanwhile: theirs is kept, and seen by the next
+    /// step.
+    pub(super) async fn write(&mut self, change: impl Fn(&mut Assignment)) -> Result<(), WorkerError> {
+        for _ in 0..ATTEMPTS {
+            let mut changed = self.assignment.clone();
+            change(&mut changed);
+            if changed.next_step(self.since) == NextStep::Nothing {
+                changed.lease = None;
+            }
+            match self.workers.save(self.grant.tenant_id, &mut changed).await {
+                Ok(()) => {
+                    self.assignment = changed;
+                    return Ok(());
+                }
+                Err(CommitError::Conflict) => {
+                    self.read_again().await?;
+                    if !self.is_ours() {
+                        return self.give_way().await;
+                    }
+                }
+                Err(error @ CommitError::Store(_)) => return Err(error.into()),
+            }
+        }
+        Err(CommitError::Conflict.into())
+    }
+
+    async fn read_again(&mut self) -> Result<(), WorkerError> {
+        let doubt = self.assignment.in_doubt_until;
+        let read = self.workers.table.assignment(&self.assignment.key).await?;
+        self.assignment = read.ok_or(WorkerError::LeaseLost)?;
+        self.assignment.in_doubt_until = self.assignment.in_doubt_until.max(doubt);
+        Ok(())
+    }
+
+    /// The lease went to another while we were at it. What we did in Identity Center may undo what they saw: they must not
+    /// trust it.
+    async fn give_way(&mut self) -> Result<(), WorkerError> {
+        for _ in 0..ATTEMPTS {
+            self.assignment.presence = Presence::Unknown;
+            if self.began_creation {
+                self.assignment.was_ours = true;
+                self.assignment.origin = self.assignment.origin.or(Some(Origin::Ours));
+            }
+            match self.workers.save(self.grant.tenant_id, &mut self.assignment).await {
+                Ok(()) => return Err(WorkerError::LeaseLost),
+                Err(CommitError::Conflict) => self.read_again().await?,
+                Err(error @ CommitError::Store(_)) => return Err(error.into()),
+            }
+        }
+        Err(CommitError::Conflict.into())
+    }
+}
+
+/// A creation was not answered. It may be on its way, or not even sent by a worker that hangs: one that had the lease until
+/// `since` ends in less than [`LONGEST_RUN`] from then.
+pub(super) fn doubt(assignment: &mut Assignment, since: Timestamp) {
+    if let Some(Operation { kind: OperationKind::Create, request_id: None, .. }) = assignment.operation {
+        assignment.was_ours = true;
+        assignment.in_doubt_until = assignment.in_doubt_until.max(Some(since + LONGEST_RUN));
+    }
+}

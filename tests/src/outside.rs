@@ -1,0 +1,51 @@
+//! What people and other programs do in Identity Center besides stint.
+
+use aws_sdk_identitystore::types::MemberId;
+use aws_sdk_ssoadmin::types::{PrincipalType, TargetType};
+
+use crate::World;
+
+impl World {
+    fn permission_set(&self, name: &str) -> String {
+        self.local.aws().world().permission_sets.iter().find(|set| set.name == name).unwrap().arn.clone()
+    }
+
+    fn user_id(&self, sub: &str) -> String {
+        self.local.aws().world().users.iter().find(|user| user.sub == sub).unwrap().user_id.clone()
+    }
+
+    fn sso(&self) -> aws_sdk_ssoadmin::Client {
+        aws_sdk_ssoadmin::Client::new(&self.local.aws().sdk_config())
+    }
+
+    /// Somebody assigns a permission set to a person.
+    pub async fn assign_outside(&self, sub: &str, permission_set: &str, account: &str) {
+        self.assign(PrincipalType::User, self.user_id(sub), permission_set, account).await;
+    }
+
+    async fn assign(&self, kind: PrincipalType, principal: String, permission_set: &str, account: &str) {
+        let call = self.sso().create_account_assignment().instance_arn(&self.local.aws().world().instance_arn);
+        let call = call.target_id(account).target_type(TargetType::AwsAccount);
+        let call = call.permission_set_arn(self.permission_set(permission_set));
+        call.principal_type(kind).principal_id(principal).send().await.unwrap();
+    }
+
+    /// Somebody takes a permission set from a person.
+    pub async fn unassign_outside(&self, sub: &str, permission_set: &str, account: &str) {
+        let call = self.sso().delete_account_assignment().instance_arn(&self.local.aws().world().instance_arn);
+        let call = call.target_id(account).target_type(TargetType::AwsAccount);
+        let call = call.permission_set_arn(self.permission_set(permission_set));
+        call.principal_type(PrincipalType::User).principal_id(self.user_id(sub)).send().await.unwrap();
+    }
+
+    /// Somebody makes a group of one person and assigns a permission set to it. Returns the membership's id.
+    pub async fn assign_to_group_outside(&self, sub: &str, permission_set: &str, account: &str) -> String {
+        let store = &self.local.aws().world().identity_store_id;
+        let client = aws_sdk_identitystore::Client::new(&self.local.aws().sdk_config());
+        let group = client.create_group().identity_store_id(store).display_name("a group").send().await.unwrap();
+        let call = client.create_group_membership().identity_store_id(store).group_id(&group.group_id);
+        let membership = call.member_id(MemberId::UserId(self.user_id(sub))).send().await.unwrap();
+        self.assign(PrincipalType::Group, group.group_id, permission_set, account).await;
+        membership.membership_id
+    }
+}

@@ -51,6 +51,7 @@ impl Terms {
             require_reason: self.require_reason || other.require_reason,
             ticket_patterns,
             audit_session: self.audit_session || other.audit_session,
+            on_drift: self.on_drift.min(other.on_drift),
         }
     }
 }

@@ -64,7 +64,7 @@ async fn what_was_judged_is_what_is_given() {
     seed.policies = vec![
         policy("decides", 7200, json!(1800), judged),
         // In scope, so its settings hold for what is left out, whether or not its condition does.
-        policy("only in scope", 600, json!(900), "permit(principal, action, resource) when { context.mfa };"),
+        policy("only in scope", 600, Value::Null, "permit(principal, action, resource) when { context.mfa };"),
         // About what is below units: not in scope of an account outside of them.
         policy("elsewhere", 60, json!(60), "permit(principal, action, resource == AwsOrganizationalUnit::\"r-ab12\");"),
     ];
@@ -219,7 +219,7 @@ async fn a_revocation_is_judged_by_the_grant_it_ends() {
     let text = "permit(principal, action, resource is AwsAccount)
             unless { [Action::\"approve\", Action::\"revoke\"].contains(action) };
         permit(principal in Group::\"sre\", action == Action::\"revoke\", resource)
-            when { context.break_glass && context.reason == \"because\" };
+            when { context.break_glass && context has reason && context.reason == \"because\" };
         permit(principal in Group::\"sre\", action == Action::\"approve\", resource)
             when { context.role == \"ReadOnlyAccess\" && context.duration_seconds == 660 };";
     let world = world_of(text, json!({})).await;

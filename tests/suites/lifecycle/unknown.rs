@@ -40,7 +40,7 @@ fn words(answer: Answer, resource: &str) -> (StatusCode, String) {
 #[tokio::test]
 async fn an_unknown_account_does_not_escape_a_forbid_by_unit() {
     let text = "permit(principal in Group::\"engineering\", action, resource is AwsAccount);
-        forbid(principal, action, resource in AwsOrganizationalUnit::\"r-ab12\")
+        forbid(principal, action, resource in AwsOrganizationalUnit::\"r-5717\")
             when { context has account_id && context.account_id == \"333333333333\" };";
     let world = world_of(text).await;
     let error = world.request("alice", STRANGE, POWER, 600).await.refused(400, "unknown_resource");
@@ -76,8 +76,8 @@ async fn an_account_that_is_gone_is_unknown() {
 async fn nobody_finds_out_which_accounts_exist() {
     // A rule about a unit or one account must not tell what is in it, or that it is there.
     let text = "permit(principal in Group::\"engineering\", action, resource == AwsAccount::\"111111111111\");
-        permit(principal in Group::\"admins\", action, resource in AwsOrganizationalUnit::\"r-ab12\");
-        forbid(principal, action, resource in AwsOrganizationalUnit::\"r-ab12\")
+        permit(principal in Group::\"admins\", action, resource in AwsOrganizationalUnit::\"r-5717\");
+        forbid(principal, action, resource in AwsOrganizationalUnit::\"r-5717\")
             when { context has account_id && context.account_id == \"0\" };
         forbid(principal, action, resource == AwsAccount::\"333333333333\") when { context.duration_seconds < 2 };";
     let world = world_of(text).await;

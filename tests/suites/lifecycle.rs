@@ -11,6 +11,8 @@ mod ensure;
 mod expiry;
 #[path = "lifecycle/invariants.rs"]
 mod invariants;
+#[path = "lifecycle/judged.rs"]
+mod judged;
 #[path = "lifecycle/metrics.rs"]
 mod metrics;
 #[path = "lifecycle/recorded.rs"]
@@ -29,3 +31,5 @@ mod sync;
 mod sync_people;
 #[path = "lifecycle/turns.rs"]
 mod turns;
+#[path = "lifecycle/unknown.rs"]
+mod unknown;

@@ -74,3 +74,60 @@ pub(crate) fn held_seconds(grants: &[Grant], now: Timestamp) -> i64 {
     let begun = i64::from(counted.subsec_nanos() > 0);
     counted.as_secs().saturating_add(begun)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::domain::{GrantStatus, PrincipalKind};
+
+    const NOW: i64 = 1_000_000;
+    const DAY: i64 = 24 * 60 * 60;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// A grant from `begin` to `end`, ended early at `ended`, in seconds from now.
+    fn grant(begin: i64, end: i64, ended: Option<i64>) -> Grant {
+        let text = serde_json::json!({
+            "id": uuid::Uuid::nil(), "tenant_id": uuid::Uuid::nil(), "request_id": null,
+            "grantee": {"kind": PrincipalKind::User, "id": "alice", "email": null, "name": null, "groups": []},
+            "resource": {"type": "aws_account", "id": "111111111111"}, "action": "ReadOnlyAccess",
+            "account_id": "111111111111", "permission_set_arn": "x", "status": GrantStatus::Active,
+            "granted_at": at(NOW + begin), "expires_at": at(NOW + end), "duration_seconds": 1,
+            "latest_end": at(NOW + end), "extended_at": null, "ended_at": ended.map(|ended| at(NOW + ended)),
+            "ended_by": null, "provisioning": {"status": "pending", "attempts": 0, "last_error": null},
+            "assignment": null,
+            "revocation": {"status": "none", "attempts": 0, "last_error": null, "credentials_valid_until": null,
+                "delay_announced": false},
+            "next_attempt_at": at(NOW), "tickets": [], "audit_enabled": true, "metadata": {}, "created_at": at(NOW),
+            "updated_at": at(NOW), "version": 1,
+        });
+        serde_json::from_value(text).unwrap()
+    }
+
+    #[test]
+    fn time_held_is_that_of_the_window_and_counts_once() {
+        let table: [(&[(i64, i64, Option<i64>)], i64); 9] = [
+            (&[], 0),
+            (&[(-10, 10, None)], 10),
+            (&[(0, 10, None)], 0),
+            (&[(5, 10, None)], 0),
+            (&[(-10, -5, None), (-10, -5, None), (-7, -3, None)], 7),
+            (&[(-30, -20, None), (-10, -5, None)], 15),
+            (&[(-30, 100, None), (-20, -10, None)], 30),
+            (&[(-30, 100, Some(-20)), (-5, -1, Some(3))], 14),
+            (&[(-DAY - 50, -DAY + 7, None), (-DAY - 50, -DAY, None)], 7),
+        ];
+        for (grants, held) in table {
+            let grants: Vec<_> = grants.iter().map(|&(begin, end, ended)| grant(begin, end, ended)).collect();
+            assert_eq!(held_seconds(&grants, at(NOW)), held, "{grants:#?}");
+        }
+        let mut failed = grant(-10, 10, None);
+        failed.provisioning = Provisioning::Failed { error: String::new() };
+        assert_eq!(held_seconds(&[failed], at(NOW)), 0, "what could never be given was not held");
+        let begun = at(NOW) + SignedDuration::from_millis(1);
+        assert_eq!(held_seconds(&[grant(-10, 10, None)], begun), 11, "a second that is begun counts");
+    }
+}

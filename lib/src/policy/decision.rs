@@ -79,7 +79,8 @@ impl Decision {
 
     /// Denied because the directory does not offer the resource, to a principal who may be told.
     pub(super) fn unknown_resource(resource: &ResourceRef) -> Self {
-        let reason = format!("`{resource}` is not in the tenant's directory: sync it, or check the id");
+        let reason =
+            format!("the directory does not know `{resource}`: check the id, or sync the directory if it is new");
         Self { unknown_resource: true, ..Self::denied(reason) }
     }
 

@@ -117,6 +117,16 @@ async fn on_behalf_of_others(calls: &mut Cold) {
             body: None,
         })
         .await;
+    calls
+        .call(3, "extendGrant, where a rule asks how long it was held", async |world| {
+            let rule = "forbid (principal, action, resource is AwsAccount)
+                when { context has held_seconds && context.held_seconds > 80000 };";
+            let policy = json!({"name": "not all day", "max_duration_seconds": 60, "cedar_policy_set": rule});
+            world.post(As::Key, "/v1/policies", policy).await.expect(StatusCode::CREATED);
+            let path = format!("/v1/grants/{}/extend", world.granted("alice", SANDBOX, "PowerUserAccess", 60).await);
+            post(As::Person("alice"), path, json!({"duration_seconds": 60}))
+        })
+        .await;
     calls.call(1, "listGrants of a status", async |_| get(As::Key, "/v1/grants?status=active")).await;
     let rules = json!({"cedar_policy_set": "permit (principal, action, resource) when { true };"});
     calls

@@ -87,12 +87,17 @@ fn resource_entity(world: &World, resource: &AwsResource) -> Value {
     json!({"uid": uid(kind.cedar_type(), resource.resource.id()), "attrs": attrs, "tags": tags, "parents": parents})
 }
 
+/// Who the context names, of a decision.
+fn requester(asked: &Asked) -> Option<&Principal> {
+    asked.requester.as_ref().filter(|_| ["approve", "revoke"].contains(&asked.action))
+}
+
 /// Every entity there is, each with just its direct parents.
 fn entities(world: &World, asked: &Asked, resource: &ResourceRef, schema: &Schema) -> Entities {
     let mut all: Vec<_> = world.resources.iter().map(|resource| resource_entity(world, resource)).collect();
     all.extend(GROUPS.map(|group| json!({"uid": uid("Group", group), "attrs": {}, "parents": []})));
     all.push(principal_entity(&asked.principal));
-    all.extend(asked.requester.iter().filter(|who| who.who != asked.principal.who).map(principal_entity));
+    all.extend(requester(asked).into_iter().filter(|who| who.who != asked.principal.who).map(principal_entity));
     if !world.resources.iter().any(|known| known.resource == *resource) {
         all.push(resource_entity(world, &known(resource.kind(), resource.id(), resource.id())));
     }
@@ -142,7 +147,7 @@ fn cedar_context(world: &World, asked: &Asked) -> Value {
             context[name] = value;
         }
     }
-    if let Some(requester) = asked.requester.as_ref().filter(|_| !is_access) {
+    if let Some(requester) = requester(asked) {
         let name = match requester.who.kind {
             PrincipalKind::User => "requester",
             PrincipalKind::ServiceAccount => "requester_service_account",

@@ -54,8 +54,11 @@ impl Ensuring<'_> {
 
     fn outcome(&self, status: EnsureStatus) -> Result<Ensured, AccessError> {
         let resource = &self.entitlement.resource;
-        let account = self.engine.directory.get(resource).map_or(resource.id(), |known| known.name.as_str());
-        let (needs_reason, needs_ticket) = self.requirements()?;
+        let terms = self.terms()?;
+        // What an account is called, and that there is one, is for those who may have access to it or had it.
+        let is_told = terms.is_some() || !self.known.grants.is_empty();
+        let account = self.engine.directory.get(resource).filter(|_| is_told);
+        let account = account.map_or(resource.id(), |known| known.name.as_str());
         Ok(Ensured {
             grant: None,
             request: None,
@@ -64,8 +67,8 @@ impl Ensuring<'_> {
             status,
             change: EnsureChange::None,
             duration: self.entitlement.duration.unwrap_or(self.access.tenant().settings.default_duration_seconds),
-            needs_reason,
-            needs_ticket,
+            needs_reason: terms.as_ref().is_some_and(|terms| terms.require_reason),
+            needs_ticket: terms.is_some_and(|terms| !terms.ticket_patterns.is_empty()),
             diagnostics: Vec::new(),
             is_new: false,
         })
@@ -112,12 +115,6 @@ impl Ensuring<'_> {
             Err(AccessError::UnknownResource { .. }) => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Whether the policies require a reason, and a ticket.
-    fn requirements(&self) -> Result<(bool, bool), AccessError> {
-        let terms = self.terms()?;
-        Ok(terms.map_or((false, false), |terms| (terms.require_reason, !terms.ticket_patterns.is_empty())))
     }
 
     fn nothing_to_do(&self, outcome: Ensured) -> Change<Ensured> {

@@ -16,7 +16,7 @@ pub mod jwks;
 pub mod jwt;
 pub mod scope;
 
-pub use caller::{AuthError, Caller, Credential, authenticate};
+pub use caller::{AuthError, Caller, Credential, administers, authenticate};
 pub use jwks::JwksCache;
 pub use scope::{RequiredScope, Scope};
 

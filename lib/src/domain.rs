@@ -16,8 +16,8 @@ mod turn;
 pub use duration::{Seconds, SecondsError};
 pub use event::{Actor, ActorType, Event, EventKind, EventSubject};
 pub use grant::{
-    Assignment, AssignmentKey, Grant, GrantStatus, Lease, Operation, OperationKind, Presence, Provisioning, Revocation,
-    RevocationStatus,
+    Assignment, AssignmentKey, Evaluation, Grant, GrantStatus, Lease, Operation, OperationKind, Presence, Provisioning,
+    Revocation, RevocationStatus,
 };
 pub use id::{ApiKeyId, EventId, GrantId, IdError, MessageId, PolicyId, RequestId, RuleId, TenantId};
 pub use policy::{ActionScope, ApprovalMode, Effect, EntityRef, Policy, PolicySettings, Rule, Scope, Terms};

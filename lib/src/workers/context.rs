@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::access::Ids;
+use crate::access::{Engines, Ids};
 use crate::clock::Clock;
 use crate::domain::{Event, EventKind, Grant, GrantId, Quota, TenantId};
 use crate::events::{Bus, BusError};
@@ -25,6 +25,7 @@ pub struct Workers {
     pub(super) ids: Ids,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
+    pub(super) engines: Engines,
 }
 
 /// How long a worker lives at most: the template's `Timeout`.
@@ -115,7 +116,7 @@ impl Workers {
         metrics: Metrics,
     ) -> Self {
         let ids = Ids::new(clock.clone());
-        Self { table, identity_center, quota, schedules, bus, ids, clock, metrics }
+        Self { table, identity_center, quota, schedules, bus, ids, clock, metrics, engines: Engines::default() }
     }
 
     pub(crate) fn table(&self) -> &Table {

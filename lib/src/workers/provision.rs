@@ -2,7 +2,9 @@
 
 use super::assignment::Reconciled;
 use super::context::{ATTEMPTS, GrantCall, Step, WorkerError, Workers, read_grant};
+use super::reconsider::Confirmation;
 use super::shift::Shift;
+use crate::access::reconsider::Refusal;
 use crate::domain::{
     Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Presence, Provisioning, RevocationStatus,
 };
@@ -44,6 +46,7 @@ impl Workers {
                 match self.hold(shift, call, &key).await? {
                     Hold::Holds => self.reconcile(shift, grant, &key, None).await?,
                     Hold::NotYet(reconciled) => reconciled,
+                    Hold::Refused(refusal) => return self.fail(shift, call, refusal).await,
                     Hold::Over => return self.revoke(shift, call).await,
                 }
             }
@@ -68,19 +71,24 @@ impl Workers {
             Reconciled::Settled(Presence::Absent | Presence::Unknown) => self.revoke(shift, call).await,
             Reconciled::Unsettled(why) => self.try_again(call, why).await,
             Reconciled::Left => Ok(()),
-            Reconciled::Hopeless(why) => {
-                self.change_grant(call, |grant| {
-                    if !is_pending(grant) {
-                        return Step::Nothing;
-                    }
-                    grant.end(GrantStatus::Revoked, None, now);
-                    grant.provisioning = Provisioning::Failed { error: why.clone() };
-                    Step::Change(EventKind::GrantFailed)
-                })
-                .await?;
-                self.revoke(shift, call).await
-            }
+            Reconciled::Hopeless(why) => self.fail(shift, call, Refusal { reason: why, notices: Vec::new() }).await,
         }
+    }
+
+    /// Ends a grant that cannot be given; what may have been begun is taken away.
+    async fn fail(&self, shift: &mut Shift<'_>, call: GrantCall, why: Refusal) -> Result<(), WorkerError> {
+        let now = self.now();
+        self.change_grant(call, |grant| {
+            if !is_pending(grant) {
+                return Step::Nothing;
+            }
+            let Refusal { reason, notices } = why.clone();
+            grant.end(GrantStatus::Revoked, None, now);
+            grant.provisioning = Provisioning::Failed { error: reason, notices };
+            Step::Change(EventKind::GrantFailed)
+        })
+        .await?;
+        self.revoke(shift, call).await
     }
 
     /// Notes a failed attempt, and sets a reminder for the next.
@@ -115,10 +123,15 @@ impl Workers {
             if !grant.is_live(now) {
                 return Ok(Hold::Over);
             }
-            if grant.assignment.as_ref() == Some(key) {
+            let confirmed = match self.reconsider(&grant).await? {
+                Confirmation::Confirmed(confirmed) => confirmed,
+                Confirmation::Refused(refusal) => return Ok(Hold::Refused(refusal)),
+                Confirmation::Unknown(why) => return Ok(Hold::NotYet(Reconciled::Unsettled(why))),
+            };
+            if grant.assignment.as_ref() == Some(key) && !confirmed.is_new() {
                 return Ok(Hold::Holds);
             }
-            if let Some(other) = &grant.assignment {
+            if let Some(other) = grant.assignment.as_ref().filter(|other| *other != key) {
                 // The person's user in the Identity Store was replaced: what was begun for the old one is undone first.
                 let assignment = self.release(call, other).await?;
                 match self.reconcile(shift, &grant, other, assignment).await? {
@@ -132,8 +145,10 @@ impl Workers {
             }
             grant.assignment = Some(key.clone());
             grant.updated_at = now;
+            confirmed.note(&mut grant);
             let mut writes = Transaction::new(call.tenant_id);
             writes.update(&grant)?;
+            confirmed.check(&mut writes, now)?;
             match table.get::<Assignment>(assignment_key(key)).await? {
                 Some(mut assignment) => {
                     assignment.holders.insert(grant.id);
@@ -159,8 +174,10 @@ impl Workers {
 enum Hold {
     /// It does.
     Holds,
-    /// Its earlier one is not undone.
+    /// Its earlier one is not undone, or policy cannot be asked.
     NotYet(Reconciled),
+    /// Policy would refuse it now.
+    Refused(Refusal),
     /// It has ended.
     Over,
 }

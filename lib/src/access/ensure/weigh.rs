@@ -304,7 +304,7 @@ fn wants_extension(grant: &Grant, asked: Seconds, now: Timestamp) -> bool {
 
 fn ended(grant: &Grant) -> (EnsureStatus, String) {
     match (grant.status, &grant.provisioning) {
-        (GrantStatus::Revoked, Provisioning::Failed { error }) => {
+        (GrantStatus::Revoked, Provisioning::Failed { error, .. }) => {
             (EnsureStatus::Revoked, format!("the access could not be given: {error}"))
         }
         (GrantStatus::Revoked, _) => (EnsureStatus::Revoked, "the access was ended early".to_owned()),

@@ -132,7 +132,7 @@ impl From<domain::Grant> for Grant {
             provisioning_error: match &grant.provisioning {
                 Provisioning::Pending { last_error, .. } => last_error.clone(),
                 Provisioning::Successful { .. } => None,
-                Provisioning::Failed { error } => Some(error.clone()),
+                Provisioning::Failed { error, .. } => Some(error.clone()),
             },
             activated_at: grant.activated_at(),
             grantee_id: grant.grantee.who.id,

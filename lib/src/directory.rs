@@ -214,5 +214,7 @@ fn known(kind: ResourceType, id: &str, name: &str, now: Timestamp) -> Result<Aws
         rank: None,
         metadata: Metadata::new(),
         last_synced_at: now,
+        missing_since: None,
+        gone_at: None,
     })
 }

@@ -6,6 +6,7 @@ mod duration;
 mod event;
 mod grant;
 mod id;
+mod person;
 mod policy;
 mod principal;
 mod request;
@@ -20,6 +21,7 @@ pub use grant::{
     Revocation, RevocationStatus,
 };
 pub use id::{ApiKeyId, EventId, GrantId, IdError, MessageId, PolicyId, RequestId, RuleId, TenantId};
+pub use person::{ExternalId, Person, PersonLink};
 pub use policy::{ActionScope, ApprovalMode, Effect, EntityRef, Policy, PolicySettings, Rule, Scope, Terms};
 pub use principal::{Auth, Circumstances, Principal, PrincipalKind, PrincipalRef};
 pub use request::{

@@ -3,13 +3,15 @@
 //! | file | what it does |
 //! |---|---|
 //! | `model` | the tenant's directory, and the Cedar schema made of it |
+//! | `offered` | what of the directory can be asked for |
 //! | `world` | the Cedar entities of the directory, and those of a question |
 //! | `scan`, `text` | statements to fields and back |
 //! | `flat` | scopes as the API has them |
 //! | `problem` | what is wrong with a text, and where; strict validation |
 //! | `index` | finds the rules that can apply without looking at the others |
-//! | `facts` | the context of a question |
-//! | `engine` | compiles policies and decides |
+//! | `question` | what policy is asked: about an access, or about deciding on one |
+//! | `facts`, `overrides` | the context of a question, and the values `evaluate` puts over it |
+//! | `engine`, `terms` | compiles policies and decides; the strictest settings |
 //! | `decision`, `permit` | the answer, and the proof of authority made of it |
 //!
 //! Nothing here does I/O, reads a clock or makes an id.
@@ -20,17 +22,23 @@ mod facts;
 mod flat;
 mod index;
 mod model;
+mod offered;
+mod overrides;
 mod permit;
 mod problem;
+mod question;
 mod scan;
+mod terms;
 mod text;
 mod world;
 
 pub use decision::{Decision, Determining, Outcome, RuleError};
-pub use engine::{CompileError, Engine, Question};
-pub use facts::{ContextError, QuestionContext};
+pub use engine::{CompileError, Engine, Evaluation};
 pub use flat::{ActionScopeType, FlatError, FlatScope, ScopeType, action_scope, flat_actions, parse_principal};
 pub use model::{Directory, RESERVED_ACTIONS, SchemaError, TenantSchema};
+pub use offered::PermissionSetError;
+pub use overrides::{ContextError, named_requester};
 pub use permit::{Approve, Authority, Permit, Revoke};
 pub use problem::{PolicyErrors, Problem, Report, validate};
+pub use question::{AccessQuestion, DecidedAccess, DecisionQuestion, TrialQuestion};
 pub use text::{ParsedRule, RenderError, RuleFields, parse_policy_set, parse_rule, render};

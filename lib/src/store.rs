@@ -7,6 +7,7 @@ mod audit;
 mod due;
 mod error;
 pub mod keys;
+mod people;
 mod query;
 mod record;
 mod records;

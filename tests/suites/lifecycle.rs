@@ -9,6 +9,8 @@ mod ensure;
 mod expiry;
 #[path = "lifecycle/invariants.rs"]
 mod invariants;
+#[path = "lifecycle/judged.rs"]
+mod judged;
 #[path = "lifecycle/metrics.rs"]
 mod metrics;
 #[path = "lifecycle/reconsider.rs"]
@@ -21,3 +23,5 @@ mod rush;
 mod submit;
 #[path = "lifecycle/turns.rs"]
 mod turns;
+#[path = "lifecycle/unknown.rs"]
+mod unknown;

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::change::{Subject as _, record, system_event};
-use super::reconsider::{Facts, Newest, Reconsidered, Refusal, counts, reconsider};
+use super::reconsider::{Facts, Newest, Reconsidered, Refusal, counts, held_seconds_besides, reconsider};
 use super::submit::{give, grant_of};
 use super::{Access, AccessError, Change, Ids, TenantEngine, request_visible};
 use crate::domain::{AccessRequest, ApprovedBy, Decision, EventKind, RequestState, RequestStatus, TenantId, Verdict};
@@ -32,7 +32,7 @@ pub async fn decide(
         return refused(access, request, verdict, AccessError::SelfApproval);
     }
     let engine = access.engine().await?;
-    let permit = match engine.approval(access, &request.resource, &request.requester) {
+    let permit = match engine.approval(access, &request) {
         Ok(permit) => permit,
         Err(denied) => return refused(access, request, verdict, denied),
     };
@@ -47,7 +47,13 @@ pub async fn decide(
     };
     match verdict {
         Verdict::Deny => deny(access, request, decision),
-        Verdict::Approve => approve(access, &engine, request, newest, decision, &permit),
+        Verdict::Approve => {
+            let now = access.now();
+            let held_seconds = held_seconds_besides(&engine, access.table(), &request, now).await?;
+            let start_at = request.begins_at(now);
+            let facts = Facts { tenant: access.tenant(), newest, now, start_at, held_seconds };
+            approve(access, &engine, request, &facts, decision, &permit)
+        }
     }
 }
 
@@ -68,16 +74,15 @@ fn approve(
     access: &Access,
     engine: &TenantEngine,
     stored: AccessRequest,
-    newest: &Newest,
+    facts: &Facts<'_>,
     decision: Decision,
     permit: &Permit<Approve>,
 ) -> Result<Change<AccessRequest>, AccessError> {
-    let facts = Facts { tenant: access.tenant(), newest, now: access.now() };
     let caller = decision.decided_by.who.clone();
     let mut request = stored.clone();
     if let Some(place) = request.decisions.iter().position(|earlier| earlier.decided_by.who == caller) {
         let earlier = request.decisions.remove(place);
-        if counts(engine, &request, &earlier, &facts)? {
+        if counts(engine, &request, &earlier, facts)? {
             return Err(AccessError::Conflict {
                 status: request.status().as_str(),
                 reason: "you have approved this already; it waits for others".to_owned(),
@@ -86,9 +91,9 @@ fn approve(
     }
     let mut writes = access.begin();
     let enough = approvals(&request) + 1 >= request.required_approvals();
-    let outcome = if enough { Some(reconsider(engine, &request, Some(permit), &facts)?) } else { None };
+    let outcome = if enough { Some(reconsider(engine, &request, Some(permit), facts)?) } else { None };
     if outcome.is_some() {
-        newest.check(&mut writes)?;
+        facts.newest.check(&mut writes)?;
         request.policy_version = engine.policy_version;
         request.directory_version = engine.directory_version;
     }

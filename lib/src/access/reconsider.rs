@@ -11,14 +11,15 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use newest::Newest;
 
+use super::held::held_seconds;
 use super::submit::unmatched_ticket_pattern;
-use super::{AccessError, TenantEngine};
+use super::{AccessError, TenantEngine, recent_grants};
 use crate::domain::{
     AccessRequest, ApprovalMode, Decision, Evaluation, Grant, Principal, RequestState, Seconds, Tenant, TenantSettings,
     Terms, Verdict,
 };
-use crate::policy::{Approve, Outcome, Permit, Question, QuestionContext};
-use crate::store::{StoreError, Transaction};
+use crate::policy::{AccessQuestion, Approve, DecidedAccess, DecisionQuestion, Outcome, Permit};
+use crate::store::{StoreError, TenantTable, Transaction};
 
 /// A decision is good for this long; access that begins later is evaluated again.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
@@ -31,6 +32,10 @@ pub struct Facts<'a> {
     pub newest: &'a Newest,
     /// The time of the question.
     pub now: Timestamp,
+    /// When the access begins.
+    pub start_at: Timestamp,
+    /// For how many seconds the requester had this same access within the last 24 hours, not counting what is to be given.
+    pub held_seconds: i64,
 }
 
 /// What came of evaluating a request again.
@@ -109,19 +114,17 @@ pub fn reconsider(
         Ok(requester) => requester,
         Err(why) => return Ok(Reconsidered::Refused(why.into())),
     };
-    let decision = engine.engine.decide(&Question {
+    let decision = engine.engine.decide(&AccessQuestion {
         principal: &requester,
-        action: &request.action,
         resource: &request.resource,
-        context: QuestionContext {
-            reason: request.reason.as_deref(),
-            tickets: &request.tickets,
-            duration: Some(request.duration_seconds),
-            role: None,
-            requester: None,
-            now: facts.now,
-            circumstances: request.circumstances,
-        },
+        action: &request.action,
+        reason: request.reason.as_deref(),
+        tickets: &request.tickets,
+        duration: request.duration_seconds,
+        start_at: facts.start_at,
+        now: facts.now,
+        circumstances: request.circumstances,
+        held_seconds: facts.held_seconds,
     });
     if let Some(fault) = decision.fault {
         return Err(AccessError::Policies(fault));
@@ -175,16 +178,22 @@ pub(super) fn counts(
     if facts.newest.administers(facts.tenant, &approver) {
         return Ok(true);
     }
-    let context = QuestionContext {
-        reason: None,
-        tickets: &[],
-        duration: None,
-        role: None,
-        requester: Some(&request.requester),
-        now: decision.decided_at,
+    let question = DecisionQuestion {
+        principal: &approver,
         circumstances: decision.circumstances,
+        now: decision.decided_at,
+        requester: &request.requester,
+        resource: &request.resource,
+        decided: DecidedAccess {
+            action: &request.action,
+            reason: request.reason.as_deref(),
+            tickets: &request.tickets,
+            duration: request.duration_seconds,
+            start_at: request.begins_at(decision.decided_at),
+            break_glass: request.break_glass,
+        },
     };
-    match engine.engine.authorize_approve(&approver, &request.resource, context) {
+    match engine.engine.authorize_approve(&question) {
         Ok(_) => Ok(true),
         Err(denied) => match denied.fault {
             Some(fault) => Err(AccessError::Policies(fault)),
@@ -222,15 +231,34 @@ pub(super) fn break_glass_maximum(settings: &TenantSettings, groups: &[String]) 
     Ok(settings.max_duration_seconds)
 }
 
-impl Facts<'_> {
-    /// Makes a commit conditional on everything a request was evaluated by: a policy that is changed between the question
-    /// and the commit makes it be asked again.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unstorable`] when a record cannot be turned into an item.
-    pub fn check(&self, writes: &mut Transaction) -> Result<(), StoreError> {
-        writes.check_fields(self.tenant, &["directory_version", "policy_version", "roles", "settings"])?;
-        self.newest.check(writes)
+/// Makes a commit conditional on what a request was evaluated by: a policy that is changed between the question and the
+/// commit makes it be asked again.
+///
+/// # Errors
+///
+/// [`StoreError::Unstorable`] when a record cannot be turned into an item.
+pub fn check(tenant: &Tenant, newest: &Newest, writes: &mut Transaction) -> Result<(), StoreError> {
+    writes.check_fields(tenant, &["directory_version", "policy_version", "roles", "settings"])?;
+    newest.check(writes)
+}
+
+/// For how many seconds a requester had the access of a request lately, not counting a grant of that request itself. It is
+/// only read when a rule asks for it.
+///
+/// # Errors
+///
+/// [`StoreError`] when the table does not answer.
+pub async fn held_seconds_besides(
+    engine: &TenantEngine,
+    table: &TenantTable,
+    request: &AccessRequest,
+    now: Timestamp,
+) -> Result<i64, StoreError> {
+    if !engine.engine.asks_held_seconds() {
+        return Ok(0);
     }
+    let AccessRequest { requester, resource, action, .. } = request;
+    let mut recent = recent_grants(table, &requester.who, resource, action, now).await?;
+    recent.retain(|grant| grant.request_id != Some(request.id));
+    Ok(held_seconds(&recent, now))
 }

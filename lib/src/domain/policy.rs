@@ -159,24 +159,3 @@ pub struct Terms {
     /// Whether any determining rule wants sessions audited.
     pub audit_session: bool,
 }
-
-impl Terms {
-    /// The stricter of each of both.
-    #[must_use]
-    pub fn stricter(&self, other: &Self) -> Self {
-        let mut ticket_patterns = self.ticket_patterns.clone();
-        ticket_patterns.extend(other.ticket_patterns.iter().filter(|one| !self.ticket_patterns.contains(one)).cloned());
-        let max_duration_seconds = self.max_duration_seconds.min(other.max_duration_seconds);
-        let defaults = [self.default_duration_seconds, other.default_duration_seconds];
-        Self {
-            approval_mode: self.approval_mode.max(other.approval_mode),
-            max_duration_seconds,
-            default_duration_seconds: defaults.into_iter().flatten().min().map(|it| it.min(max_duration_seconds)),
-            approval_timeout_seconds: self.approval_timeout_seconds.min(other.approval_timeout_seconds),
-            required_approvals: self.required_approvals.max(other.required_approvals),
-            require_reason: self.require_reason || other.require_reason,
-            ticket_patterns,
-            audit_session: self.audit_session || other.audit_session,
-        }
-    }
-}

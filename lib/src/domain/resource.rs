@@ -253,8 +253,23 @@ pub struct AwsResource {
     /// Anything else that was synced.
     #[serde(default)]
     pub metadata: Metadata,
-    /// When it was last read from AWS.
+    /// When a sync last found that it had changed, or first found it.
     pub last_synced_at: Timestamp,
+    /// When a full read of AWS first did not find it; `None` while it is found.
+    #[serde(default)]
+    pub missing_since: Option<Timestamp>,
+    /// Since when it is gone: two full reads in a row did not find it, or its account is closed or suspended. It is kept
+    /// for the grants that carry it, and cannot be asked for. `None` while it exists.
+    #[serde(default)]
+    pub gone_at: Option<Timestamp>,
+}
+
+impl AwsResource {
+    /// Whether it exists, as far as the last sync knows.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.gone_at.is_none()
+    }
 }
 
 #[cfg(test)]

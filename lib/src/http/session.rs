@@ -108,6 +108,11 @@ impl<S: RequiredScope> Session<S> {
         self.open(|_| async { Ok(()) }).await.map(|(access, ())| access)
     }
 
+    /// The time, for naming reads; what is decided is decided at the time of [`Access::now`].
+    pub(super) fn now(&self) -> Timestamp {
+        self.api.clock().now()
+    }
+
     /// Who the credential claims to be, for naming reads.
     pub(super) fn claimed_principal(&self) -> PrincipalRef {
         self.credential.as_ref().map_or_else(|| PrincipalRef::user(""), Credential::claimed_principal)

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr as _;
 
-use cedar_policy::{ParseErrors, PolicySet, ValidationMode};
+use cedar_policy::{Effect, ParseErrors, PolicySet, ValidationMode, ValidationWarning};
 use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -121,8 +121,13 @@ pub fn validate(text: &str, schema: &TenantSchema) -> Report {
     };
     let result = schema.validator().validate(&set, ValidationMode::Strict);
     let mut errors: Vec<_> = result.validation_errors().map(|error| Problem::of_diagnostic(text, error)).collect();
-    let mut warnings: Vec<_> =
-        result.validation_warnings().map(|warning| Problem::of_diagnostic(text, warning)).collect();
+    let (never_forbids, warnings): (Vec<_>, Vec<_>) = result.validation_warnings().partition(|warning| {
+        let is_forbid = || set.policy(warning.policy_id()).is_some_and(|rule| rule.effect() == Effect::Forbid);
+        matches!(warning, ValidationWarning::ImpossiblePolicy(_)) && is_forbid()
+    });
+    // A permit that can never apply permits nothing. A forbid that can never apply lets through what it is to stop.
+    errors.extend(never_forbids.into_iter().map(|warning| Problem::of_diagnostic(text, warning)));
+    let mut warnings: Vec<_> = warnings.into_iter().map(|warning| Problem::of_diagnostic(text, warning)).collect();
     for problems in [&mut errors, &mut warnings] {
         // Cedar checks a statement once for each type of principal and resource it may meet, and says the same again.
         problems.sort_by(|left, right| {

@@ -13,6 +13,7 @@
 //! |---|---|---|
 //! | `by_principal` | `T#<tenant>#<KIND>#P#<principal>` | what a person asked for or was granted |
 //! | `by_access` | `T#<tenant>#<KIND>#A#<principal>#<resource>#<action>` | ensure: is there a live grant or an open request? |
+//! | `by_access` | `T#<tenant>#GRANT#A#<principal>#<resource>#<action>#<day>` | the same, of grants that are over: the day they ended |
 //! | `by_access` | `T#<tenant>#AUDIT#A#<id>` | the audit entry of an event |
 //! | `by_status` | `T#<tenant>#<KIND>#S#<status>` | what is pending, what is active |
 //! | `due` | `DUE#<urgency>#<shard>` | work that falls due, by time |
@@ -74,6 +75,13 @@ pub fn access(principal: &PrincipalRef, resource: &ResourceRef, action: &str) ->
 #[must_use]
 pub fn by_access(tenant: TenantId, kind: &str, access: &str) -> String {
     format!("T#{tenant}#{kind}#A#{access}")
+}
+
+/// The partition of [`super::Index::Access`] of what is over: it is kept by the day (UTC) it ended, so that what ended
+/// lately is found however much ended before.
+#[must_use]
+pub fn by_access_ended(tenant: TenantId, kind: &str, access: &str, ended: Timestamp) -> String {
+    format!("{}#{}", by_access(tenant, kind, access), ended.strftime("%Y-%m-%d"))
 }
 
 /// The partition of [`super::Index::Status`].

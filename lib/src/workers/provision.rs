@@ -148,7 +148,7 @@ impl Workers {
             confirmed.note(&mut grant);
             let mut writes = Transaction::new(call.tenant_id);
             writes.update(&grant)?;
-            confirmed.check(&mut writes, now)?;
+            confirmed.check(&mut writes)?;
             match table.get::<Assignment>(assignment_key(key)).await? {
                 Some(mut assignment) => {
                     assignment.holders.insert(grant.id);

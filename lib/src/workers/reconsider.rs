@@ -6,7 +6,8 @@ use futures_util::future::try_join;
 use super::context::{WorkerError, Workers};
 use crate::access::AccessError;
 use crate::access::reconsider::{
-    Facts, Newest, Reconsidered, Refusal, is_approved, is_outdated, reconsider, reconsider_break_glass,
+    Facts, Newest, Reconsidered, Refusal, check, held_seconds_besides, is_approved, is_outdated, reconsider,
+    reconsider_break_glass,
 };
 use crate::domain::{AccessRequest, Evaluation, Grant, Principal, Tenant};
 use crate::store::{Record, StoreError, Transaction};
@@ -47,7 +48,8 @@ impl Workers {
         };
         let newest = Newest::read(&table, &request).await?;
         let now = self.now();
-        let facts = Facts { tenant: &tenant, newest: &newest, now };
+        let start_at = grant.granted_at;
+        let mut facts = Facts { tenant: &tenant, newest: &newest, now, start_at, held_seconds: 0 };
         let outdated = is_outdated(grant, &facts);
         let outcome = if request.break_glass {
             // Its settings have just been read.
@@ -57,10 +59,12 @@ impl Workers {
                 Ok(engine) => engine,
                 Err(error) => return unknown(error),
             };
+            facts.held_seconds = held_seconds_besides(&engine, &table, &request, now).await?;
+            let outcome = reconsider(&engine, &request, None, &facts);
             // It may be newer than the tenant's item was a moment ago.
             tenant.policy_version = engine.policy_version;
             tenant.directory_version = engine.directory_version;
-            match reconsider(&engine, &request, None, &Facts { tenant: &tenant, newest: &newest, now }) {
+            match outcome {
                 Ok(outcome) => outcome,
                 Err(error) => return unknown(error),
             }
@@ -114,7 +118,7 @@ impl Confirmed {
     }
 
     /// Makes a commit conditional on it.
-    pub(super) fn check(&self, writes: &mut Transaction, now: jiff::Timestamp) -> Result<(), StoreError> {
-        Facts { tenant: &self.tenant, newest: &self.newest, now }.check(writes)
+    pub(super) fn check(&self, writes: &mut Transaction) -> Result<(), StoreError> {
+        check(&self.tenant, &self.newest, writes)
     }
 }

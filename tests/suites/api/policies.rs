@@ -310,6 +310,12 @@ async fn evaluate_says_what_would_be_decided_and_records_nothing() {
     assert_eq!((&said["permitted"], &said["approval_mode"]), (&json!(true), &json!("auto")));
     assert_eq!(said["max_duration_seconds"], 28_800);
     assert_eq!(said["matching_policy_ids"].as_array().unwrap().len(), 1);
+    let filled = json!({
+        "account_id": SANDBOX, "auth": "oidc", "duration_seconds": 3600, "ends_at": "2026-01-05T10:00:00.000Z",
+        "has_reason": false, "held_seconds": 0, "mfa": false, "now": "2026-01-05T09:00:00.000Z",
+        "role": "PowerUserAccess", "start_at": "2026-01-05T09:00:00.000Z", "tickets": [],
+    });
+    assert_eq!(said["evaluated_context"], filled);
     let said = evaluate(question("alice", PRODUCTION, "ReadOnlyAccess")).await;
     assert_eq!((&said["permitted"], &said["approval_mode"]), (&json!(true), &json!("require")));
     let said = evaluate(question("alice", PRODUCTION, "AdministratorAccess")).await;
@@ -320,7 +326,12 @@ async fn evaluate_says_what_would_be_decided_and_records_nothing() {
     let mut with_groups = question("nobody", SANDBOX, "PowerUserAccess");
     with_groups["groups"] = json!(["engineering"]);
     assert_eq!(evaluate(with_groups).await["permitted"], true);
-    assert_eq!(evaluate(question("bob", PRODUCTION, "approve")).await["permitted"], true);
+    let mut approval = question("bob", PRODUCTION, "approve");
+    let error = world.post(As::Key, "/v1/policies/evaluate", approval.clone()).await.refused(400, "invalid_input");
+    assert_eq!(error["details"]["field"], "context.role", "what is to be approved has to be said");
+    approval["context"] = json!({"role": "ReadOnlyAccess"});
+    let said = evaluate(approval).await;
+    assert_eq!((&said["permitted"], &said["evaluated_context"]["role"]), (&json!(true), &json!("ReadOnlyAccess")));
     assert_eq!(world.local.aws().items().len(), items);
 }
 

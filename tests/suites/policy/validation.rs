@@ -17,7 +17,13 @@ fn what_fits_the_schema_is_valid() {
         "permit(principal is User, action == Action::\"approve\", resource) when { context has requester && context.requester != principal };",
         "permit(principal, action == Action::\"approve\", resource) when { context has requester_service_account && context.requester_service_account in Group::\"ci\" };",
         "forbid(principal, action in [Action::\"read\", Action::\"connect\"], resource is AwsRdsInstance) unless { context.mfa };",
-        "permit(principal, action == Action::\"assume\", resource) when { resource has rank && resource.rank < 3 };",
+        "permit(principal, action == Action::\"assume\", resource) when { context.duration_seconds <= 14400 };",
+        "forbid(principal, action == Action::\"approve\", resource) when { context has role && context.role == \"AdministratorAccess\" };",
+        "permit(principal, action == Action::\"approve\", resource) when { context.role != \"AdministratorAccess\" && context.duration_seconds <= 3600 };",
+        "permit(principal, action == Action::\"revoke\", resource) when { context.break_glass && context.ends_at > context.now };",
+        "forbid(principal, action, resource) when { context.start_at < context.now || context.has_reason };",
+        "forbid(principal, action == Action::\"ReadOnlyAccess\", resource) when { context.held_seconds + context.duration_seconds > 28800 };",
+        "permit(principal, action, resource) when { context has held_seconds && context.held_seconds < 3600 };",
         "permit(principal, action, resource) when { resource.hasTag(\"env\") && resource.getTag(\"env\") == \"prod\" };",
         "permit(principal, action, resource) when { context.now < datetime(\"2027-01-01\") && context has source_ip && context.source_ip.isInRange(ip(\"10.0.0.0/8\")) };",
         "permit(principal, action, resource) when { context.tickets.contains(\"OPS-1\") && context.auth == \"oidc\" && context has duration_seconds && context.duration_seconds <= 3600 };",
@@ -55,7 +61,32 @@ fn what_does_not_fit_is_an_error_at_its_place_in_the_whole_text() {
 }
 
 #[test]
-fn what_can_never_match_is_a_warning() {
+fn a_rule_that_could_never_fire_is_refused() {
+    // What a kind of question does not fill is not in its context, and what nobody fills is nowhere.
+    let read = "action == Action::\"ReadOnlyAccess\"";
+    let approve = "action == Action::\"approve\"";
+    let conditions = [
+        (approve, "context.held_seconds > 3600"),
+        (approve, "context has held_seconds && context.held_seconds > 3600"),
+        (approve, "context has break_glass && context.break_glass"),
+        (read, "context.requester == principal"),
+        (read, "context has requester && context.requester in Group::\"sre\""),
+        (read, "context has break_glass && context.break_glass"),
+        ("action == Action::\"read\"", "context has role && context.role == \"AdministratorAccess\""),
+        (read, "resource.rank < 3"),
+        (read, "resource has rank && resource.rank < 3"),
+        ("action == Action::\"assume\"", "resource is AwsAccount"),
+    ];
+    for (action, condition) in conditions {
+        let forbid = format!("forbid(principal, {action}, resource) when {{ {condition} }};");
+        let report = report(&forbid);
+        assert!(!report.is_valid(), "{forbid}");
+        assert_eq!(report.errors[0].line, 1);
+    }
+}
+
+#[test]
+fn a_permit_that_can_never_match_is_a_warning() {
     let report = report("permit(principal, action == Action::\"assume\", resource is AwsAccount);");
     assert!(report.warnings.iter().any(|warning| warning.line == 1), "{report:?}");
 }

@@ -1,0 +1,20 @@
+//! The directory's people, and the links that lead to them; how they are keyed is said in `domain::person`.
+
+use super::Record;
+use crate::domain::{Person, PersonLink};
+
+impl Record for Person {
+    const KIND: &'static str = "PERSON";
+
+    fn sort_key(&self) -> String {
+        self.user_id.clone()
+    }
+}
+
+impl Record for PersonLink {
+    const KIND: &'static str = "LINK";
+
+    fn sort_key(&self) -> String {
+        self.key.clone()
+    }
+}

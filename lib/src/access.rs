@@ -18,6 +18,7 @@ mod ids;
 mod messages;
 pub mod policies;
 mod question;
+pub mod reconsider;
 mod requests;
 pub mod rules;
 mod submit;

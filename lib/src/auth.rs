@@ -17,7 +17,7 @@ pub mod jwt;
 pub mod scope;
 mod seen;
 
-pub use caller::{AuthError, Caller, Credential, authenticate};
+pub use caller::{AuthError, Caller, Credential, administers, authenticate};
 pub use jwks::JwksCache;
 pub use scope::{RequiredScope, Scope};
 pub use seen::SeenCredentials;

@@ -21,7 +21,7 @@ pub use assignment::{
 };
 pub use duration::{Seconds, SecondsError};
 pub use event::{Actor, ActorType, Event, EventKind, EventSubject};
-pub use grant::{DELETED_OUTSIDE, Grant, GrantStatus, Provisioning, Revocation, RevocationStatus};
+pub use grant::{DELETED_OUTSIDE, Evaluation, Grant, GrantStatus, Provisioning, Revocation, RevocationStatus};
 pub use id::{ApiKeyId, EventId, GrantId, IdError, MessageId, PolicyId, RequestId, RuleId, TenantId};
 pub use person::{ExternalId, Person, PersonLink};
 pub use policy::{ActionScope, ApprovalMode, Effect, EntityRef, OnDrift, Policy, PolicySettings, Rule, Scope, Terms};

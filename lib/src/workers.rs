@@ -22,6 +22,7 @@ mod provision;
 pub mod provision_grant;
 pub mod publish_events;
 mod queue;
+mod reconsider;
 mod revoke;
 mod shift;
 pub mod sweep;

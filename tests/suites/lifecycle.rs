@@ -15,6 +15,8 @@ mod invariants;
 mod judged;
 #[path = "lifecycle/metrics.rs"]
 mod metrics;
+#[path = "lifecycle/reconsider.rs"]
+mod reconsider;
 #[path = "lifecycle/recorded.rs"]
 mod recorded;
 #[path = "lifecycle/rush.rs"]

@@ -14,6 +14,8 @@ mod keys;
 mod outbox;
 #[path = "races/policies.rs"]
 mod policies;
+#[path = "races/reconsider.rs"]
+mod reconsider;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{AccessError, Engines, Ids, TenantEngine};
 use crate::auth::Caller;
-use crate::domain::{Actor, Event, EventKind, EventSubject, Metadata, Tenant};
+use crate::domain::{Actor, Event, EventKind, EventSubject, Metadata, Provisioning, Tenant};
 use crate::store::{StoreError, TenantTable, Transaction};
 
 /// A caller in their tenant, at one moment: what a use case acts with.
@@ -171,6 +171,8 @@ pub(crate) trait Subject {
 
 impl Subject for crate::domain::AccessRequest {
     fn about(&self) -> About {
+        let authorized_by = self.decisions.last().into_iter().flat_map(|decision| &decision.authorized_by);
+        let authorized_by = authorized_by.map(ToString::to_string);
         let metadata = metadata([
             ("requester_id", self.requester.who.id.clone().into()),
             ("resource", self.resource.to_string().into()),
@@ -181,6 +183,7 @@ impl Subject for crate::domain::AccessRequest {
             // Of people: none means that policy decided.
             ("decisions", self.decisions.len().into()),
             ("policy_version", self.policy_version.into()),
+            ("authorized_by", authorized_by.collect::<Vec<_>>().into()),
         ]);
         About {
             resource_type: EventSubject::Request,
@@ -193,7 +196,7 @@ impl Subject for crate::domain::AccessRequest {
 
 impl Subject for crate::domain::Grant {
     fn about(&self) -> About {
-        let metadata = metadata([
+        let mut metadata = metadata([
             ("grantee_id", self.grantee.who.id.clone().into()),
             ("request_id", self.request_id.map(|id| id.to_string()).into()),
             ("resource", self.resource.to_string().into()),
@@ -201,6 +204,10 @@ impl Subject for crate::domain::Grant {
             ("status", self.status.as_str().into()),
             ("expires_at", self.expires_at.to_string().into()),
         ]);
+        if let Provisioning::Failed { error, notices } = &self.provisioning {
+            metadata.insert("error".to_owned(), error.clone().into());
+            metadata.insert("notices".to_owned(), notices.clone().into());
+        }
         About { resource_type: EventSubject::Grant, resource_id: self.id.to_string(), metadata, reasoning: None }
     }
 }

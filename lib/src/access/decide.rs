@@ -1,15 +1,20 @@
 //! Deciding, withdrawing and letting lapse a request. It has one outcome (INVARIANT 5): each of these is conditional
 //! on the version that was read.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::change::{record, system_event};
+use super::change::{Subject as _, record, system_event};
+use super::reconsider::{Facts, Newest, Reconsidered, Refusal, counts, held_seconds_besides, reconsider};
 use super::submit::{give, grant_of};
-use super::{Access, AccessError, Change, Ids, request_visible};
+use super::{Access, AccessError, Change, Ids, TenantEngine, request_visible};
 use crate::domain::{AccessRequest, ApprovedBy, Decision, EventKind, RequestState, RequestStatus, TenantId, Verdict};
+use crate::policy::{Approve, Permit};
 use crate::store::{StoreError, Transaction};
 
-/// Approves or denies a request.
+/// An approver's refused approvals of one request are recorded once in this time.
+const REFUSAL_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+
+/// Approves or denies a request. `newest` is what is known of everybody it is about, for an approval.
 ///
 /// # Errors
 ///
@@ -17,46 +22,103 @@ use crate::store::{StoreError, Transaction};
 pub async fn decide(
     access: &Access,
     request: Option<AccessRequest>,
+    newest: &Newest,
     verdict: Verdict,
     reasoning: Option<String>,
 ) -> Result<Change<AccessRequest>, AccessError> {
-    let mut request = request_visible(access, request).await?;
-    let caller = &access.caller().principal().who;
-    if request.was_made_by(caller) {
-        return Err(AccessError::SelfApproval);
+    let request = request_visible(access, request).await?;
+    let caller = access.caller();
+    if request.was_made_by(&caller.principal().who) {
+        return refused(access, request, verdict, AccessError::SelfApproval);
     }
     let engine = access.engine().await?;
-    let _permit = engine.approval(access, &request)?;
+    let permit = match engine.approval(access, &request) {
+        Ok(permit) => permit,
+        Err(denied) => return refused(access, request, verdict, denied),
+    };
     pending(&request, access.now())?;
-    if request.decisions.iter().any(|decision| decision.decided_by.who == *caller) {
-        return Err(AccessError::Conflict {
-            status: request.status().as_str(),
-            reason: "you have approved this already; it waits for others".to_owned(),
-        });
-    }
-    let now = access.now();
-    request.updated_at = now;
-    request.decisions.push(Decision {
-        decided_by: access.caller().principal().clone(),
-        circumstances: access.caller().circumstances(),
+    let decision = Decision {
+        decided_by: caller.principal().clone(),
+        circumstances: caller.circumstances(),
         verdict,
-        reasoning: reasoning.clone(),
-        decided_at: now,
-    });
-    let mut writes = access.begin();
+        authorized_by: permit.rules().to_vec(),
+        reasoning,
+        decided_at: access.now(),
+    };
     match verdict {
-        Verdict::Deny => {
-            request.state = RequestState::Denied { by: Some(caller.clone()), reasoning };
-            record(access, &mut writes, EventKind::RequestDenied, &request)?;
+        Verdict::Deny => deny(access, request, decision),
+        Verdict::Approve => {
+            let now = access.now();
+            let held_seconds = held_seconds_besides(&engine, access.table(), &request, now).await?;
+            let start_at = request.begins_at(now);
+            let facts = Facts { tenant: access.tenant(), newest, now, start_at, held_seconds };
+            approve(access, &engine, request, &facts, decision, &permit)
         }
-        Verdict::Approve if approvals(&request) < request.required_approvals() => {
+    }
+}
+
+/// One denial denies, whatever policy would say of the access now, and also by who approved before.
+fn deny(access: &Access, mut request: AccessRequest, decision: Decision) -> Result<Change<AccessRequest>, AccessError> {
+    request.updated_at = access.now();
+    request.state =
+        RequestState::Denied { by: Some(decision.decided_by.who.clone()), reasoning: decision.reasoning.clone() };
+    request.decisions.push(decision);
+    let mut writes = access.begin();
+    record(access, &mut writes, EventKind::RequestDenied, &request)?;
+    writes.update(&request)?;
+    Ok(Change::new(writes, request))
+}
+
+/// INVARIANT 10 (nothing is given that policy would refuse now): the approval that would grant asks policy again.
+fn approve(
+    access: &Access,
+    engine: &TenantEngine,
+    stored: AccessRequest,
+    facts: &Facts<'_>,
+    decision: Decision,
+    permit: &Permit<Approve>,
+) -> Result<Change<AccessRequest>, AccessError> {
+    let caller = decision.decided_by.who.clone();
+    let mut request = stored.clone();
+    if let Some(place) = request.decisions.iter().position(|earlier| earlier.decided_by.who == caller) {
+        let earlier = request.decisions.remove(place);
+        if counts(engine, &request, &earlier, facts)? {
+            return Err(AccessError::Conflict {
+                status: request.status().as_str(),
+                reason: "you have approved this already; it waits for others".to_owned(),
+            });
+        }
+    }
+    let mut writes = access.begin();
+    let enough = approvals(&request) + 1 >= request.required_approvals();
+    let outcome = if enough { Some(reconsider(engine, &request, Some(permit), facts)?) } else { None };
+    if outcome.is_some() {
+        facts.newest.check(&mut writes)?;
+        request.policy_version = engine.policy_version;
+        request.directory_version = engine.directory_version;
+    }
+    request.updated_at = access.now();
+    match outcome {
+        Some(Reconsidered::Refused(Refusal { reason, notices })) => {
+            let why = AccessError::PolicyDenied { reason, notices };
+            return Ok(refuse(access, stored, writes, why)?);
+        }
+        None => {
+            request.decisions.push(decision);
             record(access, &mut writes, EventKind::RequestApprovalAdded, &request)?;
         }
-        Verdict::Approve => {
-            let mode = ApprovedBy::People { last: caller.clone() };
-            request.state = RequestState::Approved { mode, reasoning };
-            let maximum = request.terms.as_ref().map_or(request.duration_seconds, |terms| terms.max_duration_seconds);
-            let (approved, grant) = grant_of(access, &engine, request, maximum)?;
+        Some(Reconsidered::NeedsApprovals { terms }) => {
+            request.terms = Some(terms);
+            request.decisions.push(decision);
+            record(access, &mut writes, EventKind::RequestApprovalAdded, &request)?;
+        }
+        Some(Reconsidered::Holds { requester, terms }) => {
+            let mode = ApprovedBy::People { last: caller };
+            request.state = RequestState::Approved { mode, reasoning: decision.reasoning.clone() };
+            request.decisions.push(decision);
+            let maximum = terms.as_ref().map_or(request.duration_seconds, |terms| terms.max_duration_seconds);
+            (request.requester, request.terms) = (requester, terms);
+            let (approved, grant) = grant_of(access, engine, request, maximum)?;
             request = approved;
             record(access, &mut writes, EventKind::RequestApproved, &request)?;
             give(access, &mut writes, &grant)?;
@@ -64,6 +126,43 @@ pub async fn decide(
     }
     writes.update(&request)?;
     Ok(Change::new(writes, request))
+}
+
+/// Refuses a decision the caller has no authority for. An approval of what still waits is recorded.
+fn refused(
+    access: &Access,
+    request: AccessRequest,
+    verdict: Verdict,
+    why: AccessError,
+) -> Result<Change<AccessRequest>, AccessError> {
+    let policy_refuses = matches!(why, AccessError::SelfApproval | AccessError::PolicyDenied { .. });
+    if verdict == Verdict::Approve && policy_refuses && pending(&request, access.now()).is_ok() {
+        return Ok(refuse(access, request, access.begin(), why)?);
+    }
+    Err(why)
+}
+
+/// Refuses an approval: it is not counted and the request stays as it is. That is recorded once a minute for each caller.
+fn refuse(
+    access: &Access,
+    mut request: AccessRequest,
+    mut writes: Transaction,
+    why: AccessError,
+) -> Result<Change<AccessRequest>, StoreError> {
+    let now = access.now();
+    let caller = access.caller().principal().who.to_string();
+    request.refused_approvals.retain(|_, at| now < *at + REFUSAL_PAUSE);
+    if !request.refused_approvals.contains_key(&caller) {
+        request.refused_approvals.insert(caller, now);
+        writes.update(&request)?;
+        let mut about = request.about();
+        about.reasoning = Some(why.to_string());
+        if let AccessError::PolicyDenied { notices, .. } = &why {
+            about.metadata.insert("notices".to_owned(), notices.clone().into());
+        }
+        writes.event(access.event(EventKind::RequestApprovalRefused, about))?;
+    }
+    Ok(Change::refused(writes, why))
 }
 
 fn approvals(request: &AccessRequest) -> u32 {

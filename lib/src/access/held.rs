@@ -125,7 +125,7 @@ mod tests {
             assert_eq!(held_seconds(&grants, at(NOW)), held, "{grants:#?}");
         }
         let mut failed = grant(-10, 10, None);
-        failed.provisioning = Provisioning::Failed { error: String::new() };
+        failed.provisioning = Provisioning::Failed { error: String::new(), notices: Vec::new() };
         assert_eq!(held_seconds(&[failed], at(NOW)), 0, "what could never be given was not held");
         let begun = at(NOW) + SignedDuration::from_millis(1);
         assert_eq!(held_seconds(&[grant(-10, 10, None)], begun), 11, "a second that is begun counts");

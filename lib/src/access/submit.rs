@@ -1,14 +1,17 @@
 //! Asking for access.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::change::record;
 use super::held::held_seconds;
+use super::reconsider::break_glass_maximum;
 use super::{Access, AccessError, Change, TenantEngine};
 use crate::auth::Scope;
 use crate::domain::{
-    AccessRequest, ApprovalMode, ApprovedBy, EventKind, Grant, GrantStatus, Metadata, OnDrift, Principal, PrincipalRef,
-    Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
+    AccessRequest, ApprovalMode, ApprovedBy, Evaluation, EventKind, Grant, GrantStatus, Metadata, OnDrift, Principal,
+    PrincipalRef, Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
 };
 use crate::policy::{AccessQuestion, Outcome};
 use crate::store::{StoreError, Transaction};
@@ -123,6 +126,9 @@ pub(super) struct Asking<'a> {
 impl Asking<'_> {
     fn check_start(&self) -> Result<(), AccessError> {
         let now = self.access.now();
+        if self.ask.break_glass && self.ask.start_at.is_some() {
+            return Err(AccessError::input("start_at", "break-glass access begins at once: leave it out"));
+        }
         match self.ask.start_at {
             Some(start) if start <= now || start > now + FURTHEST_START => {
                 Err(AccessError::input("start_at", "must lie in the future, at most 90 days ahead"))
@@ -191,20 +197,14 @@ impl Asking<'_> {
     /// Breaks the glass: policies are not asked.
     fn emergency(&self) -> Result<(AccessRequest, Grant), AccessError> {
         let settings = &self.access.tenant().settings;
-        let refused = |why: &str| Err(AccessError::BreakGlassNotPermitted(why.to_owned()));
-        if !settings.break_glass.enabled {
-            return refused("break-glass is off in this tenant");
-        }
-        if !settings.break_glass.groups.iter().any(|group| self.requester.groups.contains(group)) {
-            return refused("break-glass is for members of the tenant's break-glass groups");
-        }
+        let maximum = break_glass_maximum(settings, &self.requester.groups)
+            .map_err(|why| AccessError::BreakGlassNotPermitted(why.to_owned()))?;
         if !self.engine.directory.is_offered(&self.ask.resource) {
             return Err(self.engine.unknown(&self.ask.resource));
         }
         if self.ask.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
             return Err(AccessError::input("reason", "is required to break the glass: say what the emergency is"));
         }
-        let maximum = settings.break_glass.max_duration_seconds;
         let length = match self.ask.duration {
             Some(asked) if asked > maximum => {
                 return Err(AccessError::DurationExceedsMaximum { field: "duration_seconds", maximum });
@@ -247,6 +247,7 @@ impl Asking<'_> {
             terms,
             state,
             decisions: Vec::new(),
+            refused_approvals: BTreeMap::new(),
             metadata: ask.metadata.clone(),
             grant_ids: Vec::new(),
             circumstances: self.access.caller().circumstances(),
@@ -322,6 +323,11 @@ pub(super) fn grant_of(
         audit_enabled: request.terms.as_ref().is_none_or(|terms| terms.audit_session),
         break_glass: request.break_glass,
         metadata: Metadata::new(),
+        evaluation: Evaluation {
+            policy_version: request.policy_version,
+            directory_version: request.directory_version,
+            at: now,
+        },
         created_at: now,
         updated_at: now,
         version: 0,

@@ -56,6 +56,7 @@ impl Mapping {
         let (class, severity, succeeded) = match kind {
             EventKind::RequestPending => (Entity(Activity::Create), Informational, true),
             EventKind::RequestApprovalAdded => (Entity(Activity::Update), Informational, true),
+            EventKind::RequestApprovalRefused => (Entity(Activity::Update), Medium, false),
             EventKind::RequestApproved => (Entity(Activity::Update), Informational, true),
             EventKind::RequestDenied => (Entity(Activity::Update), Informational, true),
             EventKind::RequestExpired => (Entity(Activity::Update), Informational, true),

@@ -267,6 +267,12 @@ fn trust_in(tenant: &Tenant, claims: &UnverifiedClaims) -> Option<OidcTrust> {
     meant.then(|| OidcTrust::from(oidc))
 }
 
+/// Whether a person's groups make them an administrator of the tenant.
+#[must_use]
+pub fn administers(tenant: &Tenant, person: &Principal) -> bool {
+    roles_of(tenant, person).into_iter().any(|role| scopes_of(role).contains(&Scope::Admin))
+}
+
 /// The roles of a person: everybody is a user, and the tenant says which groups are more.
 fn roles_of(tenant: &Tenant, principal: &Principal) -> Vec<Role> {
     let by_group = tenant

@@ -35,6 +35,8 @@ event_kinds! {
     RequestPending = "request.pending"
     /// One of several required approvals was given.
     RequestApprovalAdded = "request.approval_added"
+    /// An approval was refused: by policy as it is now, of one's own request, or without the authority.
+    RequestApprovalRefused = "request.approval_refused"
     /// A request was approved.
     RequestApproved = "request.approved"
     /// A request was denied.

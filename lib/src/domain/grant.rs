@@ -78,12 +78,25 @@ pub struct Grant {
     pub break_glass: bool,
     /// What the caller attached.
     pub metadata: Metadata,
+    /// What last evaluated it.
+    pub evaluation: Evaluation,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
     /// Counts the changes.
     pub version: u64,
+}
+
+/// What a decision was made by, and when: if any of it is no longer so, policy is asked again before access is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// The version of the tenant's policies.
+    pub policy_version: u64,
+    /// The version of the tenant's directory.
+    pub directory_version: u64,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// Active, or how it ended.
@@ -130,6 +143,9 @@ pub enum Provisioning {
     Failed {
         /// Why.
         error: String,
+        /// The notices of the rules that refused it; empty when something else did.
+        #[serde(default)]
+        notices: Vec<String>,
     },
 }
 

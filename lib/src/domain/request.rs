@@ -1,11 +1,14 @@
 //! Access requests: asked once, decided once.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
-    Circumstances, GrantId, MessageId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, Seconds, Terms,
+    Circumstances, GrantId, MessageId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, RuleId, Seconds,
+    Terms,
 };
 
 /// A request for access.
@@ -37,6 +40,10 @@ pub struct AccessRequest {
     pub state: RequestState,
     /// Who decided what so far.
     pub decisions: Vec<Decision>,
+    /// When a refused approval was last recorded, by principal: at most one audit entry a minute for each. Entries older
+    /// than that are dropped.
+    #[serde(default)]
+    pub refused_approvals: BTreeMap<String, Timestamp>,
     /// What the caller attached.
     pub metadata: Metadata,
     /// The grants that came of it.
@@ -182,6 +189,8 @@ pub struct Decision {
     pub circumstances: Circumstances,
     /// What.
     pub verdict: Verdict,
+    /// The rules that authorized it; empty for a tenant administrator.
+    pub authorized_by: Vec<RuleId>,
     /// Why.
     pub reasoning: Option<String>,
     /// When.

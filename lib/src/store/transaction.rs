@@ -37,6 +37,7 @@ enum Write {
     Put { item: Item, over: Over },
     Delete { pk: String, sk: String, expected_version: u64 },
     Check { pk: String, sk: String, expected_version: u64 },
+    CheckFields { pk: String, sk: String, fields: Vec<(&'static str, AttributeValue)>, or_absent: bool },
     Count { pk: String, sk: String, counter: &'static str },
     Trust { item: Item, tenant: TenantId },
 }
@@ -122,6 +123,38 @@ impl Transaction {
     pub fn check<R: Record>(&mut self, record: &R) {
         let (pk, sk) = (record.partition(self.tenant), record.sort_key());
         self.writes.push(Write::Check { pk, sk, expected_version: record.version() });
+    }
+
+    /// Commits only if these fields of a record are still as they were read: for what has no version, or is changed more
+    /// often than what matters of it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    pub fn check_fields<R: Record>(&mut self, record: &R, fields: &[&'static str]) -> Result<(), StoreError> {
+        self.check_item(record, fields, false)
+    }
+
+    /// Commits only if there is no such record, or its fields are like those of `record`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    pub fn check_absent_or_fields<R: Record>(&mut self, record: &R, fields: &[&'static str]) -> Result<(), StoreError> {
+        self.check_item(record, fields, true)
+    }
+
+    fn check_item<R: Record>(
+        &mut self,
+        record: &R,
+        fields: &[&'static str],
+        or_absent: bool,
+    ) -> Result<(), StoreError> {
+        let (pk, sk) = (record.partition(self.tenant), record.sort_key());
+        let mut item = to_item(self.tenant, record)?;
+        let fields = fields.iter().map(|field| (*field, item.remove(*field).unwrap_or(AttributeValue::Null(true))));
+        self.writes.push(Write::CheckFields { pk, sk, fields: fields.collect(), or_absent });
+        Ok(())
     }
 
     /// Counts the version of the tenant's policies up.
@@ -280,6 +313,20 @@ impl Write {
                     .set_expression_attribute_values(Some(values(expected_version)))
                     .build()?,
             ),
+            Self::CheckFields { pk, sk, fields, or_absent } => {
+                let same: Vec<String> = (0..fields.len()).map(|place| format!("#f{place} = :f{place}")).collect();
+                let mut condition = format!("attribute_exists(pk) AND {}", same.join(" AND "));
+                if or_absent {
+                    condition = format!("attribute_not_exists(pk) OR ({condition})");
+                }
+                let mut check = ConditionCheck::builder().table_name(table).set_key(Some(key(pk, sk)));
+                for (place, (name, value)) in fields.into_iter().enumerate() {
+                    check = check
+                        .expression_attribute_names(format!("#f{place}"), name)
+                        .expression_attribute_values(format!(":f{place}"), value);
+                }
+                item.condition_check(check.condition_expression(condition).build()?)
+            }
             Self::Count { pk, sk, counter } => item.update(
                 Update::builder()
                     .table_name(table)

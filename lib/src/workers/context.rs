@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::access::Ids;
+use crate::access::{Engines, Ids};
 use crate::clock::Clock;
 use crate::directory::{DirectoryError, DirectorySource};
 use crate::domain::{Event, EventKind, Grant, GrantId, Quota, TenantId};
@@ -27,6 +27,7 @@ pub struct Workers {
     pub(super) ids: Ids,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
+    pub(super) engines: Engines,
 }
 
 /// The AWS services workers call, besides the table.
@@ -126,7 +127,8 @@ impl Workers {
     pub fn new(table: Table, services: Services, quota: Quota, clock: Clock, metrics: Metrics) -> Self {
         let ids = Ids::new(clock.clone());
         let Services { identity_center, directory, schedules, bus } = services;
-        Self { table, identity_center, directory, quota, schedules, bus, ids, clock, metrics }
+        let engines = Engines::default();
+        Self { table, identity_center, directory, quota, schedules, bus, ids, clock, metrics, engines }
     }
 
     pub(crate) fn table(&self) -> &Table {

@@ -4,7 +4,9 @@ use futures_util::future::try_join;
 
 use super::assignment::{Purpose, Reconciled, Settled};
 use super::context::{ATTEMPTS, GrantCall, Step, WorkerError, Workers, read_grant};
+use super::reconsider::Confirmation;
 use super::shift::Shift;
+use crate::access::reconsider::Refusal;
 use crate::domain::{
     Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Instance, Presence, Provisioning, RevocationStatus,
     Urgency,
@@ -56,6 +58,7 @@ impl Workers {
                         self.reconcile(shift, &Purpose { grant, since }, &key, assignment.map(|read| *read)).await?
                     }
                     Hold::NotYet(reconciled) => reconciled,
+                    Hold::Refused(refusal) => return self.fail(shift, call, refusal).await,
                     Hold::Over => return self.revoke(shift, call).await,
                 }
             }
@@ -83,18 +86,7 @@ impl Workers {
             Reconciled::Settled(_) => self.revoke(shift, call).await,
             Reconciled::Unsettled(why) => self.try_again(call, why).await,
             Reconciled::Left => Ok(()),
-            Reconciled::Hopeless(why) => {
-                self.change_grant(call, |grant| {
-                    if !is_pending(grant) {
-                        return Step::Nothing;
-                    }
-                    grant.end(GrantStatus::Revoked, None, now);
-                    grant.provisioning = Provisioning::Failed { error: why.clone() };
-                    Step::Change(EventKind::GrantFailed)
-                })
-                .await?;
-                self.revoke(shift, call).await
-            }
+            Reconciled::Hopeless(why) => self.fail(shift, call, Refusal { reason: why, notices: Vec::new() }).await,
         }
     }
 
@@ -132,6 +124,22 @@ impl Workers {
         Ok(())
     }
 
+    /// Ends a grant that cannot be given; what may have been begun is taken away.
+    async fn fail(&self, shift: &mut Shift<'_>, call: GrantCall, why: Refusal) -> Result<(), WorkerError> {
+        let now = self.now();
+        self.change_grant(call, |grant| {
+            if !is_pending(grant) {
+                return Step::Nothing;
+            }
+            let Refusal { reason, notices } = why.clone();
+            grant.end(GrantStatus::Revoked, None, now);
+            grant.provisioning = Provisioning::Failed { error: reason, notices };
+            Step::Change(EventKind::GrantFailed)
+        })
+        .await?;
+        self.revoke(shift, call).await
+    }
+
     /// Notes a failed attempt, and sets a reminder for the next.
     async fn try_again(&self, call: GrantCall, why: String) -> Result<(), WorkerError> {
         let noted = self
@@ -164,6 +172,11 @@ impl Workers {
             if !grant.is_live(now) {
                 return Ok(Hold::Over);
             }
+            let confirmed = match self.reconsider(&grant).await? {
+                Confirmation::Confirmed(confirmed) => confirmed,
+                Confirmation::Refused(refusal) => return Ok(Hold::Refused(refusal)),
+                Confirmation::Unknown(why) => return Ok(Hold::NotYet(Reconciled::Unsettled(why))),
+            };
             if let Some(other) = grant.assignment.clone().filter(|other| other != key) {
                 // The person's user in the Identity Store was replaced: what was begun for the old one is undone first.
                 let (released, assignment) = self.release(grant, &other).await?;
@@ -187,13 +200,15 @@ impl Workers {
                 return Ok(Hold::NotYet(Reconciled::Hopeless(NOT_SHARED.to_owned())));
             }
             let held = assignment.as_ref().is_some_and(|one| one.is_held_by(call.tenant_id, grant.id));
-            if grant.assignment.as_ref() == Some(key) && held {
+            if grant.assignment.as_ref() == Some(key) && held && !confirmed.is_new() {
                 return Ok(Hold::Holds(assignment.map(Box::new)));
             }
             grant.assignment = Some(key.clone());
             grant.updated_at = now;
+            confirmed.note(&mut grant);
             let mut writes = Transaction::new(call.tenant_id);
             writes.update(&grant)?;
+            confirmed.check(&mut writes)?;
             if instance.is_none() {
                 writes.create_shared(&Instance::registered_by(key.instance_arn.clone(), call.tenant_id))?;
             }
@@ -222,8 +237,10 @@ impl Workers {
 enum Hold {
     /// It does; the record, if it was just read.
     Holds(Option<Box<Assignment>>),
-    /// Its earlier one is not undone.
+    /// Its earlier one is not undone, or policy cannot be asked.
     NotYet(Reconciled),
+    /// Policy would refuse it now.
+    Refused(Refusal),
     /// It has ended.
     Over,
 }

@@ -337,7 +337,7 @@ fn ended(grant: &Grant) -> (EnsureStatus, String) {
         GrantStatus::Active | GrantStatus::Expired => EnsureStatus::Expired,
     };
     let message = match (&grant.provisioning, status) {
-        (Provisioning::Failed { error }, _) => format!("the access could not be given: {error}"),
+        (Provisioning::Failed { error, .. }, _) => format!("the access could not be given: {error}"),
         (Provisioning::Pending { last_error: Some(why), .. }, _) => {
             format!("the access ended before it became usable: {why}")
         }

@@ -1,8 +1,12 @@
 //! `POST /v1/requests/{id}/approve`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::prelude::*;
 use crate::access::decide;
+use crate::access::reconsider::Newest;
 use crate::domain::{AccessRequest, RequestId, Verdict};
+use crate::store::TenantTable;
 
 /// The operation's router.
 #[must_use]
@@ -34,18 +38,38 @@ pub(super) async fn decide_request(
 ) -> Result<Response, Error> {
     let id = session.accept(id).await?.0;
     let body = session.accept(body.into()).await?;
+    let tried = AtomicBool::new(false);
     session
         .change(
             StatusCode::OK,
             &body,
-            |table| read::<AccessRequest>(table, id),
-            |access, request| {
+            |table| {
+                let again = tried.swap(true, Ordering::Relaxed);
+                async move {
+                    let request = read::<AccessRequest>(table.clone(), id).await?;
+                    let newest = match &request {
+                        Some(request) if verdict == Verdict::Approve => known(&table, request, again).await?,
+                        Some(_) | None => Newest::default(),
+                    };
+                    Ok((request, newest))
+                }
+            },
+            |access, (request, newest)| {
                 let reasoning = body.value.clone().reasoning();
                 async move {
-                    let change = decide(&access, request, verdict, reasoning?).await?;
+                    let change = decide(&access, request, &newest, verdict, reasoning?).await?;
                     Ok(change.map(view::AccessRequest::from))
                 }
             },
         )
         .await
+}
+
+/// Who a request is about is only known once it was read. To save the round trip they are presumed to be as it has them,
+/// which the commit is conditional on; if they are not, the decision is made again with what the directory says.
+async fn known(table: &TenantTable, request: &AccessRequest, again: bool) -> Result<Newest, Error> {
+    match Newest::presumed(request) {
+        Some(presumed) if !again => Ok(presumed),
+        Some(_) | None => Ok(Newest::read(table, request).await?),
+    }
 }

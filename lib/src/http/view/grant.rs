@@ -139,7 +139,7 @@ impl From<domain::Grant> for Grant {
             provisioning_error: match &grant.provisioning {
                 Provisioning::Pending { last_error, .. } => last_error.clone(),
                 Provisioning::Successful { .. } => grant.missing_since.map(|_| domain::DELETED_OUTSIDE.to_owned()),
-                Provisioning::Failed { error } => Some(error.clone()),
+                Provisioning::Failed { error, .. } => Some(error.clone()),
             },
             activated_at: grant.activated_at(),
             grantee_id: grant.grantee.who.id,

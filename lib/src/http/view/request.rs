@@ -8,7 +8,7 @@ use super::{MAX_REASON, bounded, metadata};
 use crate::access::Ask;
 use crate::domain::{
     self, ApprovedBy, GrantId, GrantStatus, Metadata, RequestId, RequestState, RequestStatus, ResourceError,
-    ResourceRef, Seconds, UncheckedResourceRef, Verdict,
+    ResourceRef, RuleId, Seconds, UncheckedResourceRef, Verdict,
 };
 use crate::http::error::Error;
 
@@ -41,7 +41,7 @@ pub struct CreateRequest {
     /// Anything, at most 16 KiB; `tickets` in it, a list of texts, is what ticket patterns of policies look at.
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<Metadata>,
-    /// From when, if not at once; at most 90 days ahead.
+    /// From when, if not at once; at most 90 days ahead. Policy is asked again then. Not with `break_glass`.
     #[schema(value_type = Option<String>, format = "date-time", example = json!(null))]
     pub start_at: Option<Timestamp>,
     /// The subject of the person who is to have the access; needs the scope `access:impersonate`.
@@ -231,7 +231,8 @@ pub enum ApprovalModeView {
 /// What a person decided.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Decision, example = json!({
-    "decided_by": "bob", "decision": "approve", "reasoning": null, "decided_at": "2026-11-21T09:05:00Z"
+    "decided_by": "bob", "decision": "approve", "reasoning": null, "decided_at": "2026-11-21T09:05:00Z",
+    "authorized_by": ["019a3f5e-7c1b-7000-8000-000000000003"]
 }))]
 pub struct DecisionView {
     /// Who.
@@ -244,6 +245,8 @@ pub struct DecisionView {
     /// When.
     #[schema(value_type = String, format = "date-time")]
     pub decided_at: Timestamp,
+    /// The rules that permitted it; empty for a tenant administrator.
+    pub authorized_by: Vec<RuleId>,
 }
 
 impl From<domain::AccessRequest> for AccessRequest {
@@ -295,6 +298,7 @@ impl From<domain::AccessRequest> for AccessRequest {
                     decision: decision.verdict,
                     reasoning: decision.reasoning,
                     decided_at: decision.decided_at,
+                    authorized_by: decision.authorized_by,
                 })
                 .collect(),
         }

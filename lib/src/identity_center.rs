@@ -5,6 +5,8 @@
 //! [`IdentityCenter::user_id`] is another service, the Identity Store. What goes wrong is told apart by what it means for
 //! the caller.
 
+mod failure;
+
 use aws_sdk_identitystore::types::{AlternateIdentifier, UniqueAttribute};
 use aws_sdk_ssoadmin::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ssoadmin::types::{
@@ -14,6 +16,8 @@ use aws_smithy_types::Document;
 use jiff::{SignedDuration, Span};
 
 use crate::domain::{AssignmentKey, OperationKind, Principal, PrincipalKind};
+
+pub use self::failure::Failure;
 
 /// One Identity Center instance with its Identity Store.
 #[derive(Debug, Clone)]
@@ -51,7 +55,7 @@ pub enum Progress {
     InProgress,
     /// Done.
     Succeeded,
-    /// Not done and never will be.
+    /// Not done and never will be; the reason as Identity Center gives it, see [`Failure::of`].
     Failed(String),
 }
 
@@ -147,7 +151,13 @@ impl IdentityCenter {
                     .principal_id(&key.principal_id)
                     .send()
                     .await
-                    .map_err(fault)?
+                    .map_err(|error| match error.code() {
+                        // A delegated administrator may not assign in the management account, however often it tries.
+                        Some("AccessDeniedException") => {
+                            Fault::Invalid("stint is not permitted to give access in this account".to_owned())
+                        }
+                        Some(_) | None => fault(error),
+                    })?
                     .account_assignment_creation_status
             }
             OperationKind::Delete => {

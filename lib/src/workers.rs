@@ -16,6 +16,7 @@
 mod assignment;
 mod context;
 pub mod deprovision_grant;
+mod lease;
 mod outbox;
 mod provision;
 pub mod provision_grant;

@@ -12,12 +12,10 @@ use uuid::Uuid;
 
 use super::context::{ATTEMPTS, LONGEST_RUN, WorkerError, Workers};
 use super::shift::Shift;
-use crate::domain::{Assignment, AssignmentKey, Grant, Lease, Operation, OperationKind, Presence, TenantId};
-use crate::identity_center::{Fault, Listed, Progress};
+use crate::domain::{Assignment, AssignmentKey, Grant, LEASE, Lease, Operation, OperationKind, Presence, TenantId};
+use crate::identity_center::{Failure, Fault, Listed, Progress};
 use crate::store::{CommitError, TenantTable, Transaction, assignment_key};
 
-/// How long a lease lasts: longer than any worker waits for Identity Center.
-const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// How long a worker waits for Identity Center before it leaves the rest to the next call.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(20);
 /// Between two looks at how far a change is, at first; it grows.
@@ -38,11 +36,11 @@ pub(super) enum Reconciled {
 }
 
 /// An assignment under our lease.
-struct Leased<'a> {
-    workers: &'a Workers,
+pub(super) struct Leased<'a> {
+    pub(super) workers: &'a Workers,
     table: TenantTable,
     owner: Uuid,
-    assignment: Assignment,
+    pub(super) assignment: Assignment,
 }
 
 impl Workers {
@@ -79,6 +77,7 @@ impl Workers {
                 Taken::Ours(leased) => break *leased,
                 Taken::Settled(presence) => return Ok(Reconciled::Settled(presence)),
                 Taken::Theirs if shift.called && self.now() < deadline => {
+                    shift.renew().await?;
                     self.clock.sleep(Duration::from_millis(500)).await;
                 }
                 Taken::Theirs => {
@@ -91,7 +90,7 @@ impl Workers {
             }
         };
         let outcome = leased.drive(shift, deadline).await;
-        if !matches!(outcome, Ok(Reconciled::Settled(_) | Reconciled::Hopeless(_))) {
+        if leased.is_outstanding(self.now()) {
             // What was begun may go on for a while, and counts at Identity Center as long as it does.
             shift.give_back_unfinished(PATIENCE).await;
         }
@@ -186,7 +185,7 @@ impl Leased<'_> {
                 Next::Stop(reconciled) => return Ok(reconciled),
                 Next::Wait(why) if self.workers.now() >= deadline => return Ok(Reconciled::Unsettled(why)),
                 Next::Wait(_) => {
-                    self.workers.clock.sleep(pause).await;
+                    self.sleep(shift, pause).await?;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
@@ -201,7 +200,7 @@ impl Leased<'_> {
             // The holders changed since it was written down.
             return self.drop_operation(Next::Go).await;
         }
-        let center = shift.center().await?;
+        let center = self.center(shift).await?;
         if self.assignment.lease.as_ref().is_none_or(|lease| lease.until <= self.workers.now()) {
             return Err(WorkerError::LeaseLost);
         }
@@ -213,7 +212,7 @@ impl Leased<'_> {
                     }
                 })
                 .await?;
-                self.workers.clock.sleep(shift.pause()).await;
+                self.sleep(shift, shift.pause()).await?;
                 Ok(Next::Go)
             }
             Err(Fault::Conflict) => Ok(Next::Wait("another change of the assignment is under way".to_owned())),
@@ -235,17 +234,25 @@ impl Leased<'_> {
     /// Asks how far the change is.
     async fn look(&mut self, shift: &mut Shift<'_>, kind: OperationKind, request: &str) -> Result<Next, WorkerError> {
         let instance = self.assignment.key.instance_arn.clone();
-        match shift.center().await?.progress(kind, &instance, request).await {
+        match self.center(shift).await?.progress(kind, &instance, request).await {
             Ok(Progress::InProgress) => Ok(Next::Wait("Identity Center is still at it".to_owned())),
             Ok(Progress::Succeeded) => match kind {
                 OperationKind::Create => self.found(Presence::Present).await,
                 OperationKind::Delete if self.assignment.in_doubt_until.is_some() => self.look_for_it(shift).await,
                 OperationKind::Delete => self.found(Presence::Absent).await,
             },
-            // A change that failed says nothing of what is there now; it is begun anew until the deadline.
-            Ok(Progress::Failed(why)) => {
-                self.drop_operation(Next::Wait(format!("Identity Center failed: {why}"))).await
-            }
+            // A change that failed says nothing of what is there now. It is over: the turn is free for others at once, and what
+            // a retry can help is tried again later.
+            Ok(Progress::Failed(why)) => match (kind, Failure::of(&why)) {
+                (OperationKind::Create, Failure::Permanent(sentence) | Failure::Missing(sentence)) => {
+                    self.drop_operation(Next::Stop(Reconciled::Hopeless(sentence.to_owned()))).await
+                }
+                (OperationKind::Delete, Failure::Missing(_)) => self.look_for_it(shift).await,
+                (OperationKind::Delete, Failure::Permanent(_)) | (_, Failure::Transient) => {
+                    let why = format!("Identity Center failed: {why}");
+                    self.drop_operation(Next::Stop(Reconciled::Unsettled(why))).await
+                }
+            },
             // Identity Center forgets changes after a while.
             Err(Fault::NotFound(_) | Fault::Invalid(_)) => self.drop_operation(Next::Go).await,
             Err(Fault::Conflict) => Ok(Next::Wait("another change of the assignment is under way".to_owned())),
@@ -270,16 +277,16 @@ impl Leased<'_> {
     }
 
     /// Why the assignment cannot be taken for absent, if it cannot.
-    async fn find(&self, shift: &mut Shift<'_>) -> Result<Result<Option<&'static str>, Fault>, WorkerError> {
-        let key = &self.assignment.key;
+    async fn find(&mut self, shift: &mut Shift<'_>) -> Result<Result<Option<&'static str>, Fault>, WorkerError> {
+        let key = &self.assignment.key.clone();
         let mut page = None;
         loop {
-            let (unfinished, next) = match shift.center().await?.unfinished_creations(&key.instance_arn, page).await {
+            let (unfinished, next) = match self.center(shift).await?.unfinished_creations(&key.instance_arn, page).await {
                 Ok(found) => found,
                 Err(fault) => return Ok(Err(fault)),
             };
             for request in unfinished {
-                match shift.center().await?.creates(&request, key).await {
+                match self.center(shift).await?.creates(&request, key).await {
                     Ok(false) | Err(Fault::NotFound(_)) => {}
                     Ok(true) => return Ok(Ok(Some("Identity Center is still creating the assignment"))),
                     Err(fault) => return Ok(Err(fault)),
@@ -292,7 +299,7 @@ impl Leased<'_> {
         }
         let mut page = None;
         loop {
-            match shift.center().await?.lists(key, page).await {
+            match self.center(shift).await?.lists(key, page).await {
                 Ok(Listed::Yes) => return Ok(Ok(Some("Identity Center lists the assignment and would not delete it"))),
                 Ok(Listed::NotOnThisPage(next)) => page = Some(next),
                 Ok(Listed::No) => return Ok(Ok(None)),
@@ -323,16 +330,25 @@ impl Leased<'_> {
         if self.is_ours() { self.write(|assignment| assignment.lease = None).await } else { Ok(()) }
     }
 
+    /// Whether a change was begun that is not known to be over.
+    fn is_outstanding(&self, now: Timestamp) -> bool {
+        let begun = self.assignment.operation.as_ref().is_some_and(|operation| operation.request_id.is_some());
+        begun || self.assignment.in_doubt_until.is_some_and(|until| now < until)
+    }
+
     fn is_ours(&self) -> bool {
         self.assignment.lease.as_ref().is_some_and(|lease| lease.owner == self.owner)
     }
 
-    /// Changes the record while the lease is ours. Holders come and go meanwhile: theirs is kept, and seen by the next
-    /// step.
-    async fn write(&mut self, change: impl Fn(&mut Assignment)) -> Result<(), WorkerError> {
+    /// Changes the record while the lease is ours, which that renews. Holders come and go meanwhile: theirs is kept, and seen
+    /// by the next step.
+    pub(super) async fn write(&mut self, change: impl Fn(&mut Assignment)) -> Result<(), WorkerError> {
         let tenant = self.table.id();
         for _ in 0..ATTEMPTS {
             let mut changed = self.assignment.clone();
+            if let Some(lease) = &mut changed.lease {
+                lease.until = self.workers.now() + LEASE;
+            }
             change(&mut changed);
             if settled(&changed) {
                 changed.lease = None;

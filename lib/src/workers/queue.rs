@@ -46,6 +46,10 @@ impl Workers {
             }
         }
         if shift.called {
+            // A live holder takes access away in its turn; a dead one must not delay that until the reminder comes.
+            if grant.urgency() == Urgency::Ending && shift.take_from_the_dead(Urgency::Ending).await? {
+                return Ok(true);
+            }
             self.remind_if_left(grant).await?;
         }
         Ok(false)

@@ -7,6 +7,7 @@ mod audit;
 mod due;
 mod error;
 pub mod keys;
+mod pending;
 mod query;
 mod record;
 mod records;
@@ -15,7 +16,7 @@ mod transaction;
 mod turns;
 
 pub use audit::{AuditEntry, AuditHead, HIGHEST_SEQUENCE, StoredEntry, audit_entry_of, audit_key};
-pub use due::{DueItem, Work};
+pub use due::{DueItem, Work, in_turn};
 pub use error::{CommitError, StoreError};
 pub use query::{Listing, Page};
 pub use record::{Index, Record};

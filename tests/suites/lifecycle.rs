@@ -9,6 +9,8 @@ mod ensure;
 mod expiry;
 #[path = "lifecycle/invariants.rs"]
 mod invariants;
+#[path = "lifecycle/leases.rs"]
+mod leases;
 #[path = "lifecycle/metrics.rs"]
 mod metrics;
 #[path = "lifecycle/recorded.rs"]

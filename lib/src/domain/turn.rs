@@ -62,11 +62,11 @@ impl Quota {
 /// How long a turn, or the lease of an assignment, lasts unless its holder renews it: as long as what a dead worker held
 /// delays others. A worker that waits for it looks every [`LEASE_POLL`], so the delay stays below 15 seconds.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(12);
-/// A holder with less than this left renews before it sends a request or waits: a third of the lease has gone by. It covers
+/// A holder with less than this left renews before it sends a request or waits: five seconds have gone by. It covers
 /// the longest request and, beyond that, three seconds by which clocks may differ.
-pub const LEASE_RENEWAL: SignedDuration = SignedDuration::from_secs(8);
+pub const LEASE_RENEWAL: SignedDuration = SignedDuration::from_secs(7);
 /// How long a request to Identity Center takes at most: its client gives up then, so none outlives its lease.
-pub const LONGEST_REQUEST: SignedDuration = SignedDuration::from_secs(5);
+pub const LONGEST_REQUEST: SignedDuration = SignedDuration::from_secs(4);
 /// How often a worker looks whether a lease it waits for was renewed.
 pub const LEASE_POLL: SignedDuration = SignedDuration::from_secs(2);
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::keys;
 use super::{Index, Record};
 use crate::domain::{
-    AccessRequest, Assignment, AssignmentKey, AwsResource, Event, Grant, Policy, RequestId, RequestMessage, Tenant,
-    TenantId, Urgency, User,
+    AccessRequest, Assignment, AssignmentKey, AwsResource, Event, Grant, Policy, PrincipalRef, RequestId,
+    RequestMessage, Tenant, TenantId, Urgency, User,
 };
 
 impl Record for Tenant {
@@ -97,6 +97,10 @@ impl Record for Grant {
 
     fn urgency(&self) -> Urgency {
         Grant::urgency(self)
+    }
+
+    fn owner(&self) -> Option<&PrincipalRef> {
+        Some(&self.grantee.who)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Leases are short, so that a dead worker's delays nobody for long ([`LEASE`]); a live one renews its own before each
 //! request and each wait, and never sends a request that could outlive it. Each step of a change is written to the record,
-//! which renews the lease at no cost: a change that takes Identity Center less than a third of a lease costs no write more.
+//! which renews the lease at no cost: a change that takes Identity Center a few seconds costs no write more.
 
 use std::time::Duration;
 

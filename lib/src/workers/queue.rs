@@ -2,9 +2,12 @@
 //! left.
 //!
 //! What is due is the queue; nothing else has to be kept in step with it. Who leaves makes its grant due, then leaves word
-//! at the turns, which nobody gives back without having looked for it, and sets a reminder in case all who have a turn die. Break-glass access comes first, then what is to
-//! be taken away, then the rest. Each turn begins with other shards, so that two seldom reach for the same grant; if they
-//! do, the lease of the assignment decides, and the other goes on to the next.
+//! at the turns, which nobody gives back without having looked for it, and sets a reminder in case all who have a turn die.
+//! Break-glass access comes first, then what is to be taken away, then the rest. Within that, tenants take turns, and the
+//! principals of a tenant: all work of a principal is in one shard, a worker takes one grant from a shard before it looks at
+//! the next, and from a shard one of each principal in turn. So who has thousands of grants due delays others by one. Each
+//! turn begins with other shards, so that two workers seldom reach for the same grant; if they do, the lease of the assignment
+//! decides, and the other goes on to the next.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -15,7 +18,7 @@ use super::revoke::announce_if_late;
 use super::shift::Shift;
 use crate::domain::{Grant, Quota, Turns, Urgency};
 use crate::schedule::Reminder;
-use crate::store::{DueItem, Work, keys};
+use crate::store::{DueItem, Work, in_turn, keys};
 
 /// When a worker is called again for what it left: others have done it by then, unless they died.
 const LEFT: SignedDuration = SignedDuration::from_mins(1);
@@ -28,8 +31,10 @@ struct Queue {
     number: usize,
     /// Once a shift each: what fails is tried again when it is due again, by whom it reminds.
     tried: HashSet<GrantCall>,
-    found: VecDeque<GrantCall>,
-    shards: VecDeque<(Urgency, u8)>,
+    /// Where something may be due, by urgency: one grant is taken from a shard, and then the next shard is looked at.
+    shards: [(Urgency, VecDeque<u8>); 2],
+    /// How many turns there are.
+    turns: usize,
 }
 
 impl Workers {
@@ -130,15 +135,17 @@ impl Workers {
             queue.tried.insert(call);
             return Ok(Some((Urgency::BreakGlass, call)));
         }
-        while let Some((urgency, shard)) = queue.shards.front().copied() {
-            if let Some(call) = queue.found.pop_front() {
-                queue.tried.insert(call);
-                return Ok(Some((urgency, call)));
-            }
-            let due = self.table.due_in(urgency, shard, now, MOST).await?;
-            queue.found = queue.untried(due).into();
-            if queue.found.is_empty() {
-                queue.shards.pop_front();
+        for place in 0..queue.shards.len() {
+            while let Some((urgency, shard)) = queue.next_shard(place) {
+                let due = self.table.due_in(urgency, shard, now, MOST).await?;
+                let due = queue.untried(in_turn(due));
+                // The first are done by as many workers as there are turns, each at one of them.
+                let first = due.len().min(queue.turns.max(1));
+                if let Some(call) = due.get(queue.number.checked_rem(first).unwrap_or_default()).copied() {
+                    queue.tried.insert(call);
+                    queue.look_again(place, shard);
+                    return Ok(Some((urgency, call)));
+                }
             }
         }
         Ok(None)
@@ -161,13 +168,25 @@ impl Workers {
 impl Queue {
     /// All of it, from the shards on that are this turn's.
     fn new(quota: &Quota, number: usize, tried: HashSet<GrantCall>) -> Self {
-        let urgencies = [Urgency::Ending, Urgency::Other].into_iter();
-        let shards = urgencies.filter(|urgency| Turns::suits(quota, number, *urgency)).flat_map(|urgency| {
-            let count = usize::from(keys::due_shards(urgency));
+        let shards = [Urgency::Ending, Urgency::Other].map(|urgency| {
+            let suits = Turns::suits(quota, number, urgency);
+            let count = if suits { usize::from(keys::due_shards(urgency)) } else { 0 };
             let first = number * count / quota.count().max(1);
-            (first..first + count).filter_map(move |shard| Some((urgency, u8::try_from(shard % count).ok()?)))
+            (urgency, (first..first + count).filter_map(|shard| u8::try_from(shard % count).ok()).collect())
         });
-        Self { number, tried, found: VecDeque::new(), shards: shards.collect() }
+        Self { number, tried, shards, turns: quota.count() }
+    }
+
+    fn next_shard(&mut self, place: usize) -> Option<(Urgency, u8)> {
+        let (urgency, shards) = self.shards.get_mut(place)?;
+        Some((*urgency, shards.pop_front()?))
+    }
+
+    /// A shard had something: it is looked at once more after all the others.
+    fn look_again(&mut self, place: usize, shard: u8) {
+        if let Some((_, shards)) = self.shards.get_mut(place) {
+            shards.push_back(shard);
+        }
     }
 
     fn untried(&self, due: Vec<DueItem>) -> Vec<GrantCall> {

@@ -8,7 +8,7 @@ use super::{Entitlement, Justification, Known};
 use crate::access::change::record;
 use crate::access::extend::{latest_end, prolong};
 use crate::access::question::Asked;
-use crate::access::submit::{Asking, Weighed, give, unmatched_ticket_pattern};
+use crate::access::submit::{Asking, Weighed, give_within_limit, unmatched_ticket_pattern};
 use crate::access::{Access, AccessError, Ask, Change, TenantEngine};
 use crate::domain::{
     AccessRequest, ApprovalMode, EventKind, Grant, GrantStatus, Metadata, Provisioning, RequestState, Seconds,
@@ -104,6 +104,16 @@ impl Ensuring<'_> {
             Outcome::Permitted(terms) => (terms.require_reason, !terms.ticket_patterns.is_empty()),
             Outcome::Denied => (false, false),
         })
+    }
+
+    /// Nothing was asked for: too many grants of the caller are not usable yet.
+    pub(super) fn too_many_pending(&self, limit: u32) -> Result<Ensured, AccessError> {
+        let mut outcome = self.outcome(EnsureStatus::Revoked)?;
+        outcome.diagnostics.push(Diagnostic::error(format!(
+            "it was not asked for: {limit} of your grants are not usable yet, which is the most your tenant allows; ask \
+             again when some of them are"
+        )));
+        Ok(outcome)
     }
 
     fn nothing_to_do(&self, outcome: Ensured) -> Change<Ensured> {
@@ -241,7 +251,7 @@ impl Ensuring<'_> {
                 request.id = self.access.id();
                 grant.request_id = Some(request.id);
                 self.open(&mut writes, &request, EventKind::RequestApproved)?;
-                give(self.access, &mut writes, &grant)?;
+                give_within_limit(self.access, &mut writes, &grant)?;
                 outcome.status = EnsureStatus::Provisioning;
                 outcome.change = EnsureChange::Activated;
                 outcome.duration = request.duration_seconds;

@@ -10,9 +10,9 @@ use cedar_policy::{Authorizer, Context, Decision, Entities, PolicySet, Request};
 use criterion::{BenchmarkId, Criterion};
 use jiff::Timestamp;
 use serde_json::json;
-use stint::domain::{Auth, Circumstances, 
-    ApprovalMode, AwsResource, Policy, PolicyId, PolicySettings, Principal, PrincipalRef, ResourceRef, ResourceType,
-    Rule, RuleId, Seconds,
+use stint::domain::{
+    ApprovalMode, Auth, AwsResource, Circumstances, Policy, PolicyId, PolicySettings, Principal, PrincipalRef,
+    ResourceRef, ResourceType, Rule, RuleId, Seconds,
 };
 use stint::policy::{Directory, Engine, Question, QuestionContext, parse_policy_set};
 use uuid::Uuid;

@@ -7,6 +7,8 @@ mod approval;
 mod ensure;
 #[path = "lifecycle/expiry.rs"]
 mod expiry;
+#[path = "lifecycle/fairness.rs"]
+mod fairness;
 #[path = "lifecycle/invariants.rs"]
 mod invariants;
 #[path = "lifecycle/leases.rs"]

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Circumstances, GrantId, MessageId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, Seconds, Terms};
+use super::{
+    Circumstances, GrantId, MessageId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, Seconds, Terms,
+};
 
 /// A request for access.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

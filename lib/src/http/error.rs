@@ -63,7 +63,9 @@ pub enum Error {
     #[error("this `Idempotency-Key` was used with another body; use a new key for a new request")]
     IdempotencyConflict,
     /// So many grants of the principal are not usable yet, and no more may be.
-    #[error("{0} grants are not usable yet, which is the most the tenant allows one principal; try again when some are")]
+    #[error(
+        "{0} grants are not usable yet, which is the most the tenant allows one principal; try again when some are"
+    )]
     TooManyPending(u32),
     /// The table, or something else we need, is down.
     #[error("unavailable: {0}")]
@@ -158,9 +160,9 @@ fn auth(error: &AuthError) -> Parts {
             (StatusCode::FORBIDDEN, "insufficient_scope", error.to_string(), json!({"required": scope}))
         }
         AuthError::Unavailable(_) | AuthError::Store(StoreError::Unavailable(_) | StoreError::NoTable) => unavailable(),
-        AuthError::Store(
-            StoreError::Corrupt { .. } | StoreError::Unstorable(_) | StoreError::TooManyPending(_),
-        ) => internal(),
+        AuthError::Store(StoreError::Corrupt { .. } | StoreError::Unstorable(_) | StoreError::TooManyPending(_)) => {
+            internal()
+        }
     }
 }
 

@@ -93,7 +93,8 @@ pub fn by_status(tenant: TenantId, kind: &str, status: &str) -> String {
 #[must_use]
 pub fn due_partition_of(urgency: Urgency, tenant: TenantId, owner: &str) -> String {
     let hash = |text: String| digest(&SHA256, text.as_bytes()).as_ref().first().copied().unwrap_or_default();
-    let (group, shard) = (hash(tenant.to_string()) % TENANT_GROUPS, hash(format!("{tenant}|{owner}")) % PRINCIPAL_SHARDS);
+    let (group, shard) =
+        (hash(tenant.to_string()) % TENANT_GROUPS, hash(format!("{tenant}|{owner}")) % PRINCIPAL_SHARDS);
     due_partition(urgency, (shard * TENANT_GROUPS + group) % due_shards(urgency))
 }
 

@@ -232,7 +232,9 @@ impl Write {
     fn limit(&self) -> Option<u32> {
         match self {
             Self::Pending(write) => write.limit(),
-            Self::Put { .. } | Self::Delete { .. } | Self::Check { .. } | Self::Count { .. } | Self::Trust { .. } => None,
+            Self::Put { .. } | Self::Delete { .. } | Self::Check { .. } | Self::Count { .. } | Self::Trust { .. } => {
+                None
+            }
         }
     }
 

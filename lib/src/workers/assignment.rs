@@ -281,7 +281,8 @@ impl Leased<'_> {
         let key = &self.assignment.key.clone();
         let mut page = None;
         loop {
-            let (unfinished, next) = match self.center(shift).await?.unfinished_creations(&key.instance_arn, page).await {
+            let (unfinished, next) = match self.center(shift).await?.unfinished_creations(&key.instance_arn, page).await
+            {
                 Ok(found) => found,
                 Err(fault) => return Ok(Err(fault)),
             };

@@ -1,9 +1,9 @@
 //! A small world.
 
 use jiff::Timestamp;
-use stint::domain::{Auth, Circumstances, 
-    AccountId, ApprovalMode, AwsResource, Policy, PolicyId, PolicySettings, Principal, PrincipalRef, ResourceRef,
-    ResourceType, Rule, RuleId, Seconds,
+use stint::domain::{
+    AccountId, ApprovalMode, Auth, AwsResource, Circumstances, Policy, PolicyId, PolicySettings, Principal,
+    PrincipalRef, ResourceRef, ResourceType, Rule, RuleId, Seconds,
 };
 use stint::policy::{Directory, QuestionContext, parse_policy_set};
 use uuid::Uuid;

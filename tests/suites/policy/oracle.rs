@@ -7,7 +7,9 @@ use cedar_policy::{Authorizer, Context, Decision as CedarDecision, Effect as Ced
 use cedar_policy::{Policy as CedarPolicy, PolicySet, Request, Schema};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
-use stint::domain::{Auth, Circumstances, AccountId, AwsResource, Principal, PrincipalKind, ResourceType, RuleId, Seconds};
+use stint::domain::{
+    AccountId, Auth, AwsResource, Circumstances, Principal, PrincipalKind, ResourceType, RuleId, Seconds,
+};
 use stint::policy::{Directory, Engine, Question, QuestionContext, TenantSchema};
 
 use super::fixture::{PROD, context, known};
@@ -186,7 +188,11 @@ fn ours(engine: &Engine, asked: &Asked) -> Answer {
         tickets: &asked.tickets,
         duration: asked.duration.map(|duration| Seconds::new(duration).unwrap()),
         requester: asked.requester.as_ref(),
-        circumstances: Circumstances { auth: Auth::Oidc, mfa: asked.mfa, source_ip: asked.source_ip.map(|ip| ip.parse().unwrap()) },
+        circumstances: Circumstances {
+            auth: Auth::Oidc,
+            mfa: asked.mfa,
+            source_ip: asked.source_ip.map(|ip| ip.parse().unwrap()),
+        },
         ..context()
     };
     let question = Question { principal: &asked.principal, action: asked.action, resource: &asked.resource, context };

@@ -244,6 +244,11 @@ impl Leased<'_> {
             // A change that failed says nothing of what is there now. It is over: the turn is free for others at once, and what
             // a retry can help is tried again later.
             Ok(Progress::Failed(why)) => match (kind, Failure::of(&why)) {
+                // Where there is no such account, user or permission set, there is no assignment to take away either.
+                (OperationKind::Create, Failure::Missing(sentence)) if self.assignment.in_doubt_until.is_none() => {
+                    self.found(Presence::Absent).await?;
+                    Ok(Next::Stop(Reconciled::Hopeless(sentence.to_owned())))
+                }
                 (OperationKind::Create, Failure::Permanent(sentence) | Failure::Missing(sentence)) => {
                     self.drop_operation(Next::Stop(Reconciled::Hopeless(sentence.to_owned()))).await
                 }

@@ -29,6 +29,8 @@ const MOST: i32 = 25;
 /// What a shift has found, and where it has yet to look.
 struct Queue {
     number: usize,
+    /// The shard to begin with, of each urgency.
+    begin: usize,
     /// Once a shift each: what fails is tried again when it is due again, by whom it reminds.
     tried: HashSet<GrantCall>,
     /// Where something may be due, by urgency: one grant is taken from a shard, and then the next shard is looked at.
@@ -110,16 +112,21 @@ impl Workers {
     }
 
     async fn work_off_until_done(&self, shift: &mut Shift<'_>) -> Result<(), WorkerError> {
-        let mut tried = HashSet::new();
+        let mut queue: Option<Queue> = None;
         while shift.give_back(shift.goes_on()).await? {
-            let mut queue = Queue::new(&self.quota, shift.number().unwrap_or_default(), tried);
+            let number = shift.number().unwrap_or_default();
+            let mut looking = queue.map_or_else(|| Queue::new(&self.quota, number), |queue| queue.anew(&self.quota));
             while shift.goes_on() && shift.number().is_some() {
-                let Some((urgency, call)) = self.next(&mut queue).await? else { break };
+                let Some((urgency, call)) = self.next(&mut looking).await? else { break };
                 if let Err(error) = self.carry_out(shift, urgency, call).await {
                     tracing::warn!(grant_id = %call.grant_id, cause = %error, "what is due was not done");
                 }
+                // What fell due meanwhile may be more urgent, or somebody's whose shard was empty.
+                if shift.is_wanted().await? {
+                    break;
+                }
             }
-            tried = queue.tried;
+            queue = Some(looking);
         }
         Ok(())
     }
@@ -167,14 +174,21 @@ impl Workers {
 
 impl Queue {
     /// All of it, from the shards on that are this turn's.
-    fn new(quota: &Quota, number: usize, tried: HashSet<GrantCall>) -> Self {
-        let shards = [Urgency::Ending, Urgency::Other].map(|urgency| {
-            let suits = Turns::suits(quota, number, urgency);
+    fn new(quota: &Quota, number: usize) -> Self {
+        let begin = number * usize::from(keys::due_shards(Urgency::Ending)) / quota.count().max(1);
+        let shards = [Urgency::Ending, Urgency::Other].map(|urgency| (urgency, VecDeque::new()));
+        Self { number, begin, tried: HashSet::new(), shards, turns: quota.count() }.anew(quota)
+    }
+
+    /// All of it once more, from the shard on that is next.
+    fn anew(self, quota: &Quota) -> Self {
+        let shards = self.shards.map(|(urgency, _)| {
+            let suits = Turns::suits(quota, self.number, urgency);
             let count = if suits { usize::from(keys::due_shards(urgency)) } else { 0 };
-            let first = number * count / quota.count().max(1);
-            (urgency, (first..first + count).filter_map(|shard| u8::try_from(shard % count).ok()).collect())
+            let all = self.begin..self.begin + count;
+            (urgency, all.filter_map(|shard| u8::try_from(shard % count).ok()).collect())
         });
-        Self { number, tried, shards, turns: quota.count() }
+        Self { shards, ..self }
     }
 
     fn next_shard(&mut self, place: usize) -> Option<(Urgency, u8)> {
@@ -184,6 +198,7 @@ impl Queue {
 
     /// A shard had something: it is looked at once more after all the others.
     fn look_again(&mut self, place: usize, shard: u8) {
+        self.begin = usize::from(shard) + 1;
         if let Some((_, shards)) = self.shards.get_mut(place) {
             shards.push_back(shard);
         }

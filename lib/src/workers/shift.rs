@@ -185,6 +185,12 @@ impl<'a> Shift<'a> {
         self.give_back_from(last + self.workers.quota.window(), unless_wanted).await
     }
 
+    /// Whether word was left that something is due since we last looked.
+    pub(super) async fn is_wanted(&self) -> Result<bool, WorkerError> {
+        let Some(turn) = &self.turn else { return Ok(false) };
+        Ok(self.workers.turns().await?.wants(turn.number, turn.holder))
+    }
+
     /// Gives the turn back to be used after `rest`: what was begun under it is not known to be over.
     pub(super) async fn give_back_unfinished(&mut self, rest: SignedDuration) {
         let from = self.workers.now() + rest;

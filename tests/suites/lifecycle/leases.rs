@@ -93,7 +93,7 @@ async fn turns_of_dead_workers_delay_a_deletion_by_fifteen_seconds_at_most() {
 
 #[tokio::test]
 async fn a_worker_killed_while_it_takes_access_away_is_followed_by_another_within_two_minutes() {
-    for place in 0_u32.. {
+    for place in (0_u32..).step_by(3) {
         let kind = [FaultKind::DieBefore, FaultKind::DieAfter][usize::from(place % 2 == 1)];
         let world = world(Some(1), 3).await;
         let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;

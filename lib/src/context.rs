@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::clock::Clock;
 use crate::directory::{self, DirectoryError, DirectorySource, IdentityStore, Organizations};
-use crate::domain::Quota;
+use crate::domain::{LONGEST_REQUEST, Quota};
 use crate::events::Bus;
 use crate::http::Api;
 use crate::identity_center::IdentityCenter;
@@ -142,8 +142,11 @@ pub async fn run_worker(handle: impl AsyncFn(&Workers, Value) -> Result<Value, W
 /// What workers run on, with these clients and settings.
 #[must_use]
 pub fn workers(aws: &SdkConfig, settings: Settings, clock: Clock, metrics: Metrics) -> Workers {
-    // A request that the SDK made again by itself would be one beyond the quota; workers ask again in their turn.
-    let sso = aws_sdk_ssoadmin::config::Builder::from(aws).retry_config(RetryConfig::disabled()).build();
+    // A request that the SDK made again by itself would be one beyond the quota; workers ask again in their turn. Nor may one
+    // outlive the lease it is sent under.
+    let limit = TimeoutConfig::builder().operation_timeout(LONGEST_REQUEST.unsigned_abs()).build();
+    let sso = aws_sdk_ssoadmin::config::Builder::from(aws).retry_config(RetryConfig::disabled());
+    let sso = sso.timeout_config(limit).build();
     let directory = DirectorySource {
         organizations: Organizations::new(aws_sdk_organizations::Client::new(aws), clock.clone()),
         identity_store: IdentityStore::new(

@@ -32,7 +32,7 @@ pub use request::{
 pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef};
 pub use sync::{SYNC_LEASE, SyncPhase, SyncState};
 pub use tenant::{BreakGlass, OidcConfig, Role, Tenant, TenantSettings, User};
-pub use turn::{Quota, REQUESTS_A_WINDOW, TURN_LEASE, Turn, Turns, Urgency};
+pub use turn::{LEASE, LEASE_POLL, LEASE_RENEWAL, LONGEST_REQUEST, Quota, REQUESTS_A_WINDOW, Turn, Turns, Urgency};
 
 /// Free-form data a caller attaches: a JSON object.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;

@@ -5,6 +5,7 @@
 //! [`IdentityCenter::user_id`] and [`IdentityCenter::is_in_any`] are another service, the Identity Store. What goes wrong is told apart by what it means for
 //! the caller.
 
+mod failure;
 mod permission_sets;
 
 use aws_sdk_identitystore::types::{AlternateIdentifier, MemberId, UniqueAttribute};
@@ -16,6 +17,8 @@ use aws_smithy_types::Document;
 use jiff::{SignedDuration, Span};
 
 use crate::domain::{AssignmentKey, OperationKind, Principal, PrincipalKind};
+
+pub use self::failure::Failure;
 
 /// `IsMemberInGroups` takes so many groups (its API reference).
 const MOST_GROUPS: usize = 100;
@@ -56,7 +59,7 @@ pub enum Progress {
     InProgress,
     /// Done.
     Succeeded,
-    /// Not done and never will be.
+    /// Not done and never will be; the reason as Identity Center gives it, see [`Failure::of`].
     Failed(String),
 }
 
@@ -152,7 +155,13 @@ impl IdentityCenter {
                     .principal_id(&key.principal_id)
                     .send()
                     .await
-                    .map_err(fault)?
+                    .map_err(|error| match error.code() {
+                        // A delegated administrator may not assign in the management account, however often it tries.
+                        Some("AccessDeniedException") => {
+                            Fault::Invalid("stint is not permitted to give access in this account".to_owned())
+                        }
+                        Some(_) | None => fault(error),
+                    })?
                     .account_assignment_creation_status
             }
             OperationKind::Delete => {

@@ -8,6 +8,7 @@ mod due;
 mod error;
 mod instance;
 pub mod keys;
+mod pending;
 mod people;
 mod query;
 mod record;
@@ -18,7 +19,7 @@ mod transaction;
 mod turns;
 
 pub use audit::{AuditEntry, AuditHead, HIGHEST_SEQUENCE, StoredEntry, audit_entry_of, audit_key};
-pub use due::{DueItem, Work};
+pub use due::{DueItem, Work, in_turn};
 pub use error::{CommitError, StoreError};
 pub use instance::InstanceRecord;
 pub use query::{Listing, Page};

@@ -9,10 +9,14 @@ mod drift;
 mod ensure;
 #[path = "lifecycle/expiry.rs"]
 mod expiry;
+#[path = "lifecycle/fairness.rs"]
+mod fairness;
 #[path = "lifecycle/invariants.rs"]
 mod invariants;
 #[path = "lifecycle/judged.rs"]
 mod judged;
+#[path = "lifecycle/leases.rs"]
+mod leases;
 #[path = "lifecycle/metrics.rs"]
 mod metrics;
 #[path = "lifecycle/reconsider.rs"]

@@ -204,6 +204,7 @@ impl Arguments {
                     max_duration_seconds: Seconds::constant::<3_600>(),
                 },
                 default_duration_seconds: Seconds::constant::<3_600>(),
+                max_pending_grants: TenantSettings::default_max_pending_grants(),
             },
         }
     }

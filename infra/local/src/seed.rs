@@ -137,6 +137,7 @@ impl Seed {
             settings: TenantSettings {
                 break_glass: self.tenant.break_glass.clone(),
                 default_duration_seconds: self.tenant.default_duration_seconds,
+                max_pending_grants: TenantSettings::default_max_pending_grants(),
             },
         };
         let key = NewKey { id: key_id, name: API_KEY_NAME.to_owned(), scopes: Scope::ALL.to_vec() };

@@ -115,7 +115,8 @@ pub async fn ensure(
 ) -> Result<Ensured, AccessError> {
     let engine = access.engine().await?;
     for _ in 0..ATTEMPTS {
-        let change = Ensuring { access, engine: &engine, entitlement, justification, known: &known_now }.decide()?;
+        let ensuring = Ensuring { access, engine: &engine, entitlement, justification, known: &known_now };
+        let change = ensuring.decide()?;
         if dry_run {
             return Ok(change.answer?.imagined());
         }
@@ -124,6 +125,7 @@ pub async fn ensure(
             Err(CommitError::Conflict) => {
                 known_now = known(access.table(), &access.caller().principal().who, entitlement, access.now()).await?;
             }
+            Err(CommitError::Store(StoreError::TooManyPending(limit))) => return ensuring.too_many_pending(limit),
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
     }

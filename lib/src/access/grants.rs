@@ -65,8 +65,10 @@ pub async fn revoke(access: &Access, grant: Option<Grant>) -> Result<Change<Gran
     }
     let mut writes = access.begin();
     if grant.status == GrantStatus::Active {
+        let before = grant.clone();
         grant.end(GrantStatus::Revoked, Some(access.caller().principal().who.clone()), access.now());
         writes.update(&grant)?;
+        writes.uncount_pending(&before, &grant);
         record(access, &mut writes, EventKind::GrantRevoked, &grant)?;
     }
     Ok(Change::new(writes, grant))

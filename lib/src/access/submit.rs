@@ -268,7 +268,7 @@ impl Asking<'_> {
         let mut writes = self.access.begin();
         writes.create(&request)?;
         record(self.access, &mut writes, kind, &request)?;
-        give(self.access, &mut writes, grant)?;
+        give_within_limit(self.access, &mut writes, grant)?;
         Ok(Change::new(writes, request))
     }
 }
@@ -339,6 +339,21 @@ pub(super) fn grant_of(
 /// Writes a new grant. From here on it stands in the index of what falls due, and leaves it only when the access is
 /// gone: INVARIANT 1 (obligation first).
 pub(super) fn give(access: &Access, writes: &mut Transaction, grant: &Grant) -> Result<(), StoreError> {
+    give_counted(access, writes, grant, None)
+}
+
+/// The same for what nobody approved, unless too many grants of the principal are pending already.
+pub(super) fn give_within_limit(access: &Access, writes: &mut Transaction, grant: &Grant) -> Result<(), StoreError> {
+    give_counted(access, writes, grant, Some(access.tenant().settings.max_pending_grants))
+}
+
+fn give_counted(
+    access: &Access,
+    writes: &mut Transaction,
+    grant: &Grant,
+    limit: Option<u32>,
+) -> Result<(), StoreError> {
     writes.create(grant)?;
+    writes.count_pending(grant, limit);
     record(access, writes, EventKind::GrantProvisioning, grant)
 }

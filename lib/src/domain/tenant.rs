@@ -78,6 +78,18 @@ pub struct TenantSettings {
     pub break_glass: BreakGlass,
     /// The length of a grant when neither the request nor a policy names one.
     pub default_duration_seconds: Seconds,
+    /// How many grants of one principal may be decided and not usable yet. Who has so many is not granted more until one of
+    /// them is usable, has failed, or has ended. Neither emergency access nor what people approve is refused for it.
+    #[serde(default = "TenantSettings::default_max_pending_grants")]
+    pub max_pending_grants: u32,
+}
+
+impl TenantSettings {
+    /// The limit of a tenant that set none.
+    #[must_use]
+    pub const fn default_max_pending_grants() -> u32 {
+        20
+    }
 }
 
 /// Emergency access: policies are skipped for a few, and everybody hears of it.

@@ -59,8 +59,22 @@ impl Quota {
     }
 }
 
-/// How long a turn is held without a word: longer than any request takes, and as long as one is lost when a worker dies.
-pub const TURN_LEASE: SignedDuration = SignedDuration::from_secs(60);
+/// How long a turn, or the lease of an assignment, lasts unless its holder renews it: as long as what a dead worker held
+/// delays others. A worker that waits for it looks every [`LEASE_POLL`], so the delay stays below 15 seconds.
+pub const LEASE: SignedDuration = SignedDuration::from_secs(12);
+/// A holder with less than this left renews before it sends a request or waits: five seconds have gone by. It covers
+/// the longest request and, beyond that, three seconds by which clocks may differ.
+pub const LEASE_RENEWAL: SignedDuration = SignedDuration::from_secs(7);
+/// How long a request to Identity Center takes at most: its client gives up then, so none outlives its lease.
+pub const LONGEST_REQUEST: SignedDuration = SignedDuration::from_secs(4);
+/// How often a worker looks whether a lease it waits for was renewed.
+pub const LEASE_POLL: SignedDuration = SignedDuration::from_secs(2);
+
+/// How much longer a turn whose holder died is not used for [`Urgency::Other`]. The change the holder had begun may still
+/// be under way, and counts at Identity Center; it was begun at least [`LEASE_RENEWAL`] before the lease ran out. What is
+/// urgent does not wait for it: the instance's limit has room for two changes more than there are turns by default, and a
+/// change that is refused for being one too many is tried again.
+const REST_OF_THE_DEAD: SignedDuration = SignedDuration::from_secs(20);
 
 /// The turns at one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,12 +118,13 @@ impl Turns {
         // A setting may have changed since they were written.
         self.turns.resize(quota.count(), Turn { holder: None, until: Timestamp::UNIX_EPOCH, seen: 0 });
         let soon = now + quota.window();
-        let is_free = |turn: &Turn| if turn.holder.is_some() { turn.until <= now } else { turn.until <= soon };
+        let rest = if urgency == Urgency::Other { REST_OF_THE_DEAD } else { SignedDuration::ZERO };
+        let is_free = |turn: &Turn| if turn.holder.is_some() { turn.until + rest <= now } else { turn.until <= soon };
         let first = if urgency == Urgency::Other { quota.reserved() } else { 0 };
         // The last first: what is urgent leaves the reserve alone as long as it can.
         let (number, turn) = self.turns.iter_mut().enumerate().skip(first).rfind(|(_, turn)| is_free(turn))?;
         let from = turn.until;
-        *turn = Turn { holder: Some(holder), until: now + TURN_LEASE, seen: self.words };
+        *turn = Turn { holder: Some(holder), until: now + LEASE, seen: self.words };
         Some((number, from))
     }
 
@@ -127,6 +142,13 @@ impl Turns {
             self.words += 1;
         }
         !all_will_look
+    }
+
+    /// Whether some holder has not renewed its turn since `earlier` was read: it may be dead.
+    #[must_use]
+    pub fn has_silent_holder(&self, earlier: &Self) -> bool {
+        let mut turns = self.turns.iter().zip(&earlier.turns);
+        turns.any(|(turn, before)| turn.holder.is_some() && (turn.holder, turn.until) == (before.holder, before.until))
     }
 
     fn holders(&self, now: Timestamp) -> impl Iterator<Item = &Turn> {
@@ -149,7 +171,7 @@ impl Turns {
 
     /// Holds a turn for longer. It fails if the lease ran out and somebody else took it.
     pub fn keep(&mut self, number: usize, holder: Uuid, now: Timestamp) -> bool {
-        self.of(number, holder).map(|turn| turn.until = now + TURN_LEASE).is_some()
+        self.of(number, holder).map(|turn| turn.until = now + LEASE).is_some()
     }
 
     /// Gives a turn back, to be used by the next from then on. If somebody else took it meanwhile, it is left to them.
@@ -213,12 +235,12 @@ mod tests {
     fn a_turn_whose_holder_is_silent_is_taken_and_its_holder_finds_out() {
         let mut turns = turns();
         taken(&mut turns, Urgency::Ending, at(0));
-        assert!(turns.keep(7, ALICE, at(59)));
-        assert_eq!(turns.take(&EIGHT, Urgency::Ending, BOB, at(59)), None, "held to the end of the lease");
-        let (number, _) = turns.take(&EIGHT, Urgency::Ending, BOB, at(60)).unwrap();
+        assert!(turns.keep(7, ALICE, at(11)));
+        assert_eq!(turns.take(&EIGHT, Urgency::Ending, BOB, at(11)), None, "held to the end of the lease");
+        let (number, _) = turns.take(&EIGHT, Urgency::Ending, BOB, at(12)).unwrap();
         assert_eq!(number, 6, "the last that ran out; the one that was kept is held");
-        assert!(!turns.keep(6, ALICE, at(60)) && !turns.give_back(6, ALICE, at(60)));
-        assert!(turns.keep(6, BOB, at(61)));
+        assert!(!turns.keep(6, ALICE, at(12)) && !turns.give_back(6, ALICE, at(12)));
+        assert!(turns.keep(6, BOB, at(13)));
     }
 
     /// Each word is seen by everybody who has a turn when it is left, and costs a write only if somebody would miss it.
@@ -235,7 +257,7 @@ mod tests {
         assert!(turns.give_back(0, ALICE, at(2)) && !turns.wants(0, ALICE));
         turns.take(&EIGHT, Urgency::Ending, BOB, at(2)).unwrap();
         assert!(!turns.wants(0, BOB), "who comes later does not look for what is old");
-        assert!(turns.leave_word(at(61)) && turns.wants(0, BOB), "the silent do not count");
+        assert!(turns.leave_word(at(13)) && turns.wants(0, BOB), "the silent do not count");
     }
 
     #[test]
@@ -243,8 +265,36 @@ mod tests {
         let mut turns = turns();
         taken(&mut turns, Urgency::Ending, at(0));
         let two = Quota { turns: NonZeroU32::new(2).unwrap(), ..EIGHT };
-        assert_eq!(turns.take(&two, Urgency::Ending, BOB, at(60)).map(|(number, _)| number), Some(1));
-        assert!(!turns.keep(7, ALICE, at(60)));
+        assert_eq!(turns.take(&two, Urgency::Ending, BOB, at(12)).map(|(number, _)| number), Some(1));
+        assert!(!turns.keep(7, ALICE, at(12)));
+    }
+
+    #[test]
+    fn a_dead_holders_turn_rests_before_it_is_used_for_ordinary_access() {
+        let mut turns = turns();
+        taken(&mut turns, Urgency::Ending, at(0));
+        assert_eq!(turns.take(&EIGHT, Urgency::Other, BOB, at(31)), None);
+        assert_eq!(turns.take(&EIGHT, Urgency::Other, BOB, at(32)).map(|(number, _)| number), Some(7));
+        assert_eq!(turns.take(&EIGHT, Urgency::BreakGlass, BOB, at(12)).map(|(number, _)| number), Some(6));
+    }
+
+    #[test]
+    fn a_holder_that_renews_is_not_silent() {
+        let mut turns = Turns::new("arn:aws:sso:::instance/ssoins-0".to_owned());
+        let two = Quota { turns: NonZeroU32::new(2).unwrap(), ..EIGHT };
+        while turns.take(&two, Urgency::Ending, ALICE, at(0)).is_some() {}
+        let earlier = turns.clone();
+        assert!(turns.has_silent_holder(&earlier));
+        assert!(turns.keep(0, ALICE, at(4)) && turns.has_silent_holder(&earlier), "the other");
+        assert!(turns.give_back(1, ALICE, at(4)) && !turns.has_silent_holder(&earlier));
+    }
+
+    /// A request that is sent with just enough left ends before the lease does, by clocks that differ by three seconds.
+    #[test]
+    fn no_request_outlives_its_lease() {
+        assert!(LEASE_RENEWAL >= LONGEST_REQUEST + SignedDuration::from_secs(3));
+        assert!(LEASE - LEASE_RENEWAL >= LEASE / 3, "nor is it renewed more often than that");
+        assert!(LEASE + LEASE_POLL < SignedDuration::from_secs(15));
     }
 
     /// Identity Center's own are ten changes at once and twenty requests a second.

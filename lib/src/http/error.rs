@@ -62,6 +62,11 @@ pub enum Error {
     /// The same key came with another body.
     #[error("this `Idempotency-Key` was used with another body; use a new key for a new request")]
     IdempotencyConflict,
+    /// So many grants of the principal are not usable yet, and no more may be.
+    #[error(
+        "{0} grants are not usable yet, which is the most the tenant allows one principal; try again when some are"
+    )]
+    TooManyPending(u32),
     /// The table, or something else we need, is down.
     #[error("unavailable: {0}")]
     Unavailable(String),
@@ -74,6 +79,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) | StoreError::NoTable => Self::Unavailable(error.to_string()),
+            StoreError::TooManyPending(limit) => Self::TooManyPending(limit),
             StoreError::Corrupt { .. } | StoreError::Unstorable(_) => Self::Internal(error.to_string()),
         }
     }
@@ -114,6 +120,9 @@ impl Error {
             }
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message, json!({})),
             Self::IdempotencyConflict => (StatusCode::CONFLICT, "idempotency_conflict", message, json!({})),
+            Self::TooManyPending(limit) => {
+                (StatusCode::TOO_MANY_REQUESTS, "rate_limited", message, json!({"max_pending_grants": limit}))
+            }
             Self::Unavailable(_) => unavailable(),
             Self::Internal(_) => internal(),
         };
@@ -151,7 +160,9 @@ fn auth(error: &AuthError) -> Parts {
             (StatusCode::FORBIDDEN, "insufficient_scope", error.to_string(), json!({"required": scope}))
         }
         AuthError::Unavailable(_) | AuthError::Store(StoreError::Unavailable(_) | StoreError::NoTable) => unavailable(),
-        AuthError::Store(StoreError::Corrupt { .. } | StoreError::Unstorable(_)) => internal(),
+        AuthError::Store(StoreError::Corrupt { .. } | StoreError::Unstorable(_) | StoreError::TooManyPending(_)) => {
+            internal()
+        }
     }
 }
 
@@ -193,7 +204,8 @@ fn access(error: &AccessError) -> (StatusCode, ErrorBody) {
         AccessError::Auth(error) => Error::answer_of(auth(error)),
         AccessError::Store(error) => Error::answer_of(match error {
             StoreError::Unavailable(_) | StoreError::NoTable => unavailable(),
-            StoreError::Corrupt { .. } | StoreError::Unstorable(_) => internal(),
+            // Only a commit finds out, and that is another error by then.
+            StoreError::Corrupt { .. } | StoreError::Unstorable(_) | StoreError::TooManyPending(_) => internal(),
         }),
         AccessError::Policies(_) => Error::answer_of(internal()),
     }
@@ -220,8 +232,13 @@ impl Error {
             tracing::error!(request_id = call_id, code = body.code, cause = %self, "the call failed");
         }
         let mut response = (status, Json(body)).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        let retry_after = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Some("2"),
+            StatusCode::TOO_MANY_REQUESTS => Some("10"),
+            _ => None,
+        };
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(seconds));
         }
         response
     }

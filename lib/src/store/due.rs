@@ -1,5 +1,7 @@
 //! Work that falls due: what expires, lapses, or is to be tried again.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
@@ -7,7 +9,7 @@ use jiff::Timestamp;
 use super::keys;
 use super::query::sort_key;
 use super::record::Item;
-use super::{OutboxEvent, Record, StoreError, Table};
+use super::{Index, OutboxEvent, Record, StoreError, Table};
 use crate::domain::{AccessRequest, Grant, TenantId, Urgency};
 
 /// Something that is due.
@@ -21,6 +23,31 @@ pub struct DueItem {
     pub urgency: Urgency,
     /// Since when.
     pub due_at: Timestamp,
+    /// Whose it is: the partition of the index `by_principal`. Empty for what is nobody's.
+    pub owner: String,
+}
+
+/// The same in the order in which it is to be done: each tenant's first, then each one's second, and so on; within a tenant
+/// each principal's first, then each one's second. What stood first of one principal still does.
+#[must_use]
+pub fn in_turn(items: Vec<DueItem>) -> Vec<DueItem> {
+    let by_owner = by_rank(items, |item| (item.tenant, item.owner.clone()));
+    by_rank(by_owner, |item| (item.tenant, String::new()))
+}
+
+/// Sorts by how many of the same group come before.
+fn by_rank(items: Vec<DueItem>, group: impl Fn(&DueItem) -> (TenantId, String)) -> Vec<DueItem> {
+    let mut counts = HashMap::new();
+    let mut ranked: Vec<_> = items
+        .into_iter()
+        .map(|item| {
+            let count: &mut usize = counts.entry(group(&item)).or_default();
+            *count += 1;
+            (*count, item)
+        })
+        .collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, item)| item).collect()
 }
 
 /// What is due, by the key of its record.
@@ -35,7 +62,7 @@ pub enum Work {
 }
 
 impl Table {
-    /// What is due at `now`, the most urgent first: at most `limit` items of each shard, the longest overdue first.
+    /// What is due at `now`, the most urgent first, then [`in_turn`]: at most `limit` items of each shard, the longest overdue.
     ///
     /// # Errors
     ///
@@ -44,7 +71,10 @@ impl Table {
         let shards = Urgency::ALL.into_iter().flat_map(|urgency| {
             (0..keys::due_shards(urgency)).map(move |shard| self.due_in(urgency, shard, now, limit))
         });
-        Ok(try_join_all(shards).await?.into_iter().flatten().collect())
+        let items: Vec<_> = try_join_all(shards).await?.into_iter().flatten().collect();
+        let mut items = in_turn(items);
+        items.sort_by_key(|item| item.urgency);
+        Ok(items)
     }
 
     /// What is due at `now` of one shard: at most `limit` items, the longest overdue first.
@@ -89,5 +119,45 @@ fn due_item(urgency: Urgency, item: &Item) -> Result<DueItem, StoreError> {
         _ => return Err(corrupt("a kind that never falls due")),
     };
     let due_at = item.get(keys::DUE_SK).and_then(|value| value.as_s().ok()).and_then(|text| keys::parse_due_time(text));
-    Ok(DueItem { tenant, work, urgency, due_at: due_at.ok_or_else(|| corrupt("no time it is due at"))? })
+    let owner = item.get(Index::Principal.attribute()).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
+    Ok(DueItem { tenant, owner, work, urgency, due_at: due_at.ok_or_else(|| corrupt("no time it is due at"))? })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn due(tenant: u128, owner: &str, number: u32) -> DueItem {
+        DueItem {
+            tenant: uuid::Uuid::from_u128(tenant).into(),
+            work: Work::Grant(number.to_string()),
+            urgency: Urgency::Other,
+            due_at: Timestamp::UNIX_EPOCH,
+            owner: owner.to_owned(),
+        }
+    }
+
+    #[test]
+    fn tenants_take_turns_and_within_a_tenant_principals_do() {
+        let mut items: Vec<_> = (0..4).map(|number| due(1, "alice", number)).collect();
+        items.extend([due(1, "bob", 4), due(2, "carol", 5), due(2, "carol", 6)]);
+        let order: Vec<u32> = in_turn(items)
+            .into_iter()
+            .map(|item| match item.work {
+                Work::Grant(number) => number.parse().unwrap(),
+                Work::Request(_) | Work::Event(_) => 99,
+            })
+            .collect();
+        assert_eq!(order, [0, 5, 4, 6, 1, 2, 3]);
+    }
+
+    #[test]
+    fn all_work_of_a_principal_is_in_one_partition_and_principals_are_spread() {
+        let tenant = uuid::Uuid::from_u128(1).into();
+        let of = |owner: &str| keys::due_partition_of(Urgency::Ending, tenant, owner);
+        assert_eq!(of("user:alice"), of("user:alice"));
+        let partitions: std::collections::BTreeSet<_> = (0..100).map(|number| of(&format!("user:{number}"))).collect();
+        assert_eq!(partitions.len(), 8);
+    }
 }

@@ -19,6 +19,9 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The principal has as many grants that are not usable yet as the tenant allows: so many. Nothing was written.
+    #[error("{0} grants of this principal are not usable yet, which is the most its tenant allows")]
+    TooManyPending(u32),
     /// A value cannot be stored.
     #[error("a value cannot be stored: {0}")]
     Unstorable(String),

@@ -6,6 +6,7 @@
 //! | what | `pk` | `sk` |
 //! |---|---|---|
 //! | a tenant's records, by kind | `T#<tenant>#<KIND>` | the record's own key |
+//! | the ids of a principal's grants that are not usable yet | `T#<tenant>#PENDING` | the principal |
 //! | the directory of issuers (no tenant's data) | `ISSUER#<issuer>` | `AUD#<audience>` |
 //! | an assignment of an Identity Center instance (of no tenant alone) | `ASSIGNMENT#<instance>` | its own key |
 //! | the tenants that may use an Identity Center instance | `INSTANCE#<instance>` | `INSTANCE` |
@@ -20,7 +21,7 @@
 //! | `by_access` | `T#<tenant>#GRANT#A#<principal>#<resource>#<action>#<day>` | the same, of grants that are over: the day they ended |
 //! | `by_access` | `T#<tenant>#AUDIT#A#<id>` | the audit entry of an event |
 //! | `by_status` | `T#<tenant>#<KIND>#S#<status>` | what is pending, what is active |
-//! | `due` | `DUE#<urgency>#<shard>` | work that falls due, by time |
+//! | `due` | `DUE#<urgency>#<shard>` | work that falls due, by time; the shard follows from the tenant and the principal |
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
@@ -39,12 +40,17 @@ pub const DUE_INDEX: &str = "due";
 pub const DUE_PK: &str = "due_pk";
 /// Its sort key's attribute.
 pub const DUE_SK: &str = "due_sk";
+/// Work of tenants is spread over so many groups of partitions, and that of principals over so many partitions of a group:
+/// who has much due does not stand in the way of those in other partitions, since one is looked at after the other.
+const TENANT_GROUPS: u8 = 4;
+const PRINCIPAL_SHARDS: u8 = 8;
+
 /// Over so many partitions work that falls due is spread. Of emergencies there are few, and they are looked for often.
 #[must_use]
 pub const fn due_shards(urgency: Urgency) -> u8 {
     match urgency {
         Urgency::BreakGlass => 1,
-        Urgency::Ending | Urgency::Other => 16,
+        Urgency::Ending | Urgency::Other => TENANT_GROUPS * PRINCIPAL_SHARDS,
     }
 }
 
@@ -94,12 +100,14 @@ pub fn by_status(tenant: TenantId, kind: &str, status: &str) -> String {
     format!("T#{tenant}#{kind}#S#{status}")
 }
 
-/// The partition of the due index an item is in: by how urgent it is, and by a hash of its key.
+/// The partition of the due index an item is in: by how urgent it is, its tenant and whose it is. Shards that follow one
+/// another are of different groups of tenants.
 #[must_use]
-pub fn due_partition_of(urgency: Urgency, pk: &str, sk: &str) -> String {
-    let hash = digest(&SHA256, format!("{pk}|{sk}").as_bytes());
-    let first = hash.as_ref().first().copied().unwrap_or_default();
-    due_partition(urgency, first % due_shards(urgency))
+pub fn due_partition_of(urgency: Urgency, tenant: TenantId, owner: &str) -> String {
+    let hash = |text: String| digest(&SHA256, text.as_bytes()).as_ref().first().copied().unwrap_or_default();
+    let (group, shard) =
+        (hash(tenant.to_string()) % TENANT_GROUPS, hash(format!("{tenant}|{owner}")) % PRINCIPAL_SHARDS);
+    due_partition(urgency, (shard * TENANT_GROUPS + group) % due_shards(urgency))
 }
 
 /// A partition of the due index. Each urgency has its own, so that what is urgent is found without reading the rest.

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::keys;
 use super::{StoreError, TenantTable};
-use crate::domain::{TenantId, Urgency};
+use crate::domain::{PrincipalRef, TenantId, Urgency};
 
 /// A listing index of the table. Its sort key is the table's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,11 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync {
         Urgency::Other
     }
 
+    /// Whose work that is, as far as it is anybody's: one principal's never delays another's.
+    fn owner(&self) -> Option<&PrincipalRef> {
+        None
+    }
+
     /// When DynamoDB may delete it.
     fn delete_after(&self) -> Option<Timestamp> {
         None
@@ -92,7 +97,9 @@ pub(super) fn to_item<R: Record>(tenant: TenantId, record: &R) -> Result<Item, S
     let pk = record.partition(tenant);
     let sk = record.sort_key();
     if let Some(due_at) = record.due_at() {
-        item.insert(keys::DUE_PK.to_owned(), AttributeValue::S(keys::due_partition_of(record.urgency(), &pk, &sk)));
+        let owner = record.owner().map_or_else(|| sk.clone(), ToString::to_string);
+        let partition = keys::due_partition_of(record.urgency(), tenant, &owner);
+        item.insert(keys::DUE_PK.to_owned(), AttributeValue::S(partition));
         item.insert(keys::DUE_SK.to_owned(), AttributeValue::S(keys::due_time(due_at)));
     }
     for (index, partition) in record.indexes(tenant) {

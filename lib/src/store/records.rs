@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::keys;
 use super::{Index, Record};
 use crate::domain::{
-    AccessRequest, AwsResource, Event, Grant, Policy, RequestId, RequestMessage, RevocationStatus, Tenant, TenantId,
-    Urgency, User,
+    AccessRequest, AwsResource, Event, Grant, Policy, PrincipalRef, RequestId, RequestMessage, RevocationStatus,
+    Tenant, TenantId, Urgency, User,
 };
 
 impl Record for Tenant {
@@ -101,6 +101,10 @@ impl Record for Grant {
 
     fn urgency(&self) -> Urgency {
         Grant::urgency(self)
+    }
+
+    fn owner(&self) -> Option<&PrincipalRef> {
+        Some(&self.grantee.who)
     }
 }
 

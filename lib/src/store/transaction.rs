@@ -8,11 +8,12 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, Trans
 
 use super::instance::{self, InstanceRecord};
 use super::keys;
+use super::pending::{self, PendingWrite};
 use super::record::{Item, to_item};
 use super::sync::ListedTenant;
 use super::table::issuer_item;
 use super::{CommitError, IssuerEntry, OutboxEvent, Record, StoreError, TenantTable};
-use crate::domain::{Event, SyncState, Tenant, TenantId};
+use crate::domain::{Event, Grant, SyncState, Tenant, TenantId};
 
 /// Writes that are committed together, in the part of one tenant, and of the Identity Center instance it uses.
 ///
@@ -40,6 +41,7 @@ enum Write {
     CheckFields { pk: String, sk: String, fields: Vec<(&'static str, AttributeValue)>, or_absent: bool },
     Count { pk: String, sk: String, counter: &'static str },
     Trust { item: Item, tenant: TenantId },
+    Pending(PendingWrite),
 }
 
 impl Transaction {
@@ -157,6 +159,21 @@ impl Transaction {
         Ok(())
     }
 
+    /// Counts a new grant among those of its principal that are not usable yet. With a limit, the transaction commits only
+    /// if fewer than so many are; otherwise it fails with [`StoreError::TooManyPending`]. Emergency access is not counted.
+    pub fn count_pending(&mut self, grant: &Grant, limit: Option<u32>) {
+        if pending::counts(grant) {
+            self.writes.push(Write::Pending(PendingWrite::add(self.tenant, grant, limit)));
+        }
+    }
+
+    /// Takes a grant out of that count if this transaction changes it so that it no longer belongs there.
+    pub fn uncount_pending(&mut self, before: &Grant, after: &Grant) {
+        if pending::counts(before) && !pending::counts(after) {
+            self.writes.push(Write::Pending(PendingWrite::remove(self.tenant, before)));
+        }
+    }
+
     /// Counts the version of the tenant's policies up.
     pub fn policies_changed(&mut self) {
         self.count("policy_version");
@@ -227,6 +244,7 @@ impl TenantTable {
         if transaction.is_empty() {
             return Ok(());
         }
+        let limits: Vec<_> = transaction.writes.iter().map(Write::limit).collect();
         let writes = transaction
             .writes
             .into_iter()
@@ -235,8 +253,11 @@ impl TenantTable {
             .map_err(|error| StoreError::Unstorable(error.to_string()))?;
         match self.client().transact_write_items().set_transact_items(Some(writes)).send().await {
             Ok(_) => Ok(()),
-            Err(error) if is_conflict(&error) => Err(CommitError::Conflict),
-            Err(error) => Err(CommitError::Store(StoreError::sdk(error))),
+            Err(error) => Err(match over_limit(&error, &limits) {
+                Some(limit) => StoreError::TooManyPending(limit).into(),
+                None if is_conflict(&error) => CommitError::Conflict,
+                None => StoreError::sdk(error).into(),
+            }),
         }
     }
 }
@@ -262,6 +283,18 @@ impl TenantTable {
     }
 }
 
+/// The limit that was reached, if that is all that kept a transaction from being committed. `limits` has an entry a write.
+fn over_limit<R>(error: &SdkError<TransactWriteItemsError, R>, limits: &[Option<u32>]) -> Option<u32> {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+        return None;
+    };
+    let failed = |code: Option<&str>| code.is_some_and(|code| code != "None");
+    let mut failed = cancelled.cancellation_reasons().iter().zip(limits).filter(|(reason, _)| failed(reason.code()));
+    let (reason, limit) = failed.next()?;
+    let alone = failed.next().is_none() && reason.code() == Some("ConditionalCheckFailed");
+    limit.filter(|_| alone)
+}
+
 /// A condition failed, or another transaction had one of the items.
 fn is_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
     match error.as_service_error() {
@@ -275,6 +308,18 @@ fn is_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
 }
 
 impl Write {
+    fn limit(&self) -> Option<u32> {
+        match self {
+            Self::Pending(write) => write.limit(),
+            Self::Put { .. }
+            | Self::Delete { .. }
+            | Self::Check { .. }
+            | Self::CheckFields { .. }
+            | Self::Count { .. }
+            | Self::Trust { .. } => None,
+        }
+    }
+
     fn into_sdk(self, table: &str) -> Result<TransactWriteItem, aws_sdk_dynamodb::error::BuildError> {
         let names = || HashMap::from([("#v".to_owned(), VERSION.to_owned())]);
         let values = |version: u64| HashMap::from([(":v".to_owned(), AttributeValue::N(version.to_string()))]);
@@ -337,6 +382,7 @@ impl Write {
                     .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
                     .build()?,
             ),
+            Self::Pending(write) => item.update(write.into_sdk(table)?),
             Self::Trust { item: entry, tenant } => item.put(
                 Put::builder()
                     .table_name(table)

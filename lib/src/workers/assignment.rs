@@ -8,6 +8,7 @@
 
 mod lease;
 mod look;
+mod renew;
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use self::lease::{Leased, Taken};
 use super::context::{WorkerError, Workers};
 use super::shift::Shift;
 use crate::domain::{Assignment, AssignmentKey, Grant, NextStep, Operation, OperationKind, Presence};
-use crate::identity_center::{Fault, Progress};
+use crate::identity_center::{Failure, Fault, Progress};
 
 /// How long a worker waits for Identity Center before it leaves the rest to the next call.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(20);
@@ -94,6 +95,7 @@ impl Workers {
                 Taken::Ours(leased) => break *leased,
                 Taken::Settled(settled) => return Ok(Reconciled::Settled(settled)),
                 Taken::Theirs if shift.called && self.now() < deadline => {
+                    shift.renew().await?;
                     self.clock.sleep(Duration::from_millis(500)).await;
                 }
                 Taken::Theirs => {
@@ -106,7 +108,7 @@ impl Workers {
             }
         };
         let outcome = leased.drive(shift, deadline).await;
-        if !matches!(outcome, Ok(Reconciled::Settled(_) | Reconciled::Hopeless(_))) {
+        if leased.is_outstanding(self.now()) {
             // What was begun may go on for a while, and counts at Identity Center as long as it does.
             shift.give_back_unfinished(PATIENCE).await;
         }
@@ -139,7 +141,7 @@ impl Leased<'_> {
                 Next::Stop(reconciled) => return Ok(reconciled),
                 Next::Wait(why) if self.workers.now() >= deadline => return Ok(Reconciled::Unsettled(why)),
                 Next::Wait(_) => {
-                    self.workers.clock.sleep(pause).await;
+                    self.sleep(shift, pause).await?;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
@@ -153,7 +155,7 @@ impl Leased<'_> {
             // The holders changed since it was written down.
             return self.drop_operation(Next::Go).await;
         }
-        let center = shift.center().await?;
+        let center = self.center(shift).await?;
         if self.assignment.lease.as_ref().is_none_or(|lease| lease.until <= self.workers.now()) {
             return Err(WorkerError::LeaseLost);
         }
@@ -168,7 +170,7 @@ impl Leased<'_> {
                     }
                 })
                 .await?;
-                self.workers.clock.sleep(shift.pause()).await;
+                self.sleep(shift, shift.pause()).await?;
                 Ok(Next::Go)
             }
             Err(Fault::Conflict) => Ok(Next::Wait("another change of the assignment is under way".to_owned())),
@@ -205,7 +207,7 @@ impl Leased<'_> {
     ) -> Result<Next, WorkerError> {
         let instance = self.assignment.key.instance_arn.clone();
         let seen = self.assignment.holders.clone();
-        match shift.center().await?.progress(kind, &instance, request).await {
+        match self.center(shift).await?.progress(kind, &instance, request).await {
             Ok(Progress::InProgress) => Ok(Next::Wait("Identity Center is still at it".to_owned())),
             Ok(Progress::Succeeded) => match kind {
                 OperationKind::Create => {
@@ -216,10 +218,23 @@ impl Leased<'_> {
                 OperationKind::Delete if self.assignment.in_doubt_until.is_some() => self.look_for_it(shift).await,
                 OperationKind::Delete => self.found_absent().await,
             },
-            // A change that failed says nothing of what is there now; it is begun anew until the deadline.
-            Ok(Progress::Failed(why)) => {
-                self.drop_operation(Next::Wait(format!("Identity Center failed: {why}"))).await
-            }
+            // A change that failed says nothing of what is there now. It is over: the turn is free for others at once, and what
+            // a retry can help is tried again later.
+            Ok(Progress::Failed(why)) => match (kind, Failure::of(&why)) {
+                // Where there is no such account, user or permission set, there is no assignment to take away either.
+                (OperationKind::Create, Failure::Missing(sentence)) if self.assignment.in_doubt_until.is_none() => {
+                    self.found_absent().await?;
+                    Ok(Next::Stop(Reconciled::Hopeless(sentence.to_owned())))
+                }
+                (OperationKind::Create, Failure::Permanent(sentence) | Failure::Missing(sentence)) => {
+                    self.drop_operation(Next::Stop(Reconciled::Hopeless(sentence.to_owned()))).await
+                }
+                (OperationKind::Delete, Failure::Missing(_)) => self.look_for_it(shift).await,
+                (OperationKind::Delete, Failure::Permanent(_)) | (_, Failure::Transient) => {
+                    let why = format!("Identity Center failed: {why}");
+                    self.drop_operation(Next::Stop(Reconciled::Unsettled(why))).await
+                }
+            },
             // Identity Center forgets changes after a while.
             Err(Fault::NotFound(_) | Fault::Invalid(_)) => self.drop_operation(Next::Go).await,
             Err(Fault::Conflict) => Ok(Next::Wait("another change of the assignment is under way".to_owned())),
@@ -230,6 +245,12 @@ impl Leased<'_> {
     async fn drop_operation(&mut self, next: Next) -> Result<Next, WorkerError> {
         self.write(|assignment| assignment.operation = None).await?;
         Ok(next)
+    }
+
+    /// Whether a change was begun that is not known to be over.
+    fn is_outstanding(&self, now: Timestamp) -> bool {
+        let begun = self.assignment.operation.as_ref().is_some_and(|operation| operation.request_id.is_some());
+        begun || self.assignment.in_doubt_until.is_some_and(|until| now < until)
     }
 }
 

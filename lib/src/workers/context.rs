@@ -172,6 +172,7 @@ impl Workers {
                 None => read_grant(&table, call.grant_id).await?,
             };
             let Some(mut grant) = grant else { return Ok(None) };
+            let before = grant.clone();
             let step = change(&mut grant);
             if step == Step::Nothing {
                 return Ok(Some(grant));
@@ -179,6 +180,7 @@ impl Workers {
             grant.updated_at = self.now();
             let mut writes = Transaction::new(call.tenant_id);
             writes.update(&grant)?;
+            writes.uncount_pending(&before, &grant);
             if let Step::Change(kind) = step {
                 self.record(&mut writes, kind, &grant)?;
             }

@@ -2,9 +2,12 @@
 //! left.
 //!
 //! What is due is the queue; nothing else has to be kept in step with it. Who leaves makes its grant due, then leaves word
-//! at the turns, which nobody gives back without having looked for it, and sets a reminder in case all who have a turn die. Break-glass access comes first, then what is to
-//! be taken away, then the rest. Each turn begins with other shards, so that two seldom reach for the same grant; if they
-//! do, the lease of the assignment decides, and the other goes on to the next.
+//! at the turns, which nobody gives back without having looked for it, and sets a reminder in case all who have a turn die.
+//! Break-glass access comes first, then what is to be taken away, then the rest. Within that, tenants take turns, and the
+//! principals of a tenant: all work of a principal is in one shard, a worker takes one grant from a shard before it looks at
+//! the next, and from a shard one of each principal in turn. So who has thousands of grants due delays others by one. Each
+//! turn begins with other shards, so that two workers seldom reach for the same grant; if they do, the lease of the assignment
+//! decides, and the other goes on to the next.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -15,7 +18,7 @@ use super::revoke::announce_if_late;
 use super::shift::Shift;
 use crate::domain::{Grant, Quota, Turns, Urgency};
 use crate::schedule::Reminder;
-use crate::store::{DueItem, Work, keys};
+use crate::store::{DueItem, Work, in_turn, keys};
 
 /// When a worker is called again for what it left: others have done it by then, unless they died.
 const LEFT: SignedDuration = SignedDuration::from_mins(1);
@@ -26,10 +29,14 @@ const MOST: i32 = 25;
 /// What a shift has found, and where it has yet to look.
 struct Queue {
     number: usize,
+    /// The shard to begin with, of each urgency.
+    begin: usize,
     /// Once a shift each: what fails is tried again when it is due again, by whom it reminds.
     tried: HashSet<GrantCall>,
-    found: VecDeque<GrantCall>,
-    shards: VecDeque<(Urgency, u8)>,
+    /// Where something may be due, by urgency: one grant is taken from a shard, and then the next shard is looked at.
+    shards: [(Urgency, VecDeque<u8>); 2],
+    /// How many turns there are.
+    turns: usize,
 }
 
 impl Workers {
@@ -46,6 +53,10 @@ impl Workers {
             }
         }
         if shift.called {
+            // A live holder takes access away in its turn; a dead one must not delay that until the reminder comes.
+            if grant.urgency() == Urgency::Ending && shift.take_from_the_dead(Urgency::Ending).await? {
+                return Ok(true);
+            }
             self.remind_if_left(grant).await?;
         }
         Ok(false)
@@ -101,16 +112,21 @@ impl Workers {
     }
 
     async fn work_off_until_done(&self, shift: &mut Shift<'_>) -> Result<(), WorkerError> {
-        let mut tried = HashSet::new();
+        let mut queue: Option<Queue> = None;
         while shift.give_back(shift.goes_on()).await? {
-            let mut queue = Queue::new(&self.quota, shift.number().unwrap_or_default(), tried);
+            let number = shift.number().unwrap_or_default();
+            let mut looking = queue.map_or_else(|| Queue::new(&self.quota, number), |queue| queue.anew(&self.quota));
             while shift.goes_on() && shift.number().is_some() {
-                let Some((urgency, call)) = self.next(&mut queue).await? else { break };
+                let Some((urgency, call)) = self.next(&mut looking).await? else { break };
                 if let Err(error) = self.carry_out(shift, urgency, call).await {
                     tracing::warn!(grant_id = %call.grant_id, cause = %error, "what is due was not done");
                 }
+                // What fell due meanwhile may be more urgent, or somebody's whose shard was empty.
+                if shift.is_wanted().await? {
+                    break;
+                }
             }
-            tried = queue.tried;
+            queue = Some(looking);
         }
         Ok(())
     }
@@ -126,15 +142,17 @@ impl Workers {
             queue.tried.insert(call);
             return Ok(Some((Urgency::BreakGlass, call)));
         }
-        while let Some((urgency, shard)) = queue.shards.front().copied() {
-            if let Some(call) = queue.found.pop_front() {
-                queue.tried.insert(call);
-                return Ok(Some((urgency, call)));
-            }
-            let due = self.table.due_in(urgency, shard, now, MOST).await?;
-            queue.found = queue.untried(due).into();
-            if queue.found.is_empty() {
-                queue.shards.pop_front();
+        for place in 0..queue.shards.len() {
+            while let Some((urgency, shard)) = queue.next_shard(place) {
+                let due = self.table.due_in(urgency, shard, now, MOST).await?;
+                let due = queue.untried(in_turn(due));
+                // The first are done by as many workers as there are turns, each at one of them.
+                let first = due.len().min(queue.turns.max(1));
+                if let Some(call) = due.get(queue.number.checked_rem(first).unwrap_or_default()).copied() {
+                    queue.tried.insert(call);
+                    queue.look_again(place, shard);
+                    return Ok(Some((urgency, call)));
+                }
             }
         }
         Ok(None)
@@ -156,14 +174,34 @@ impl Workers {
 
 impl Queue {
     /// All of it, from the shards on that are this turn's.
-    fn new(quota: &Quota, number: usize, tried: HashSet<GrantCall>) -> Self {
-        let urgencies = [Urgency::Ending, Urgency::Other].into_iter();
-        let shards = urgencies.filter(|urgency| Turns::suits(quota, number, *urgency)).flat_map(|urgency| {
-            let count = usize::from(keys::due_shards(urgency));
-            let first = number * count / quota.count().max(1);
-            (first..first + count).filter_map(move |shard| Some((urgency, u8::try_from(shard % count).ok()?)))
+    fn new(quota: &Quota, number: usize) -> Self {
+        let begin = number * usize::from(keys::due_shards(Urgency::Ending)) / quota.count().max(1);
+        let shards = [Urgency::Ending, Urgency::Other].map(|urgency| (urgency, VecDeque::new()));
+        Self { number, begin, tried: HashSet::new(), shards, turns: quota.count() }.anew(quota)
+    }
+
+    /// All of it once more, from the shard on that is next.
+    fn anew(self, quota: &Quota) -> Self {
+        let shards = self.shards.map(|(urgency, _)| {
+            let suits = Turns::suits(quota, self.number, urgency);
+            let count = if suits { usize::from(keys::due_shards(urgency)) } else { 0 };
+            let all = self.begin..self.begin + count;
+            (urgency, all.filter_map(|shard| u8::try_from(shard % count).ok()).collect())
         });
-        Self { number, tried, found: VecDeque::new(), shards: shards.collect() }
+        Self { shards, ..self }
+    }
+
+    fn next_shard(&mut self, place: usize) -> Option<(Urgency, u8)> {
+        let (urgency, shards) = self.shards.get_mut(place)?;
+        Some((*urgency, shards.pop_front()?))
+    }
+
+    /// A shard had something: it is looked at once more after all the others.
+    fn look_again(&mut self, place: usize, shard: u8) {
+        self.begin = usize::from(shard) + 1;
+        if let Some((_, shards)) = self.shards.get_mut(place) {
+            shards.push_back(shard);
+        }
     }
 
     fn untried(&self, due: Vec<DueItem>) -> Vec<GrantCall> {

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::context::{ATTEMPTS, WorkerError, Workers};
-use crate::domain::{TURN_LEASE, Turns, Urgency};
+use crate::domain::{LEASE, LEASE_POLL, LEASE_RENEWAL, Turns, Urgency};
 use crate::identity_center::{Fault, IdentityCenter};
 use crate::store::CommitError;
 
@@ -85,7 +85,7 @@ impl<'a> Shift<'a> {
                 Ok(()) => {
                     self.turn = taken.map(|(number, from)| {
                         let last = from - quota.window();
-                        Held { number, holder, until: now + TURN_LEASE, pace: Pace { before_last: last, last } }
+                        Held { number, holder, until: now + LEASE, pace: Pace { before_last: last, last } }
                     });
                     return Ok(self.turn.is_some());
                 }
@@ -96,25 +96,58 @@ impl<'a> Shift<'a> {
         Ok(false)
     }
 
+    /// Waits for a turn as long as some holder shows no sign of life: a live one renews its turn every few seconds, and does
+    /// what was left to it; the turn of a dead one is free when its lease runs out. Returns whether there is a turn.
+    pub(super) async fn take_from_the_dead(&mut self, urgency: Urgency) -> Result<bool, WorkerError> {
+        let first = self.workers.turns().await?;
+        let mut turns = first.clone();
+        while turns.has_silent_holder(&first) {
+            self.workers.clock.sleep(LEASE_POLL.unsigned_abs()).await;
+            if self.take(urgency, false).await? {
+                return Ok(true);
+            }
+            turns = self.workers.turns().await?;
+        }
+        Ok(false)
+    }
+
+    /// How long until the pace of the turn permits the next request.
+    pub(super) fn until_next_request(&self) -> Duration {
+        let Some(turn) = &self.turn else { return Duration::ZERO };
+        let at = turn.pace.before_last + self.workers.quota.window();
+        Duration::try_from(at.duration_since(self.workers.now())).unwrap_or_default()
+    }
+
     /// Identity Center, as soon as the turn permits a request.
     ///
     /// # Errors
     ///
     /// [`WorkerError::Busy`] without a turn, or when it went to somebody else.
     pub(super) async fn center(&mut self) -> Result<&'a IdentityCenter, WorkerError> {
-        let (workers, window) = (self.workers, self.workers.quota.window());
-        let Some(turn) = &mut self.turn else { return Err(WorkerError::Busy) };
-        let at = turn.pace.before_last + window;
-        let wait = Duration::try_from(at.duration_since(workers.now())).unwrap_or_default();
-        if !wait.is_zero() {
-            workers.clock.sleep(wait).await;
-        }
-        if workers.now() + TURN_LEASE / 2 > turn.until {
-            self.keep().await?;
+        let workers = self.workers;
+        loop {
+            self.renew().await?;
+            let wait = self.until_next_request();
+            if wait.is_zero() {
+                break;
+            }
+            workers.clock.sleep(wait.min((LEASE / 3).unsigned_abs())).await;
         }
         let Some(turn) = &mut self.turn else { return Err(WorkerError::Busy) };
         turn.pace = Pace { before_last: turn.pace.last, last: workers.now() };
         Ok(&workers.identity_center)
+    }
+
+    /// Renews the turn, if there is one and little of its lease is left.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkerError::Busy`] when it went to somebody else.
+    pub(super) async fn renew(&mut self) -> Result<(), WorkerError> {
+        match &self.turn {
+            Some(turn) if turn.until.duration_since(self.workers.now()) < LEASE_RENEWAL => self.keep().await,
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// How long to leave a change alone that was begun. Somebody may be waiting for what a worker was called for; for the
@@ -134,7 +167,7 @@ impl<'a> Shift<'a> {
             }
             match self.workers.table.put_turns(&turns).await {
                 Ok(()) => {
-                    turn.until = now + TURN_LEASE;
+                    turn.until = now + LEASE;
                     self.turn = Some(turn);
                     return Ok(());
                 }
@@ -150,6 +183,12 @@ impl<'a> Shift<'a> {
     pub(super) async fn give_back(&mut self, unless_wanted: bool) -> Result<bool, WorkerError> {
         let Some(last) = self.turn.as_ref().map(|turn| turn.pace.last) else { return Ok(false) };
         self.give_back_from(last + self.workers.quota.window(), unless_wanted).await
+    }
+
+    /// Whether word was left that something is due since we last looked.
+    pub(super) async fn is_wanted(&self) -> Result<bool, WorkerError> {
+        let Some(turn) = &self.turn else { return Ok(false) };
+        Ok(self.workers.turns().await?.wants(turn.number, turn.holder))
     }
 
     /// Gives the turn back to be used after `rest`: what was begun under it is not known to be over.

@@ -171,6 +171,8 @@ async fn a_lost_answer_and_an_asynchronous_failure_are_seen_through() {
         world.local.aws().set_faults(Faults { rules: vec![fault] });
         let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
         world.wait(60).await;
+        // What failed is tried again after ten to twenty seconds.
+        world.wait(20).await;
         assert_eq!(world.assignments().len(), 1, "{operation} {kind:?}");
         assert_eq!(world.grant(&id).await["provisioning_status"], "successful", "{operation} {kind:?}");
         world.wait(600).await;

@@ -8,7 +8,7 @@ use stint::domain::{Quota, Turns, Urgency};
 use stint_local::aws::{Limits, Service};
 use stint_local::seed::Seed;
 use stint_tests::{As, PRODUCTION, SANDBOX, World, ask, plain};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
 const SOMEBODY: Uuid = Uuid::from_u128(7);
@@ -29,6 +29,22 @@ async fn taken(world: &World, quota: &Quota, seconds_from_now: i64) {
     let then = world.now() + jiff::SignedDuration::from_secs(seconds_from_now);
     turns.take(quota, Urgency::Ending, SOMEBODY, then).unwrap();
     world.local.table().put_turns(&turns).await.unwrap();
+}
+
+/// Somebody who has the turn lives, and renews it every three seconds until this is aborted.
+fn keep_renewing(world: &World) -> JoinHandle<()> {
+    let (table, clock, instance) =
+        (world.local.table().clone(), world.clock.clone(), world.local.seed().aws.instance_arn.clone());
+    let part = clock.take_part();
+    tokio::spawn(async move {
+        loop {
+            let mut held = table.turns(&instance).await.unwrap();
+            assert!(held.keep(0, SOMEBODY, clock.now()));
+            table.put_turns(&held).await.unwrap();
+            clock.sleep(Duration::from_secs(3)).await;
+            let _ = &part;
+        }
+    })
 }
 
 fn changes_begun(world: &World) -> usize {
@@ -69,13 +85,12 @@ async fn an_end_that_waits_for_a_turn_is_no_failed_attempt_and_is_announced_when
     world.settle().await;
     world.pass(600);
     taken(&world, &quota, 0).await;
-    world.settle().await;
     for (seconds, delayed) in [(0, 0), (61, 1), (61, 1)] {
         world.pass(seconds);
-        let mut held = turns(&world).await;
-        assert!(held.keep(0, SOMEBODY, world.now()));
-        world.local.table().put_turns(&held).await.unwrap();
+        let (keeper, part) = (keep_renewing(&world), world.clock.take_part());
         world.settle().await;
+        keeper.abort();
+        drop(part);
         let revocation = world.grant(&id).await["revocation"].clone();
         assert_eq!((&revocation["status"], &revocation["attempts"]), (&json!("pending"), &json!(0)), "{revocation}");
         let announced = world.audit().iter().filter(|action| *action == "grant.revocation_delayed").count();

@@ -8,7 +8,7 @@ use super::{Entitlement, Justification, Known};
 use crate::access::change::record;
 use crate::access::extend::{Extension, prolong};
 use crate::access::held::held_seconds;
-use crate::access::submit::{Asking, Weighed, give, unmatched_ticket_pattern};
+use crate::access::submit::{Asking, Weighed, give_within_limit, unmatched_ticket_pattern};
 use crate::access::{Access, AccessError, Ask, Change, TenantEngine};
 use crate::domain::{
     AccessRequest, ApprovalMode, DELETED_OUTSIDE, EventKind, Grant, GrantStatus, Metadata, Provisioning, RequestState,
@@ -115,6 +115,16 @@ impl Ensuring<'_> {
             Err(AccessError::UnknownResource { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Nothing was asked for: too many grants of the caller are not usable yet.
+    pub(super) fn too_many_pending(&self, limit: u32) -> Result<Ensured, AccessError> {
+        let mut outcome = self.outcome(EnsureStatus::Revoked)?;
+        outcome.diagnostics.push(Diagnostic::error(format!(
+            "it was not asked for: {limit} of your grants are not usable yet, which is the most your tenant allows; ask \
+             again when some of them are"
+        )));
+        Ok(outcome)
     }
 
     fn nothing_to_do(&self, outcome: Ensured) -> Change<Ensured> {
@@ -266,7 +276,7 @@ impl Ensuring<'_> {
                 request.id = self.access.id();
                 grant.request_id = Some(request.id);
                 self.open(&mut writes, &request, EventKind::RequestApproved)?;
-                give(self.access, &mut writes, &grant)?;
+                give_within_limit(self.access, &mut writes, &grant)?;
                 outcome.status = EnsureStatus::Provisioning;
                 outcome.change = EnsureChange::Activated;
                 outcome.duration = request.duration_seconds;

@@ -1,18 +1,15 @@
 //! The lease of an assignment: who has it changes the record and Identity Center, nobody else does.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::context::{ATTEMPTS, LONGEST_RUN, WorkerError, Workers};
 use super::super::shift::Shift;
 use super::{Purpose, Settled};
 use crate::domain::{
-    Assignment, AssignmentKey, Grant, Lease, NextStep, Operation, OperationKind, Origin, Presence, TenantId,
+    Assignment, AssignmentKey, Grant, LEASE, Lease, NextStep, Operation, OperationKind, Origin, Presence, TenantId,
 };
 use crate::store::{CommitError, Transaction};
-
-/// How long a lease lasts: longer than any worker waits for Identity Center.
-const LEASE: SignedDuration = SignedDuration::from_secs(60);
 
 /// An assignment under our lease.
 pub(super) struct Leased<'a> {
@@ -115,11 +112,14 @@ impl Leased<'_> {
         self.assignment.lease.as_ref().is_some_and(|lease| lease.owner == self.owner)
     }
 
-    /// Changes the record while the lease is ours. Holders come and go meanwhile: theirs is kept, and seen by the next
-    /// step.
+    /// Changes the record while the lease is ours, which that renews. Holders come and go meanwhile: theirs is kept, and
+    /// seen by the next step.
     pub(super) async fn write(&mut self, change: impl Fn(&mut Assignment)) -> Result<(), WorkerError> {
         for _ in 0..ATTEMPTS {
             let mut changed = self.assignment.clone();
+            if let Some(lease) = &mut changed.lease {
+                lease.until = self.workers.now() + LEASE;
+            }
             change(&mut changed);
             if changed.next_step(self.since) == NextStep::Nothing {
                 changed.lease = None;

@@ -38,11 +38,11 @@ impl Leased<'_> {
 
     /// Whether the assignment exists, and whether the person has the same access through a group, which is not asked if
     /// only the first matters.
-    async fn list(&self, shift: &mut Shift<'_>, alone: bool) -> Result<Result<(bool, bool), Fault>, WorkerError> {
-        let key = &self.assignment.key;
+    async fn list(&mut self, shift: &mut Shift<'_>, alone: bool) -> Result<Result<(bool, bool), Fault>, WorkerError> {
+        let key = &self.assignment.key.clone();
         let (mut is_there, mut groups, mut page) = (false, Vec::new(), None);
         loop {
-            let listed = match shift.center().await?.list(key, page).await {
+            let listed = match self.center(shift).await?.list(key, page).await {
                 Ok(listed) => listed,
                 Err(fault) => return Ok(Err(fault)),
             };
@@ -122,16 +122,17 @@ impl Leased<'_> {
     }
 
     /// Why the assignment cannot be taken for absent, if it cannot.
-    async fn find(&self, shift: &mut Shift<'_>) -> Result<Result<Option<&'static str>, Fault>, WorkerError> {
-        let key = &self.assignment.key;
+    async fn find(&mut self, shift: &mut Shift<'_>) -> Result<Result<Option<&'static str>, Fault>, WorkerError> {
+        let key = &self.assignment.key.clone();
         let mut page = None;
         loop {
-            let (unfinished, next) = match shift.center().await?.unfinished_creations(&key.instance_arn, page).await {
+            let (unfinished, next) = match self.center(shift).await?.unfinished_creations(&key.instance_arn, page).await
+            {
                 Ok(found) => found,
                 Err(fault) => return Ok(Err(fault)),
             };
             for request in unfinished {
-                match shift.center().await?.creates(&request, key).await {
+                match self.center(shift).await?.creates(&request, key).await {
                     Ok(false) | Err(Fault::NotFound(_)) => {}
                     Ok(true) => return Ok(Ok(Some("Identity Center is still creating the assignment"))),
                     Err(fault) => return Ok(Err(fault)),

@@ -1,0 +1,158 @@
+//! Workers that die: how long what they held delays others.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::{Method, StatusCode};
+use stint::domain::{Assignment, Urgency};
+use stint_local::aws::{Fault, FaultKind, Faults, Limits, Service};
+use stint_local::seed::Seed;
+use stint_tests::{As, SANDBOX, World};
+use uuid::Uuid;
+
+/// What a dead worker may delay the next deletion by.
+const MOST_SECONDS: f64 = 15.0;
+/// Lambda calls a function that failed again after a minute (AWS Lambda, "Asynchronous invocation": error handling).
+const LAMBDA_RETRY: i64 = 60_000;
+
+async fn world(turns: Option<usize>, latency: u64) -> World {
+    let limits = Limits { outstanding_changes: turns, requests_per_second: turns.map(|_| 20) };
+    World::limited(Seed::example(), limits, Duration::from_secs(latency)).await
+}
+
+/// The worker dies at that call, and is called again when Lambda would.
+fn dies(world: &World, function: &str, death: Fault) {
+    let again = Fault::new(FaultKind::DelayDelivery).on(Service::BusDelivery, function).after(1);
+    world.local.aws().set_faults(Faults { rules: vec![death, again.milliseconds(LAMBDA_RETRY)] });
+}
+
+/// When Identity Center was asked for a deletion.
+fn deletions(world: &World) -> Arc<Mutex<Vec<Timestamp>>> {
+    let (begun, clock) = (Arc::new(Mutex::new(Vec::new())), world.clock.clone());
+    let seen = Arc::clone(&begun);
+    world.local.aws().set_observer(Arc::new(move |operation, _| {
+        if operation == "DeleteAccountAssignment" {
+            seen.lock().unwrap().push(clock.now());
+        }
+    }));
+    begun
+}
+
+async fn revoke(world: &World, id: &str) {
+    world
+        .call(As::Person("alice"), Method::DELETE, format!("/v1/grants/{id}"))
+        .send()
+        .await
+        .expect(StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn a_worker_killed_while_it_gives_access_delays_the_deletion_by_fifteen_seconds_at_most() {
+    let deaths = [
+        ("CreateAccountAssignment", FaultKind::DieBefore),
+        ("CreateAccountAssignment", FaultKind::DieAfter),
+        ("DescribeAccountAssignmentCreationStatus", FaultKind::DieBefore),
+    ];
+    for turns in [None, Some(1)] {
+        for (operation, kind) in deaths {
+            let world = world(turns, 3).await;
+            dies(&world, "provision_grant", Fault::new(kind).on(Service::SsoAdmin, operation));
+            let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+            world.settle().await;
+            assert_eq!(world.local.aws().faults().rules[0].hits, 1, "{operation} {kind:?}");
+            let (begun, revoked_at) = (deletions(&world), world.now());
+            revoke(&world, &id).await;
+            world.settle().await;
+            let first = begun.lock().unwrap().first().copied().expect("a deletion");
+            let delay = first.duration_since(revoked_at).as_secs_f64();
+            assert!(delay <= MOST_SECONDS, "{operation} {kind:?}, {turns:?} turns: {delay} s");
+        }
+    }
+}
+
+#[tokio::test]
+async fn turns_of_dead_workers_delay_a_deletion_by_fifteen_seconds_at_most() {
+    let world = world(Some(10), 3).await;
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+    world.settle().await;
+    let instance = world.local.seed().aws.instance_arn.clone();
+    let quota = Limits { outstanding_changes: Some(10), requests_per_second: Some(20) }.quota();
+    world.pass(60);
+    let mut held = world.local.table().turns(&instance).await.unwrap();
+    while held.take(&quota, Urgency::Ending, Uuid::from_u128(7), world.now()).is_some() {}
+    world.local.table().put_turns(&held).await.unwrap();
+    let (begun, revoked_at) = (deletions(&world), world.now());
+    revoke(&world, &id).await;
+    world.settle().await;
+    let first = begun.lock().unwrap().first().copied().expect("a deletion");
+    let delay = first.duration_since(revoked_at).as_secs_f64();
+    assert!(delay <= MOST_SECONDS, "{delay} s");
+    assert_eq!(world.grant(&id).await["revocation"]["status"], "done");
+}
+
+#[tokio::test]
+async fn a_worker_killed_while_it_takes_access_away_is_followed_by_another_within_two_minutes() {
+    for place in (0_u32..).step_by(3) {
+        let kind = [FaultKind::DieBefore, FaultKind::DieAfter][usize::from(place % 2 == 1)];
+        let world = world(Some(1), 3).await;
+        let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+        world.settle().await;
+        world.pass(60);
+        let revoked_at = world.now();
+        revoke(&world, &id).await;
+        dies(&world, "deprovision_grant", Fault::new(kind).after(place));
+        world.settle().await;
+        if world.local.aws().faults().rules[0].hits == 0 {
+            assert!(place > 5, "{place}");
+            break;
+        }
+        while world.grant(&id).await["revocation"]["status"] != "done" {
+            let late = world.now().duration_since(revoked_at).as_secs();
+            assert!(late <= 120, "{kind:?} at call {place}: {late} s");
+            world.wait(5).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_waits_renews_its_lease_and_its_turn() {
+    let world = world(Some(1), 18).await;
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+    let table = world.local.table().tenant(world.local.tenant_id());
+    let mut running = tokio::task::JoinSet::new();
+    let part = world.clock.take_part();
+    let mut held = 0;
+    for _ in 0..20 {
+        world.local.aws().begin_deliveries(&mut running).await;
+        world.clock.sleep(Duration::from_secs(1)).await;
+        let assignments: Vec<Assignment> = table.list_all().await.unwrap();
+        let leases = assignments.iter().filter_map(|assignment| assignment.lease.as_ref());
+        let turns = world.local.table().turns(&world.local.seed().aws.instance_arn).await.unwrap().turns;
+        let turns = turns.iter().filter(|turn| turn.holder.is_some()).map(|turn| turn.until);
+        for until in leases.map(|lease| lease.until).chain(turns) {
+            let left = until.duration_since(world.now()).as_secs_f64();
+            assert!(left > 4.0, "{left} s are left of a lease whose holder lives");
+            held += 1;
+        }
+    }
+    drop(part);
+    while running.join_next().await.is_some() {}
+    assert!(held >= 30, "{held}");
+    assert_eq!(world.grant(&id).await["provisioning_status"], "successful");
+    let begun = world.local.aws().calls().iter().filter(|call| call.operation == "CreateAccountAssignment").count();
+    assert_eq!(begun, 1);
+}
+
+/// Each step of a change is a write anyway, and renews the lease: so many, before leases were renewed, too.
+#[tokio::test]
+async fn a_grant_given_without_trouble_costs_no_write_for_renewal() {
+    let world = world(Some(10), 3).await;
+    world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+    world.local.aws().clear_calls();
+    world.settle().await;
+    let calls = world.local.aws().calls();
+    let writes = calls.iter().filter(|call| call.function.as_deref() == Some("provision_grant"));
+    let writes = writes.filter(|call| ["PutItem", "TransactWriteItems"].contains(&call.operation.as_str())).count();
+    assert_eq!(writes, 7);
+}

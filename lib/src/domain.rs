@@ -12,11 +12,12 @@ mod policy;
 mod principal;
 mod request;
 mod resource;
+mod sync;
 mod tenant;
 mod turn;
 
 pub use assignment::{
-    Assignment, AssignmentKey, Holder, Instance, Lease, NextStep, Operation, OperationKind, Origin, Presence,
+    Assignment, AssignmentKey, Holder, InstanceTenants, Lease, NextStep, Operation, OperationKind, Origin, Presence,
 };
 pub use duration::{Seconds, SecondsError};
 pub use event::{Actor, ActorType, Event, EventKind, EventSubject};
@@ -29,6 +30,7 @@ pub use request::{
     AccessRequest, ApprovedBy, AuthorType, Decision, RequestMessage, RequestState, RequestStatus, Verdict,
 };
 pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef};
+pub use sync::{SYNC_LEASE, SyncPhase, SyncState};
 pub use tenant::{BreakGlass, OidcConfig, Role, Tenant, TenantSettings, User};
 pub use turn::{Quota, REQUESTS_A_WINDOW, TURN_LEASE, Turn, Turns, Urgency};
 

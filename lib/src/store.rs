@@ -12,6 +12,7 @@ mod people;
 mod query;
 mod record;
 mod records;
+mod sync;
 mod table;
 mod transaction;
 mod turns;

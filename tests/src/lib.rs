@@ -4,6 +4,7 @@
 
 pub mod contract;
 pub mod invariants;
+pub mod other;
 pub mod outside;
 pub mod permissions;
 pub mod schema;
@@ -205,6 +206,11 @@ impl World {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Reads the directory from AWS, as the schedule does.
+    pub async fn sync(&self) {
+        self.local.sync().await.unwrap();
     }
 
     /// Lets time pass, and nothing happen in it.

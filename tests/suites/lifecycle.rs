@@ -23,5 +23,9 @@ mod sharing;
 mod standing;
 #[path = "lifecycle/submit.rs"]
 mod submit;
+#[path = "lifecycle/sync.rs"]
+mod sync;
+#[path = "lifecycle/sync_people.rs"]
+mod sync_people;
 #[path = "lifecycle/turns.rs"]
 mod turns;

@@ -26,7 +26,7 @@ pub async fn decide(
         return Err(AccessError::SelfApproval);
     }
     let engine = access.engine().await?;
-    let _permit = engine.approval(access, &request.resource, &request.requester)?;
+    let _permit = engine.approval(access, &request)?;
     pending(&request, access.now())?;
     if request.decisions.iter().any(|decision| decision.decided_by.who == *caller) {
         return Err(AccessError::Conflict {

@@ -6,8 +6,8 @@ use super::assignment::{Purpose, Reconciled, Settled};
 use super::context::{ATTEMPTS, GrantCall, Step, WorkerError, Workers, read_grant};
 use super::shift::Shift;
 use crate::domain::{
-    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Instance, Presence, Provisioning, RevocationStatus,
-    Urgency,
+    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, InstanceTenants, Presence, Provisioning,
+    RevocationStatus, Urgency,
 };
 use crate::identity_center::Fault;
 use crate::schedule::Reminder;
@@ -195,7 +195,7 @@ impl Workers {
             let mut writes = Transaction::new(call.tenant_id);
             writes.update(&grant)?;
             if instance.is_none() {
-                writes.create_shared(&Instance::registered_by(key.instance_arn.clone(), call.tenant_id))?;
+                writes.create_shared(&InstanceTenants::registered_by(key.instance_arn.clone(), call.tenant_id))?;
             }
             match assignment {
                 Some(mut assignment) => {

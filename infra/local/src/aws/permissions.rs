@@ -91,6 +91,16 @@ pub(super) fn needed(request: &Request, account: &str) -> Vec<Permission> {
             let all = std::iter::once(store).chain(others);
             all.map(|resource| permission("identitystore", operation, resource)).collect()
         }
+        (Service::IdentityStore, "ListUsers") => {
+            let store = format!("arn:aws:identitystore::{account}:identitystore/{}", text(input, "IdentityStoreId"));
+            [store, "arn:aws:identitystore:::user/*".to_owned()]
+                .map(|resource| permission("identitystore", operation, resource))
+                .into()
+        }
+        (
+            Service::Organizations,
+            "ListRoots" | "ListOrganizationalUnitsForParent" | "ListAccountsForParent" | "ListTagsForResource",
+        ) => vec![permission("organizations", operation, "*".to_owned())],
         (service, _) => vec![permission(&format!("{service:?}"), operation, "*".to_owned())],
     }
 }

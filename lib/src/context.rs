@@ -198,6 +198,15 @@ pub async fn sync_workers(
     Ok(workers(aws, settings, clock, Metrics::memory()))
 }
 
+/// The ARN of the Identity Center instance that was named, or of the only one these credentials see.
+///
+/// # Errors
+///
+/// [`DirectoryError`] when it cannot be told which instance is meant.
+pub async fn instance_arn(aws: &SdkConfig, named: Option<&str>, clock: &Clock) -> Result<String, DirectoryError> {
+    Ok(directory::instance(&aws_sdk_ssoadmin::Client::new(aws), named, clock).await?.arn)
+}
+
 /// The template's `IdentityCenterTurns`.
 const DEFAULT_TURNS: NonZeroU32 = NonZeroU32::new(8).unwrap();
 /// The template's `IdentityCenterRequestsPerSecond`.

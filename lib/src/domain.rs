@@ -17,7 +17,7 @@ mod tenant;
 mod turn;
 
 pub use assignment::{
-    Assignment, AssignmentKey, Holder, Instance, Lease, NextStep, Operation, OperationKind, Origin, Presence,
+    Assignment, AssignmentKey, Holder, InstanceTenants, Lease, NextStep, Operation, OperationKind, Origin, Presence,
 };
 pub use duration::{Seconds, SecondsError};
 pub use event::{Actor, ActorType, Event, EventKind, EventSubject};

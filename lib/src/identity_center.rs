@@ -2,8 +2,8 @@
 //!
 //! Creating and deleting are asynchronous and take no client token; all calls of an instance share 20 requests a
 //! second (AWS IAM Identity Center quotas), so each method makes one request at most, and callers pace them. Only
-//! [`IdentityCenter::user_id`] and [`IdentityCenter::is_in_any`] are another service, the Identity Store. What goes wrong is told apart by what it means for
-//! the caller.
+//! [`IdentityCenter::user_id`] and [`IdentityCenter::is_in_any`] are another service, the Identity Store. What goes wrong is
+//! told apart by what it means for the caller.
 
 mod failure;
 mod permission_sets;

@@ -4,6 +4,7 @@
 
 pub mod contract;
 pub mod invariants;
+pub mod other;
 pub mod outside;
 pub mod permissions;
 pub mod schema;

@@ -9,7 +9,7 @@ use stint::domain::{AwsResource, Tenant};
 use stint::tenancy::Slug;
 use stint_bootstrap::{Arguments, Error, run};
 use stint_local::aws::{Fault, FaultKind, Faults, Service};
-use stint_tests::{Answer, As, World, plain};
+use stint_tests::{Answer, As, SANDBOX, World, plain};
 
 const ISSUER: &str = "https://login.example.com";
 
@@ -275,4 +275,23 @@ async fn planting_again_finishes_what_was_begun() {
     assert_eq!(after["data"].as_array().unwrap().len(), 3);
     assert_eq!(names(&after["data"]), names(&before));
     assert_eq!(world.items("APIKEY").len(), 1);
+}
+
+#[tokio::test]
+async fn an_instance_that_another_tenant_registered_is_shared_on_request_only() {
+    let world = World::start().await;
+    world.granted("alice", SANDBOX, "PowerUserAccess", 60).await;
+    world.settle().await;
+    let instance = world.local.aws().world().instance_arn.clone();
+    let may_use = async || {
+        let tenants = world.local.table().instance(&instance).await.unwrap().unwrap().tenants;
+        tenants.contains(&slug().tenant_id())
+    };
+    bootstrap(&world, &[]).await.key();
+    assert!(!may_use().await);
+    for said in ["may use", "could use already"] {
+        let ran = bootstrap(&world, &["--share-instance"]).await;
+        assert!(ran.result.is_ok() && ran.notes.contains(&format!("{said} {instance}")), "{}", ran.notes);
+        assert!(may_use().await);
+    }
 }

@@ -67,8 +67,12 @@ pub struct Arguments {
     /// Lets the sync take for gone what it and the one before did not find, although it is more than a tenth of its kind.
     #[arg(long, requires = "sync")]
     pub accept_loss: bool,
-    /// The Identity Center instance to read, where there are several.
-    #[arg(long, requires = "sync")]
+    /// Lets the tenant give access with the Identity Center instance although another tenant registered it: an instance
+    /// belongs to the first tenant that gives access with it, until it is shared.
+    #[arg(long)]
+    pub share_instance: bool,
+    /// The Identity Center instance to read or share, where there are several.
+    #[arg(long)]
     pub instance_arn: Option<String>,
 }
 
@@ -163,6 +167,12 @@ pub async fn run(
                 list_keys(&tenant, notes).await?;
             }
         }
+    }
+    if arguments.share_instance {
+        let instance = context::instance_arn(aws, arguments.instance_arn.as_deref(), &clock).await?;
+        let was_shared = table.share_instance(&instance, id).await?;
+        let said = if was_shared { "may use" } else { "could use already" };
+        writeln!(notes, "the tenant {said} {instance}")?;
     }
     if arguments.sync {
         sync(arguments, aws, id, &clock, notes).await?;

@@ -27,7 +27,7 @@ pub struct AssignmentKey {
 /// The first tenant that gives access with an instance registers it. A second one is added by an administrator of the
 /// stack (`stint-bootstrap --share-instance`); until then it gives no access there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Instance {
+pub struct InstanceTenants {
     /// The instance.
     pub instance_arn: String,
     /// The tenants that may use it.
@@ -289,7 +289,7 @@ impl Assignment {
     }
 }
 
-impl Instance {
+impl InstanceTenants {
     /// An instance that nobody used before, registered by a tenant.
     #[must_use]
     pub fn registered_by(instance_arn: String, tenant: TenantId) -> Self {

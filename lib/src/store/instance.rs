@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::keys;
 use super::record::{Item, from_item};
 use super::{CommitError, StoreError, Table, Transaction};
-use crate::domain::{Assignment, AssignmentKey, Instance, TenantId};
+use crate::domain::{Assignment, AssignmentKey, InstanceTenants, TenantId};
 
 /// A kind of item that belongs to an Identity Center instance.
 pub trait InstanceRecord: Serialize + DeserializeOwned + Send + Sync {
@@ -42,7 +42,7 @@ impl InstanceRecord for Assignment {
     }
 }
 
-impl InstanceRecord for Instance {
+impl InstanceRecord for InstanceTenants {
     const KIND: &'static str = "INSTANCE";
 
     fn instance_arn(&self) -> &str {
@@ -87,9 +87,9 @@ impl Table {
     /// # Errors
     ///
     /// [`StoreError`] when the table does not answer or the item is corrupt.
-    pub async fn instance(&self, instance_arn: &str) -> Result<Option<Instance>, StoreError> {
-        let pk = keys::instance_partition(Instance::KIND, instance_arn);
-        self.get_raw(pk, Instance::KIND.to_owned()).await?.map(from_item).transpose()
+    pub async fn instance(&self, instance_arn: &str) -> Result<Option<InstanceTenants>, StoreError> {
+        let pk = keys::instance_partition(InstanceTenants::KIND, instance_arn);
+        self.get_raw(pk, InstanceTenants::KIND.to_owned()).await?.map(from_item).transpose()
     }
 
     /// Lets one more tenant use an instance. Returns whether it could not before.
@@ -106,7 +106,7 @@ impl Table {
                 }
                 writes.update_shared(&instance)?;
             }
-            None => writes.create_shared(&Instance::registered_by(instance_arn.to_owned(), tenant))?,
+            None => writes.create_shared(&InstanceTenants::registered_by(instance_arn.to_owned(), tenant))?,
         }
         self.tenant(tenant).commit(writes).await?;
         Ok(true)

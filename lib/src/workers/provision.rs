@@ -8,8 +8,8 @@ use super::reconsider::Confirmation;
 use super::shift::Shift;
 use crate::access::reconsider::Refusal;
 use crate::domain::{
-    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Instance, Presence, Provisioning, RevocationStatus,
-    Urgency,
+    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, InstanceTenants, Presence, Provisioning,
+    RevocationStatus, Urgency,
 };
 use crate::identity_center::Fault;
 use crate::schedule::Reminder;
@@ -210,7 +210,7 @@ impl Workers {
             writes.update(&grant)?;
             confirmed.check(&mut writes)?;
             if instance.is_none() {
-                writes.create_shared(&Instance::registered_by(key.instance_arn.clone(), call.tenant_id))?;
+                writes.create_shared(&InstanceTenants::registered_by(key.instance_arn.clone(), call.tenant_id))?;
             }
             match assignment {
                 Some(mut assignment) => {

@@ -211,3 +211,58 @@ async fn break_glass() {
     };
     exhaust("break-glass", nothing, act).await;
 }
+
+/// Somebody assigned the same before, and it is to stay.
+#[tokio::test]
+async fn standing_access_given_and_ended() {
+    let standing = async |world: &World| {
+        world.assign_outside("alice", "ReadOnlyAccess", SANDBOX).await;
+        world.pass(5);
+        decided(world).await
+    };
+    let act = async |world: &World, id: &String| {
+        world.settle().await;
+        world.wait(60).await;
+        end_early(world, id).await;
+    };
+    exhaust("standing access", standing, act).await;
+}
+
+/// Somebody deletes what a grant gave, and it is asked for again.
+#[tokio::test]
+async fn asked_again_after_it_was_deleted_outside() {
+    let deleted = async |world: &World| {
+        given(world).await;
+        world.unassign_outside("alice", "ReadOnlyAccess", SANDBOX).await;
+        world.pass(5);
+        decided(world).await;
+    };
+    exhaust("deleted outside", deleted, async |world, ()| world.settle().await).await;
+}
+
+/// Somebody deletes what a grant gave, and then it ends.
+#[tokio::test]
+async fn ended_after_it_was_deleted_outside() {
+    let deleted = async |world: &World| {
+        let id = given(world).await;
+        world.unassign_outside("alice", "ReadOnlyAccess", SANDBOX).await;
+        world.pass(5);
+        id
+    };
+    exhaust("deleted outside, revoke", deleted, async |world, id| end_early(world, id).await).await;
+}
+
+/// Another tenant's grant holds the same assignment when ours ends.
+#[tokio::test]
+async fn two_tenants_hold_it_and_one_ends() {
+    let two = async |world: &World| {
+        let id = given(world).await;
+        let other = world.second_tenant().await;
+        world.share_instance(&other).await;
+        other.let_engineering_in(world).await;
+        other.granted(world, "ReadOnlyAccess", 8 * AN_HOUR).await;
+        world.settle().await;
+        id
+    };
+    exhaust("two tenants, revoke", two, async |world, id| end_early(world, id).await).await;
+}

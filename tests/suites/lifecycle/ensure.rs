@@ -2,6 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use stint_local::aws::{Fault, FaultKind, Faults, Service};
 use stint_local::seed::Seed;
 use stint_tests::{As, PRODUCTION, SANDBOX, World};
 
@@ -171,4 +172,29 @@ async fn malformed_input_is_400() {
         let error = world.post(As::Person("alice"), "/v1/access/ensure", body).await.refused(400, "invalid_input");
         assert_eq!(error["details"]["field"], field);
     }
+}
+
+#[tokio::test]
+async fn why_it_does_not_become_usable_is_said_while_it_is_tried_and_when_it_has_ended() {
+    let world = World::start().await;
+    let refused = Fault::new(FaultKind::Throttle).on(Service::SsoAdmin, "CreateAccountAssignment").times(1000);
+    world.local.aws().set_faults(Faults { rules: vec![refused] });
+    ensure(&world, SANDBOX, "PowerUserAccess", json!({"duration_seconds": 120})).await;
+    world.settle().await;
+    let tried = ensure(&world, SANDBOX, "PowerUserAccess", json!({})).await;
+    assert_eq!(tried["status"], "provisioning");
+    let [diagnostic] = tried["diagnostics"].as_array().unwrap().as_slice() else { panic!("{tried}") };
+    assert_eq!(diagnostic["level"], "warning");
+    assert!(diagnostic["message"].as_str().unwrap().contains("not usable yet"), "{tried}");
+    assert!(diagnostic["message"].as_str().unwrap().contains("Throttling"), "{tried}");
+    for _ in 0..3 {
+        world.wait(60).await;
+    }
+    let ended = ensure(&world, SANDBOX, "PowerUserAccess", json!({})).await;
+    assert_eq!(ended["status"], "expired");
+    let [diagnostic] = ended["diagnostics"].as_array().unwrap().as_slice() else { panic!("{ended}") };
+    let message = diagnostic["message"].as_str().unwrap();
+    assert_eq!(diagnostic["level"], "error");
+    assert!(message.contains("before it became usable") && message.contains("Throttling"), "{message}");
+    assert!(!message.contains("the access has ended"), "{message}");
 }

@@ -223,3 +223,40 @@ async fn whose_user_in_the_identity_store_was_replaced_is_given_access_as_the_ne
     world.wait(600).await;
     assert!(world.assignments().is_empty());
 }
+
+/// Role credentials may have been issued as soon as the assignment may have existed.
+#[tokio::test]
+async fn credentials_are_said_to_work_on_after_an_end_during_the_creation() {
+    for (kind, milliseconds) in [(None, 0), (Some(FaultKind::LoseAnswer), 0), (Some(FaultKind::DieLate), 60_000)] {
+        let world = World::asynchronous().await;
+        let create =
+            |kind| Fault::new(kind).on(Service::SsoAdmin, "CreateAccountAssignment").milliseconds(milliseconds);
+        let part = world.clock.take_part();
+        let mut running = tokio::task::JoinSet::new();
+        world.local.aws().set_faults(Faults { rules: kind.map(create).into_iter().collect() });
+        let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+        world.local.aws().begin_deliveries(&mut running).await;
+        world.local.aws().begin_deliveries(&mut running).await;
+        world.clock.sleep(std::time::Duration::from_secs(1)).await;
+        let begun = world.local.aws().calls().iter().any(|call| call.operation == "CreateAccountAssignment");
+        assert!(begun, "{kind:?}");
+        revoke(&world, As::Person("alice"), &id).await.expect(StatusCode::ACCEPTED);
+        drop(part);
+        running.shutdown().await;
+        stint_tests::invariants::rest(&world).await;
+        let grant = world.grant(&id).await;
+        assert_eq!(grant["activated_at"], serde_json::Value::Null, "{kind:?}");
+        assert!(grant["revocation"]["credentials_valid_until"].is_string(), "{kind:?}: {grant}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_said_of_credentials_where_nothing_was_begun() {
+    let world = World::start().await;
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+    revoke(&world, As::Person("alice"), &id).await.expect(StatusCode::ACCEPTED);
+    world.settle().await;
+    let grant = world.grant(&id).await;
+    assert_eq!(grant["revocation"]["status"], "done");
+    assert_eq!(grant["revocation"]["credentials_valid_until"], serde_json::Value::Null);
+}

@@ -175,10 +175,13 @@ async fn five_hundred_grants_end_while_fifty_people_break_the_glass() {
     let calls = world.local.aws().calls();
     let requests = calls.iter().filter(|call| call.service == Service::SsoAdmin).count();
     let changes = ENDING + 1 + EMERGENCIES + ORDINARY;
+    // What is created is looked for first.
+    let looks = EMERGENCIES + ORDINARY;
     let least = |turns: usize, rate: usize| {
         let by_changes = LATENCY.as_secs_f64() * f64::from(u32::try_from(changes).unwrap())
             / f64::from(u32::try_from(turns).unwrap());
-        let by_requests = f64::from(u32::try_from(2 * changes).unwrap()) / f64::from(u32::try_from(rate).unwrap());
+        let by_requests =
+            f64::from(u32::try_from(2 * changes + looks).unwrap()) / f64::from(u32::try_from(rate).unwrap());
         by_changes.max(by_requests)
     };
     let last = |times: &[Timestamp]| *times.last().unwrap();
@@ -194,7 +197,8 @@ async fn five_hundred_grants_end_while_fifty_people_break_the_glass() {
         calls.len(),
     );
     assert!(drained < 1.25 * ours, "{drained} s, where {ours} s are enough");
-    assert!(seconds(asked_at, last(&emergencies)) < 15.0, "{:?}", last(&emergencies));
+    // Three requests each, where there were two (and 15 seconds) before each was looked for first.
+    assert!(seconds(asked_at, last(&emergencies)) < 22.5, "{:?}", last(&emergencies));
     let gone_before = |at: Timestamp| gone.iter().filter(|gone| **gone <= at).count();
     assert!(gone_before(last(&emergencies)) < ENDING / 2, "emergencies come before the bulk of what ends");
     assert!(gone_before(ordinary[0]) > ENDING * 9 / 10, "what ends comes before ordinary access");

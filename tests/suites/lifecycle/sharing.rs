@@ -1,67 +1,22 @@
 //! Two tenants, one Identity Center instance: neither ends, sees or hears of what the other has.
 
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use stint_tests::invariants::rest;
-use stint_tests::{As, OtherTenant, SANDBOX, World, ask};
-
-/// The other tenant lets engineering have what the first lets it have, too.
-async fn let_engineering_in(world: &World, other: &OtherTenant) {
-    let policy = json!({
-        "name": "engineering in sandbox",
-        "max_duration_seconds": 28800,
-        "approval_mode": "auto",
-        "cedar_policy_set": format!(
-            "permit (principal in Group::\"engineering\", action, resource == AwsAccount::\"{SANDBOX}\");"
-        ),
-    });
-    there(world, other, As::ApiKey(&other.key), Method::POST, "/v1/policies", Some(policy))
-        .await
-        .expect(StatusCode::CREATED);
-}
-
-async fn there(
-    world: &World,
-    other: &OtherTenant,
-    who: As<'_>,
-    method: Method,
-    path: &str,
-    body: Option<Value>,
-) -> stint_tests::Answer {
-    let mut call = world.call(who, method, path).header("x-tenant-id", other.id.to_string());
-    if let Some(body) = &body {
-        call = call.json(body);
-    }
-    call.send().await
-}
-
-/// Alice asks for the same in the other tenant; the grant's id.
-async fn granted_there(world: &World, other: &OtherTenant, seconds: i64) -> String {
-    let token = world.token_with("alice", |claims| claims["aud"] = json!(other.audience));
-    let body = ask(SANDBOX, "PowerUserAccess", seconds);
-    let request = there(world, other, As::Token(&token), Method::POST, "/v1/requests", Some(body)).await;
-    let request = request.expect(StatusCode::CREATED);
-    world.settle().await;
-    request["grant_ids"][0].as_str().unwrap().to_owned()
-}
-
-async fn grant_there(world: &World, other: &OtherTenant, id: &str) -> Value {
-    there(world, other, As::ApiKey(&other.key), Method::GET, &format!("/v1/grants/{id}"), None)
-        .await
-        .expect(StatusCode::OK)
-}
+use stint_tests::{As, SANDBOX, World};
 
 #[tokio::test]
 async fn what_two_tenants_hold_ends_with_the_last_of_them() {
     let world = World::start().await;
     let other = world.second_tenant().await;
-    let_engineering_in(&world, &other).await;
+    other.let_engineering_in(&world).await;
     let here = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
     world.settle().await;
     assert!(world.share_instance(&other).await);
-    let there = granted_there(&world, &other, 1200).await;
+    let there = other.granted(&world, "PowerUserAccess", 1200).await;
+    world.settle().await;
     assert_eq!(world.assignments().len(), 1);
-    let shared = grant_there(&world, &other, &there).await;
+    let shared = other.grant(&world, &there).await;
     assert_eq!(shared["provisioning_status"], "successful");
     assert_eq!(shared["access_persists"], false, "that another tenant has it too is not told");
     world.wait(600).await;
@@ -70,18 +25,19 @@ async fn what_two_tenants_hold_ends_with_the_last_of_them() {
     world.wait(600).await;
     rest(&world).await;
     assert!(world.assignments().is_empty());
-    assert_eq!(grant_there(&world, &other, &there).await["revocation"]["status"], "done");
+    assert_eq!(other.grant(&world, &there).await["revocation"]["status"], "done");
 }
 
 #[tokio::test]
 async fn a_tenant_that_an_instance_was_not_shared_with_gives_nothing_and_says_why() {
     let world = World::start().await;
     let other = world.second_tenant().await;
-    let_engineering_in(&world, &other).await;
+    other.let_engineering_in(&world).await;
     world.granted("bob", SANDBOX, "ReadOnlyAccess", 600).await;
     world.settle().await;
-    let id = granted_there(&world, &other, 600).await;
-    let grant = grant_there(&world, &other, &id).await;
+    let id = other.granted(&world, "PowerUserAccess", 600).await;
+    world.settle().await;
+    let grant = other.grant(&world, &id).await;
     assert_eq!((&grant["status"], &grant["provisioning_status"]), (&json!("revoked"), &json!("failed")));
     let error = grant["provisioning_error"].as_str().unwrap();
     assert!(error.contains("--share-instance") && !error.contains(&world.local.tenant_id().to_string()), "{error}");
@@ -93,17 +49,18 @@ async fn a_tenant_that_an_instance_was_not_shared_with_gives_nothing_and_says_wh
 async fn each_tenant_hears_of_its_own_grants_only() {
     let world = World::start().await;
     let other = world.second_tenant().await;
-    let_engineering_in(&world, &other).await;
+    other.let_engineering_in(&world).await;
     let here = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
     world.settle().await;
     world.share_instance(&other).await;
-    let there = granted_there(&world, &other, 1200).await;
+    let there = other.granted(&world, "PowerUserAccess", 1200).await;
+    world.settle().await;
     // Somebody deletes it; the first tenant asks again, and so finds out for both.
     world.pass(10);
     world.unassign_outside("alice", "PowerUserAccess", SANDBOX).await;
     world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
     world.settle().await;
-    assert_eq!(grant_there(&world, &other, &there).await["externally_modified"], true);
+    assert_eq!(other.grant(&world, &there).await["externally_modified"], true);
     assert_eq!(world.grant(&here).await["externally_modified"], true);
     world.wait(1200).await;
     rest(&world).await;
@@ -115,7 +72,8 @@ async fn each_tenant_hears_of_its_own_grants_only() {
             assert!(!(text.contains(&ours) && text.contains(&theirs)), "{text}");
         }
     }
-    let log = self::there(&world, &other, As::ApiKey(&other.key), Method::GET, "/v1/audit-log?limit=250", None);
+    let key = As::ApiKey(&other.key);
+    let log = other.call(&world, key, Method::GET, "/v1/audit-log?limit=250", None);
     let log = log.await.expect(StatusCode::OK).to_string();
     assert!(log.contains("drift.detected") && log.contains(&there) && !log.contains(&here));
 }

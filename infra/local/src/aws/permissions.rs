@@ -85,6 +85,12 @@ pub(super) fn needed(request: &Request, account: &str) -> Vec<Permission> {
             let user = "arn:aws:identitystore:::user/*".to_owned();
             [store, user].map(|resource| permission("identitystore", operation, resource)).into()
         }
+        (Service::IdentityStore, "IsMemberInGroups") => {
+            let store = format!("arn:aws:identitystore::{account}:identitystore/{}", text(input, "IdentityStoreId"));
+            let others = ["user", "group", "membership"].map(|kind| format!("arn:aws:identitystore:::{kind}/*"));
+            let all = std::iter::once(store).chain(others);
+            all.map(|resource| permission("identitystore", operation, resource)).collect()
+        }
         (Service::IdentityStore, "ListUsers") => {
             let store = format!("arn:aws:identitystore::{account}:identitystore/{}", text(input, "IdentityStoreId"));
             [store, "arn:aws:identitystore:::user/*".to_owned()]
@@ -95,12 +101,6 @@ pub(super) fn needed(request: &Request, account: &str) -> Vec<Permission> {
             Service::Organizations,
             "ListRoots" | "ListOrganizationalUnitsForParent" | "ListAccountsForParent" | "ListTagsForResource",
         ) => vec![permission("organizations", operation, "*".to_owned())],
-        (Service::IdentityStore, "IsMemberInGroups") => {
-            let store = format!("arn:aws:identitystore::{account}:identitystore/{}", text(input, "IdentityStoreId"));
-            let others = ["user", "group", "membership"].map(|kind| format!("arn:aws:identitystore:::{kind}/*"));
-            let all = std::iter::once(store).chain(others);
-            all.map(|resource| permission("identitystore", operation, resource)).collect()
-        }
         (service, _) => vec![permission(&format!("{service:?}"), operation, "*".to_owned())],
     }
 }

@@ -76,7 +76,7 @@ impl Table {
         let credential = match who {
             As::Person(sub) => world.token(sub),
             As::Key if is_known => world.key().to_owned(),
-            As::Key => world.api_key(&Scope::ALL).await,
+            As::Key => world.api_key(Scope::ALL).await,
             As::ApiKey(_) | As::Token(_) | As::Nobody => String::new(),
         };
         let who = match who {

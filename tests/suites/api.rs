@@ -13,6 +13,8 @@ mod listing;
 mod openapi;
 #[path = "api/operations.rs"]
 mod operations;
+#[path = "api/page_sizes.rs"]
+mod page_sizes;
 #[path = "api/permissions.rs"]
 mod permissions;
 #[path = "api/policies.rs"]
@@ -25,3 +27,5 @@ mod round_trips;
 mod seeds;
 #[path = "api/tampering.rs"]
 mod tampering;
+#[path = "api/unauthenticated.rs"]
+mod unauthenticated;

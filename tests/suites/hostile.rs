@@ -5,6 +5,8 @@
 mod input;
 #[path = "hostile/mutation.rs"]
 mod mutation;
+#[path = "hostile/nesting.rs"]
+mod nesting;
 #[path = "hostile/tenants.rs"]
 mod tenants;
 #[path = "hostile/workers.rs"]

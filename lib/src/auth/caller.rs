@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 use jiff::Timestamp;
 
 use super::api_key::{ApiKey, PresentedKey};
@@ -245,8 +245,8 @@ async fn authenticate_token(
     }
     // Not a token of this tenant's issuer: if it is a good one of another tenant, say so.
     let issuer = token.claims.iss().unwrap_or_default();
-    for audience in token.claims.aud().iter().take(MOST_AUDIENCES) {
-        let Some(entry) = table.issuer(issuer, audience).await? else { continue };
+    let audiences = token.claims.aud().iter().take(MOST_AUDIENCES);
+    for entry in try_join_all(audiences.map(|audience| table.issuer(issuer, audience))).await?.into_iter().flatten() {
         let other = table.tenant(entry.tenant_id).get::<Tenant>(Tenant::KIND).await?;
         if let Some(trust) = other.as_ref().and_then(|other| trust_in(other, &token.claims)) {
             Verifier::verify(&token.text, &trust, now, keys).await?;

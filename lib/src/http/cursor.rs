@@ -16,11 +16,11 @@ use crate::domain::Tenant;
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct PageParams {
-    /// At most this many.
+    /// At most this many; fewer when more would not fit an answer.
     #[param(minimum = 1, maximum = 250, default = 50, example = 50)]
     pub limit: Option<u32>,
     /// The `next_cursor` of the page before. It is bound to the tenant and the filters.
-    #[param(example = json!(null))]
+    #[param(max_length = 1400, example = json!(null))]
     pub cursor: Option<String>,
 }
 
@@ -40,7 +40,7 @@ const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 250;
 /// Half of an HMAC-SHA-256 (RFC 2104 allows no shorter one).
 const TAG_BYTES: usize = 16;
-/// DynamoDB takes no longer sort key.
+/// DynamoDB takes no longer sort key. With the tag, in Base64, a cursor has less than 1,400 characters.
 const LONGEST_KEY: usize = 1024;
 
 impl PageParams {

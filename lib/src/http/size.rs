@@ -58,11 +58,6 @@ pub(super) fn of_json(value: &impl Serialize) -> Result<usize, Error> {
     Ok(bytes.0)
 }
 
-/// How many bytes a text takes in an answer.
-pub(super) fn of_text(text: &str) -> usize {
-    text.bytes().map(escaped).sum()
-}
-
 fn escaped(byte: u8) -> usize {
     match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
@@ -118,7 +113,6 @@ mod tests {
             let text = serde_json::to_string(&value).unwrap();
             let carried = serde_json::to_string(&text).unwrap().len() - 2;
             prop_assert_eq!(of_json(&value).unwrap(), carried + 1);
-            prop_assert_eq!(of_text(&text), carried);
         }
 
         #[test]

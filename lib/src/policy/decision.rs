@@ -43,7 +43,7 @@ pub struct Decision {
     pub determining: Vec<Determining>,
     /// The policies of the determining rules, each once.
     pub matching_policy_ids: Vec<PolicyId>,
-    /// The notices of the determining rules, each once.
+    /// The notices of the determining rules, each once; the first 20.
     pub notices: Vec<String>,
     /// Why, in words for the caller.
     pub reason: String,
@@ -55,6 +55,9 @@ pub struct Decision {
     /// resource of its type. It is denied.
     pub unknown_resource: bool,
 }
+
+/// The most notices a decision tells: an answer may hold twenty decisions.
+const MAX_NOTICES: usize = 20;
 
 impl Decision {
     /// The terms, if it is permitted.
@@ -103,7 +106,8 @@ impl Decision {
             if !matching_policy_ids.contains(&rule.policy_id) {
                 matching_policy_ids.push(rule.policy_id);
             }
-            if let Some(notice) = rule.notice.as_ref().filter(|notice| !notices.contains(*notice)) {
+            let more = notices.len() < MAX_NOTICES;
+            if let Some(notice) = rule.notice.as_ref().filter(|notice| more && !notices.contains(*notice)) {
                 notices.push(notice.clone());
             }
         }

@@ -85,7 +85,7 @@ impl Engine {
             for rule in &policy.rules {
                 let refuse = |message| CompileError::Rule { policy_id: policy.id, rule_id: rule.id, message };
                 let StoredRule { cedar, broken } =
-                    StoredRule::compile(CedarId::new(rules.len().to_string()), rule).map_err(refuse)?;
+                    StoredRule::compile(&CedarId::new(rules.len().to_string()), rule).map_err(refuse)?;
                 if !index.add(rank, &cedar) {
                     return Err(refuse("there are too many rules".to_owned()));
                 }

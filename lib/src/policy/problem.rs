@@ -53,11 +53,11 @@ impl Problem {
 
     /// Cedar quotes what it is about, however long that is.
     fn shortened(mut self) -> Self {
-        if let Some((end, _)) = self.message.char_indices().nth(MAX_MESSAGE.saturating_sub(1)) {
-            if self.message.get(end..).is_some_and(|rest| rest.chars().nth(1).is_some()) {
-                self.message.truncate(end);
-                self.message.push('…');
-            }
+        if let Some((end, _)) = self.message.char_indices().nth(MAX_MESSAGE.saturating_sub(1))
+            && self.message.get(end..).is_some_and(|rest| rest.chars().nth(1).is_some())
+        {
+            self.message.truncate(end);
+            self.message.push('…');
         }
         self
     }

@@ -22,10 +22,10 @@ impl StoredRule {
     /// # Errors
     ///
     /// When not even a rule that is about everything compiles, which does not happen.
-    pub(super) fn compile(id: CedarId, rule: &Rule) -> Result<Self, String> {
-        match parse(&id, &rule.policy_text) {
+    pub(super) fn compile(id: &CedarId, rule: &Rule) -> Result<Self, String> {
+        match parse(id, &rule.policy_text) {
             Ok(cedar) => Ok(Self { cedar, broken: None }),
-            Err(message) => Ok(Self { cedar: stand_in(&id, rule)?, broken: Some(message) }),
+            Err(message) => Ok(Self { cedar: stand_in(id, rule)?, broken: Some(message) }),
         }
     }
 }
@@ -35,7 +35,7 @@ fn parse(id: &CedarId, text: &str) -> Result<CedarPolicy, String> {
     if let Some(problem) = bounds::exceeded(text) {
         return Err(problem.to_string());
     }
-    bounds::with_stack(|| CedarPolicy::parse(Some(id.clone()), text)).map_err(|error| error.to_string())
+    bounds::with_stack(|| CedarPolicy::parse(Some(id.clone()), text).map_err(|error| error.to_string()))
 }
 
 /// The scope of a rule as its fields have it; if those cannot be read either, everything.

@@ -16,6 +16,9 @@ use crate::domain::{ActionScope, Effect, EntityRef, Scope};
 /// What to tell the caller when the rule decides.
 const NOTICE: &str = "notice";
 
+/// The longest notice, in characters.
+const MAX_NOTICE: usize = 1_000;
+
 /// Whether sessions of the rule's grants are audited.
 const AUDIT_SESSION: &str = "audit_session";
 
@@ -116,6 +119,9 @@ fn rule(text: &str, statement: &Statement) -> Result<ParsedRule, PolicyErrors> {
     let mut annotations: BTreeMap<_, _> =
         policy.annotations().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let notice = annotations.remove(NOTICE);
+    if notice.as_ref().is_some_and(|notice| notice.chars().count() > MAX_NOTICE) {
+        return Err(refuse(format!("`@notice` must be at most {MAX_NOTICE} characters")));
+    }
     let audit_session = match annotations.get(AUDIT_SESSION).map(String::as_str) {
         None | Some("true") => true,
         Some("false") => {

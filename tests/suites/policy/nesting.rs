@@ -151,7 +151,12 @@ fn a_principal_or_an_entity_that_is_nested_is_none() {
 #[test]
 fn a_stored_rule_that_cannot_be_compiled_fails_closed_by_itself() {
     let deep = around("(", 100_000, "true", ")");
-    for broken in [statement(&deep), statement(&"true && ".repeat(600)), "this is no rule".to_owned()] {
+    for broken in [
+        statement(&deep),
+        statement(&"true && ".repeat(600)),
+        "this is no rule".to_owned(),
+        "permit(principal == ?principal, action, resource);".to_owned(),
+    ] {
         let permit = policy(1, 0, "permit (principal, action, resource);");
         let mut stored = policy(2, 0, "permit (principal, action, resource);");
         stored.rules[0].policy_text.clone_from(&broken);

@@ -28,11 +28,11 @@ struct Filter {
     /// Only to the resource with this id.
     #[param(example = "111111111111")]
     resource_id: Option<String>,
-    /// At most this many.
+    /// At most this many; fewer when more would not fit an answer.
     #[param(minimum = 1, maximum = 250, default = 50, example = 50)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before. It is bound to the tenant and the filters.
-    #[param(example = json!(null))]
+    #[param(max_length = 1400, example = json!(null))]
     cursor: Option<String>,
 }
 

@@ -45,7 +45,7 @@ pub struct CreateRequest {
     #[schema(value_type = Option<String>, format = "date-time", example = json!(null))]
     pub start_at: Option<Timestamp>,
     /// The subject of the person who is to have the access; needs the scope `access:impersonate`.
-    #[schema(example = json!(null))]
+    #[schema(max_length = 255, example = json!(null))]
     pub on_behalf_of: Option<String>,
 }
 

@@ -8,6 +8,7 @@
 //! | `scan`, `text` | statements to fields and back |
 //! | `flat` | scopes as the API has them |
 //! | `problem` | what is wrong with a text, and where; strict validation |
+//! | `unknown` | warnings about names the directory does not know |
 //! | `index` | finds the rules that can apply without looking at the others |
 //! | `facts` | the context of a question |
 //! | `engine` | compiles policies and decides |
@@ -26,6 +27,7 @@ mod permit;
 mod problem;
 mod scan;
 mod text;
+mod unknown;
 mod world;
 
 pub use decision::{Decision, Determining, Outcome, RuleError};
@@ -37,3 +39,4 @@ pub use offered::PermissionSetError;
 pub use permit::{Approve, Authority, Permit, Revoke};
 pub use problem::{PolicyErrors, Problem, Report, validate};
 pub use text::{ParsedRule, RenderError, RuleFields, parse_policy_set, parse_rule, render};
+pub use unknown::unknown_names;

@@ -33,7 +33,7 @@ async fn units_accounts_and_permission_sets_nobody_knows_are_warned_about_at_the
         .iter()
         .map(|warning| (warning["line"].as_i64().unwrap(), warning["column"].as_i64().unwrap()))
         .collect();
-    assert_eq!(places, [(2, 40), (3, 59), (5, 22)], "{report}");
+    assert_eq!(places, [(2, 40), (3, 60), (5, 22)], "{report}");
     let expected = [
         "the directory knows no `aws_organizational_unit` `ou-5717-00000000`".to_owned(),
         format!("the directory knows no `aws_permission_set` `{set}`"),

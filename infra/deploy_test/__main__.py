@@ -36,11 +36,13 @@ def found(aws, table, name, issuer, directory):
     return str(uuid.UUID(key.split("_")[1])), key
 
 
-def hold_sweep(events):
-    """Sweep would find what Scheduler forgot; here Scheduler has to do it alone."""
-    [rule] = [one["Name"] for one in events.list_rules()["Rules"] if "Sweep" in one["Name"]]
-    events.disable_rule(Name=rule)
-    note(f"{rule} is off from here on: whatever ends by the clock, Scheduler ended")
+def hold_clocks(events):
+    """Sweep would find what Scheduler forgot; here Scheduler has to do it alone. Sync would read another AWS into moto's tenant."""
+    names = [one["Name"] for one in events.list_rules()["Rules"]]
+    for worker in ("Sweep", "Sync"):
+        [rule] = [name for name in names if worker in name]
+        events.disable_rule(Name=rule)
+        note(f"{rule} is off from here on")
 
 
 def nothing_was_given_up(sqs, outputs):
@@ -71,17 +73,18 @@ def run():
                 "AWS_ENDPOINT_URL": aws,
                 "AWS_ENDPOINT_URL_SSO_ADMIN": ours["aws_endpoint"],
                 "AWS_ENDPOINT_URL_IDENTITYSTORE": ours["aws_endpoint"],
+                "AWS_ENDPOINT_URL_ORGANIZATIONS": ours["aws_endpoint"],
             },
         )
         functions = functions_of(template)
         say(f"      {len(functions)} functions; the API is {outputs['ApiUrl']}, the table {outputs['TableName']}")
         lambdas, dynamodb = machine.client("lambda", aws), machine.client("dynamodb", aws)
         stack.name_schedules_as_ministack_does(aws)
-        hold_sweep(machine.client("events", aws))
+        hold_clocks(machine.client("events", aws))
 
         chapter("The API's contract")
         api = Api(aws, outputs["ApiUrl"], operations(template))
-        directory = {"SSO_ADMIN": ours["aws_endpoint"], "ORGANIZATIONS": ours["aws_endpoint"]}
+        directory = dict.fromkeys(("SSO_ADMIN", "IDENTITYSTORE", "ORGANIZATIONS"), ours["aws_endpoint"])
         api.enter(*found(aws, outputs["TableName"], "Example", ours["issuer"], directory), ours["url"])
         api.read_description()
         endpoints.refused_without_credential(api)
@@ -119,7 +122,7 @@ def run():
         other_aws.lead_workers_to(lambdas, moto, instance)
         # The tokens of an issuer for one client belong to one tenant.
         other = stop.enter_context(machine.stint_local("other-issuer"))
-        directory = {"SSO_ADMIN": moto, "ORGANIZATIONS": other["aws_endpoint"]}
+        directory = {"SSO_ADMIN": moto, "IDENTITYSTORE": moto, "ORGANIZATIONS": other["aws_endpoint"]}
         api.enter(*found(aws, outputs["TableName"], "Moto", other["issuer"], directory), other["url"])
         for policy in seed["policies"]:
             api.call("createPolicy", "key", 201, policy)

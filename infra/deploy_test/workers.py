@@ -27,6 +27,7 @@ def called_again(client, dynamodb, outputs, api, ended, called):
         ("provision_grant", grant, None),
         ("deprovision_grant", grant, None),
         ("sweep", scheduled(), None),
+        ("sync", scheduled(), None),
     ]
     for worker, sent, expected in calls:
         error, answer = invoke(client, f"stint-{worker.replace('_', '-')}", sent)

@@ -10,6 +10,7 @@
 //! | `flat` | scopes as the API has them |
 //! | `problem` | what is wrong with a text, and where; strict validation |
 //! | `stored` | a stored rule for Cedar, or what stands in for one that does not parse |
+//! | `unknown` | warnings about names the directory does not know |
 //! | `index` | finds the rules that can apply without looking at the others |
 //! | `question` | what policy is asked: about an access, or about deciding on one |
 //! | `facts`, `overrides` | the context of a question, and the values `evaluate` puts over it |
@@ -34,6 +35,7 @@ mod scan;
 mod stored;
 mod terms;
 mod text;
+mod unknown;
 mod world;
 
 pub use decision::{Decision, Determining, Outcome, RuleError};
@@ -46,3 +48,4 @@ pub use permit::{Approve, Authority, Permit, Revoke};
 pub use problem::{PolicyErrors, Problem, Report, validate};
 pub use question::{AccessQuestion, DecidedAccess, DecisionQuestion, TrialQuestion};
 pub use text::{ParsedRule, RenderError, RuleFields, parse_policy_set, parse_rule, render};
+pub use unknown::unknown_names;

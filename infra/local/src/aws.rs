@@ -372,9 +372,18 @@ impl AwsEndpoint {
         change(&mut self.services.store.lock().users);
     }
 
-    /// Changes the permission sets of the instance.
+    /// Changes the permission sets of the instance. Assignments of one that is removed are removed with it.
     pub fn change_permission_sets(&self, change: impl FnOnce(&mut Vec<PermissionSet>)) {
-        change(&mut self.services.store.lock().permission_sets);
+        let mut state = self.services.store.lock();
+        change(&mut state.permission_sets);
+        let arns: BTreeSet<String> = state.permission_sets.iter().map(|set| set.arn.clone()).collect();
+        state.assignments.retain(|held| arns.contains(&held.key.permission_set_arn));
+    }
+
+    /// The organization as it is by now.
+    #[must_use]
+    pub fn organization(&self) -> Unit {
+        self.services.current_world().root.clone()
     }
 
     /// The world it was started with, every id filled in.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::change::{About, Subject, metadata, record};
 use super::{Access, AccessError, Change, Expected, TenantEngine};
 use crate::domain::{EventKind, EventSubject, Metadata, Policy, PolicyId, PolicySettings, Rule, RuleId};
-use crate::policy::{ParsedRule, PolicyErrors, Report, parse_policy_set, parse_rule, validate};
+use crate::policy::{ParsedRule, PolicyErrors, Problem, Report, parse_policy_set, parse_rule, unknown_names, validate};
 use crate::store::StoreError;
 
 pub use reorder::reorder;
@@ -206,7 +206,28 @@ pub fn delete(access: &Access, policy: Option<Policy>, expected: &Expected) -> R
 ///
 /// [`AccessError`] when there is no schema to be had.
 pub async fn validation(access: &Access, text: &str) -> Result<Report, AccessError> {
-    Ok(validate(text, &access.engine().await?.schema))
+    let engine = access.engine().await?;
+    let mut report = validate(text, &engine.schema);
+    // Only of what is well-formed: the rest is not looked into any further.
+    if report.is_valid() {
+        report.warnings.extend(unknown_names(text, &engine.directory));
+        report.warnings.sort_by_key(|warning| (warning.line, warning.column));
+    }
+    Ok(report)
+}
+
+/// What is probably not meant in a text that was accepted; nothing, where the tenant's other policies do not compile.
+///
+/// # Errors
+///
+/// [`AccessError`] when the directory cannot be read.
+pub async fn warnings(access: &Access, text: Option<&str>) -> Result<Vec<Problem>, AccessError> {
+    let Some(text) = text else { return Ok(Vec::new()) };
+    match validation(access, text).await {
+        Ok(report) => Ok(report.warnings),
+        Err(AccessError::Policies(_)) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Writes what has become of a policy, with its event; nothing, if it is what it was.

@@ -8,6 +8,7 @@ mod message;
 mod policy;
 mod request;
 mod rule;
+mod written;
 
 pub use audit::{AuditLogEntry, AuditLogVerification};
 pub use ensure::{EnsureAccess, EnsureAccessAnswer};
@@ -18,6 +19,7 @@ pub use message::{CreateRequestMessage, RequestMessage};
 pub use policy::{CreatePolicy, Policy, PolicySummary, ReorderPolicies, ReorderedPolicies, UpdatePolicy};
 pub use request::{AccessRequest, AccessRequestStatus, CreateRequest, Decide};
 pub use rule::{PolicyRule, ReorderPolicyRules, WritePolicyRule};
+pub use written::{WrittenPolicy, WrittenPolicyRule};
 
 use serde_json::Value;
 

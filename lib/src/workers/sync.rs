@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::lease::Lease;
 use self::resources::TenantDirectory;
@@ -65,14 +65,11 @@ pub async fn handle(workers: &Workers, call: Value) -> Result<Value, WorkerError
         call => serde_json::from_value(call).map_err(|error| WorkerError::Event(error.to_string()))?,
     };
     match run(workers, &call).await {
-        Ok(synced) => Ok(json!({
-            "found": synced.found,
-            "written": synced.written,
-            "missing": synced.missing.len(),
-            "gone": synced.gone.len(),
-            "held_back": synced.held_back.len(),
-            "finished": synced.finished,
-        })),
+        Ok(Synced { found, written, missing, gone, held_back, finished }) => {
+            let (missing, gone, held_back) = (missing.len(), gone.len(), held_back.len());
+            tracing::info!(?found, written, missing, gone, held_back, finished, "the directory was read");
+            Ok(Value::Null)
+        }
         // Another run is at it, and the schedule has no wish of its own.
         Err(WorkerError::Busy) if call == SyncCall::default() => Ok(Value::Null),
         Err(error) => Err(error),

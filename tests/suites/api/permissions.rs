@@ -9,7 +9,7 @@ use futures_util::future::join;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use stint::store::Transaction;
-use stint_local::aws::{Fault, FaultKind, Faults, Limits, Service};
+use stint_local::aws::{Account, Fault, FaultKind, Faults, Limits, PermissionSet, Service};
 use stint_local::seed::Seed;
 use stint_tests::permissions::{ByFunction, excess, granted, missing, needed_by_event_sources};
 use stint_tests::{As, SANDBOX, World};
@@ -31,11 +31,27 @@ async fn what_is_granted_is_what_is_done() {
         add(&mut needed, for_another_grant(worker).await);
         add(&mut needed, what_another_left(worker).await);
     }
+    add(&mut needed, the_directory_is_read().await);
     let aws = cold.world.local.aws().world();
     add(&mut needed, needed_by_event_sources(aws));
     let granted = granted(aws);
     assert_eq!(missing(&needed, &granted), Vec::<String>::new(), "done, and not granted by the template");
     assert_eq!(excess(&needed, &granted), Vec::<String>::new(), "granted by the template, and never done");
+}
+
+/// A directory in which there is something new of every kind.
+async fn the_directory_is_read() -> ByFunction {
+    let world = World::start().await;
+    let aws = world.local.aws();
+    aws.change_permission_sets(|sets| {
+        let arn = sets[0].arn.replace("/ps-", "/ps-0").split_at(sets[0].arn.len()).0.to_owned();
+        sets.push(PermissionSet { arn, ..PermissionSet::named("New") });
+    });
+    aws.change_organization(|root| root.accounts.push(Account::named("555555555555", "new")));
+    world.sync().await;
+    let mut needed = aws.needed_permissions();
+    needed.retain(|function, _| function == "sync");
+    needed
 }
 
 fn add(needed: &mut ByFunction, more: ByFunction) {

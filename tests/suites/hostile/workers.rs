@@ -6,7 +6,7 @@ use stint_tests::{SANDBOX, World};
 
 use super::mutation::{edit, json, try_out};
 
-const WORKERS: [&str; 3] = ["publish_events", "provision_grant", "deprovision_grant"];
+const WORKERS: [&str; 4] = ["publish_events", "provision_grant", "deprovision_grant", "sync"];
 
 /// What each worker is called with in truth, about a grant that was given.
 async fn payloads(world: World) -> (World, [Value; 3]) {

@@ -17,7 +17,7 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     params(TenantHeader, IdempotencyHeader),
     request_body = view::CreatePolicy,
-    responses((status = 201, description = "Full policy with nested rules.", body = view::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures),
+    responses((status = 201, description = "Full policy with nested rules.", body = view::WrittenPolicy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn create_policy(
@@ -34,7 +34,9 @@ async fn create_policy(
                 let policy = body.value.clone();
                 async move {
                     let cedar = policy.cedar_policy_set.clone();
-                    Ok(policies::create(&access, policy.into(), cedar.as_deref()).await?.map(view::Policy::from))
+                    let change = policies::create(&access, policy.into(), cedar.as_deref()).await?;
+                    let warnings = policies::warnings(&access, cedar.as_deref()).await?;
+                    Ok(change.map(|policy| view::WrittenPolicy { policy: policy.into(), warnings }))
                 }
             },
         )

@@ -1,7 +1,7 @@
 //! `POST /v1/policies/{policyId}/rules`.
 
 use super::prelude::*;
-use crate::access::rules;
+use crate::access::{policies, rules};
 use crate::domain::{Policy, PolicyId};
 
 /// The operation's router.
@@ -18,7 +18,7 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader, IdempotencyHeader),
     request_body = view::WritePolicyRule,
-    responses((status = 201, description = "The rule.", body = view::PolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure),
+    responses((status = 201, description = "The rule.", body = view::WrittenPolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn create_policy_rule(
@@ -35,7 +35,12 @@ async fn create_policy_rule(
             |table| read::<Policy>(table, id),
             |access, policy| {
                 let rule = body.value.clone().into();
-                async move { Ok(rules::create(&access, policy, &rule).await?.map(view::PolicyRule::from)) }
+                async move {
+                    let change = rules::create(&access, policy, &rule).await?;
+                    let text = change.answer.as_ref().ok().map(|rule| rule.policy_text.clone());
+                    let warnings = policies::warnings(&access, text.as_deref()).await?;
+                    Ok(change.map(|rule| view::WrittenPolicyRule { rule: rule.into(), warnings }))
+                }
             },
         )
         .await

@@ -18,7 +18,7 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader, IfMatchHeader),
     request_body = view::UpdatePolicy,
-    responses((status = 200, description = "Full policy with nested rules.", body = view::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
+    responses((status = 200, description = "Full policy with nested rules.", body = view::WrittenPolicy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn update_policy(
@@ -41,7 +41,8 @@ async fn update_policy(
                     let cedar = change.cedar_policy_set.clone();
                     let edit = |fields| change.over(fields);
                     let change = policies::update(&access, policy, &expected, edit, cedar.as_deref()).await?;
-                    Ok(change.map(view::Policy::from))
+                    let warnings = policies::warnings(&access, cedar.as_deref()).await?;
+                    Ok(change.map(|policy| view::WrittenPolicy { policy: policy.into(), warnings }))
                 }
             },
         )

@@ -1,7 +1,7 @@
 //! `PATCH /v1/policies/{policyId}/rules/{ruleId}`.
 
 use super::prelude::*;
-use crate::access::rules;
+use crate::access::{policies, rules};
 use crate::domain::{Policy, PolicyId, RuleId};
 
 /// The operation's router.
@@ -18,7 +18,7 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     params(("policyId" = PolicyId, Path, description = "the policy's id"), ("ruleId" = RuleId, Path, description = "the rule's id"), TenantHeader, IfMatchHeader),
     request_body = view::WritePolicyRule,
-    responses((status = 200, description = "The rule.", body = view::PolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
+    responses((status = 200, description = "The rule.", body = view::WrittenPolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn update_policy_rule(
@@ -38,7 +38,10 @@ async fn update_policy_rule(
             |access, policy| {
                 let (change, expected) = (body.value.clone().into(), expected.clone());
                 async move {
-                    Ok(rules::update(&access, policy, rule, &expected, &change).await?.map(view::PolicyRule::from))
+                    let change = rules::update(&access, policy, rule, &expected, &change).await?;
+                    let text = change.answer.as_ref().ok().map(|rule| rule.policy_text.clone());
+                    let warnings = policies::warnings(&access, text.as_deref()).await?;
+                    Ok(change.map(|rule| view::WrittenPolicyRule { rule: rule.into(), warnings }))
                 }
             },
         )

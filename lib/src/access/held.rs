@@ -109,19 +109,18 @@ mod tests {
 
     #[test]
     fn time_held_is_that_of_the_window_and_counts_once() {
-        let table: [(&[(i64, i64, Option<i64>)], i64); 9] = [
-            (&[], 0),
-            (&[(-10, 10, None)], 10),
-            (&[(0, 10, None)], 0),
-            (&[(5, 10, None)], 0),
-            (&[(-10, -5, None), (-10, -5, None), (-7, -3, None)], 7),
-            (&[(-30, -20, None), (-10, -5, None)], 15),
-            (&[(-30, 100, None), (-20, -10, None)], 30),
-            (&[(-30, 100, Some(-20)), (-5, -1, Some(3))], 14),
-            (&[(-DAY - 50, -DAY + 7, None), (-DAY - 50, -DAY, None)], 7),
+        let table = [
+            (vec![], 0),
+            (vec![grant(-10, 10, None)], 10),
+            (vec![grant(0, 10, None)], 0),
+            (vec![grant(5, 10, None)], 0),
+            (vec![grant(-10, -5, None), grant(-10, -5, None), grant(-7, -3, None)], 7),
+            (vec![grant(-30, -20, None), grant(-10, -5, None)], 15),
+            (vec![grant(-30, 100, None), grant(-20, -10, None)], 30),
+            (vec![grant(-30, 100, Some(-20)), grant(-5, -1, Some(3))], 14),
+            (vec![grant(-DAY - 50, -DAY + 7, None), grant(-DAY - 50, -DAY, None)], 7),
         ];
         for (grants, held) in table {
-            let grants: Vec<_> = grants.iter().map(|&(begin, end, ended)| grant(begin, end, ended)).collect();
             assert_eq!(held_seconds(&grants, at(NOW)), held, "{grants:#?}");
         }
         let mut failed = grant(-10, 10, None);

@@ -15,6 +15,7 @@ mod extend;
 mod grants;
 mod ids;
 mod messages;
+pub mod people;
 pub mod policies;
 mod question;
 mod requests;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::change::{record, system_event};
 use super::submit::{give, grant_of};
-use super::{Access, AccessError, Change, Ids, request_visible};
+use super::{Access, AccessError, Change, Ids, people, request_visible};
 use crate::domain::{AccessRequest, ApprovedBy, Decision, EventKind, RequestState, RequestStatus, TenantId, Verdict};
 use crate::store::{StoreError, Transaction};
 
@@ -22,17 +22,19 @@ pub async fn decide(
 ) -> Result<Change<AccessRequest>, AccessError> {
     let mut request = request_visible(access, request).await?;
     let caller = &access.caller().principal().who;
-    if request.was_made_by(caller) {
+    let own = match verdict {
+        // Whether it is the same person's is checked below, by what the directory says now.
+        Verdict::Approve => request.was_made_by(caller),
+        Verdict::Deny => people::is_party(&request, access.caller().principal()),
+    };
+    if own {
         return Err(AccessError::SelfApproval);
     }
     let engine = access.engine().await?;
     let _permit = engine.approval(access, &request.resource, &request.requester)?;
     pending(&request, access.now())?;
-    if request.decisions.iter().any(|decision| decision.decided_by.who == *caller) {
-        return Err(AccessError::Conflict {
-            status: request.status().as_str(),
-            reason: "you have approved this already; it waits for others".to_owned(),
-        });
+    if verdict == Verdict::Approve {
+        people::check_approval(access, &mut request).await?;
     }
     let now = access.now();
     request.updated_at = now;
@@ -44,6 +46,9 @@ pub async fn decide(
         decided_at: now,
     });
     let mut writes = access.begin();
+    if verdict == Verdict::Approve {
+        people::hold(&mut writes, &request);
+    }
     match verdict {
         Verdict::Deny => {
             request.state = RequestState::Denied { by: Some(caller.clone()), reasoning };
@@ -67,8 +72,7 @@ pub async fn decide(
 }
 
 fn approvals(request: &AccessRequest) -> u32 {
-    let approvals = request.decisions.iter().filter(|decision| decision.verdict == Verdict::Approve).count();
-    u32::try_from(approvals).unwrap_or(u32::MAX)
+    u32::try_from(people::counted(request).len()).unwrap_or(u32::MAX)
 }
 
 /// A request that has lapsed is no longer pending, whether or not somebody has written that down yet.

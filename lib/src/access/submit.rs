@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::change::record;
 use super::question::Asked;
-use super::{Access, AccessError, Change, TenantEngine};
+use super::{Access, AccessError, Change, TenantEngine, people};
 use crate::auth::Scope;
 use crate::domain::{
-    AccessRequest, ApprovalMode, ApprovedBy, EventKind, Grant, GrantStatus, Metadata, Principal, PrincipalRef,
+    AccessRequest, ApprovalMode, ApprovedBy, EventKind, Grant, GrantStatus, Metadata, Principal, PrincipalKind,
     Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
 };
 use crate::policy::Outcome;
@@ -48,7 +48,7 @@ const PROVISIONING_GRACE: SignedDuration = SignedDuration::from_mins(1);
 /// [`AccessError`] when it cannot be decided as it is; nothing is recorded then. A refusal by policy is recorded and
 /// answered in the [`Change`].
 pub async fn submit(access: &Access, ask: Ask, named: Option<User>) -> Result<Change<AccessRequest>, AccessError> {
-    let requester = requester(access, &ask, named)?;
+    let requester = requester(access, &ask, named).await?;
     let engine = access.engine().await?;
     let asked = Asking { access, engine: &engine, requester, ask };
     asked.check_start()?;
@@ -73,8 +73,12 @@ pub async fn submit(access: &Access, ask: Ask, named: Option<User>) -> Result<Ch
     }
 }
 
+/// Why an API key is given nothing.
+const NO_SERVICE_USER: &str = "this API key is given no access: an administrator sets on it the Identity Store user who is \
+                               to receive it; its name leads to nobody";
+
 /// In whose name: the caller's own, or that of a person in the directory.
-fn requester(access: &Access, ask: &Ask, named: Option<User>) -> Result<Principal, AccessError> {
+async fn requester(access: &Access, ask: &Ask, named: Option<User>) -> Result<Principal, AccessError> {
     let caller = access.caller();
     let Some(sub) = &ask.on_behalf_of else { return Ok(caller.principal().clone()) };
     caller.require(Scope::AccessImpersonate)?;
@@ -84,7 +88,9 @@ fn requester(access: &Access, ask: &Ask, named: Option<User>) -> Result<Principa
     if ask.break_glass {
         return Err(AccessError::BreakGlassNotPermitted("nobody breaks the glass in another's name".to_owned()));
     }
-    Ok(Principal { who: PrincipalRef::user(user.sub), email: user.email, name: user.name, groups: user.groups })
+    let mut requester = user.into_principal();
+    people::look_up_one(access.table(), &mut requester).await?;
+    Ok(requester)
 }
 
 /// What came of weighing an ask: not yet written.
@@ -127,6 +133,9 @@ impl Asking<'_> {
     pub(super) fn weigh(&self) -> Result<Weighed, AccessError> {
         let Ask { resource, action, reason, tickets, duration, .. } = &self.ask;
         // What cannot be given is refused before policy is asked.
+        if self.requester.who.kind == PrincipalKind::ServiceAccount && self.requester.user_id().is_none() {
+            return Err(AccessError::input("identity_store_user_id", NO_SERVICE_USER));
+        }
         self.engine.account_of(resource)?;
         let asked = Asked {
             principal: &self.requester,
@@ -219,12 +228,12 @@ impl Asking<'_> {
     }
 
     fn request(&self, duration_seconds: Seconds, terms: Option<Terms>, state: RequestState) -> AccessRequest {
-        let caller = &self.access.caller().principal().who;
+        let caller = self.access.caller().principal();
         let ask = &self.ask;
         AccessRequest {
             id: self.access.call_id().into(),
             requester: self.requester.clone(),
-            submitted_by: (self.requester.who != *caller).then(|| caller.clone()),
+            submitted_by: (self.requester.who != caller.who).then(|| caller.clone()),
             resource: ask.resource.clone(),
             action: ask.action.clone(),
             reason: ask.reason.clone(),

@@ -1,6 +1,6 @@
 //! Transactions: a state change with its conditions and its event, all or nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -10,7 +10,7 @@ use super::keys;
 use super::record::{Item, to_item};
 use super::table::issuer_item;
 use super::{CommitError, IssuerEntry, OutboxEvent, Record, StoreError, TenantTable};
-use crate::domain::{Event, Tenant, TenantId};
+use crate::domain::{Event, PersonLink, Tenant, TenantId};
 
 /// Writes that are committed together, in the part of one tenant.
 ///
@@ -35,6 +35,7 @@ enum Write {
     Put { item: Item, over: Over },
     Delete { pk: String, sk: String, expected_version: u64 },
     Check { pk: String, sk: String, expected_version: u64 },
+    CheckLink { pk: String, sk: String, user_ids: Vec<AttributeValue> },
     Count { pk: String, sk: String, counter: &'static str },
     Trust { item: Item, tenant: TenantId },
 }
@@ -97,6 +98,15 @@ impl Transaction {
     pub fn check<R: Record>(&mut self, record: &R) {
         let (pk, sk) = (record.partition(self.tenant), record.sort_key());
         self.writes.push(Write::Check { pk, sk, expected_version: record.version() });
+    }
+
+    /// Commits only if the directory's link of this key still leads to just these users; to nobody, if there are none.
+    pub fn check_link(&mut self, key: &str, user_ids: &BTreeSet<String>) {
+        self.writes.push(Write::CheckLink {
+            pk: keys::partition(self.tenant, PersonLink::KIND),
+            sk: key.to_owned(),
+            user_ids: user_ids.iter().map(|id| AttributeValue::S(id.clone())).collect(),
+        });
     }
 
     /// Counts the version of the tenant's policies up.
@@ -234,6 +244,20 @@ impl Write {
                     .set_expression_attribute_values(Some(values(expected_version)))
                     .build()?,
             ),
+            Self::CheckLink { pk, sk, user_ids } => {
+                let check = ConditionCheck::builder().table_name(table).set_key(Some(key(pk, sk)));
+                // A set is stored as a list, in its order.
+                let check = if user_ids.is_empty() {
+                    check
+                        .condition_expression("attribute_not_exists(pk) OR size(user_ids) = :none")
+                        .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+                } else {
+                    check
+                        .condition_expression("user_ids = :users")
+                        .expression_attribute_values(":users", AttributeValue::L(user_ids))
+                };
+                item.condition_check(check.build()?)
+            }
             Self::Count { pk, sk, counter } => item.update(
                 Update::builder()
                     .table_name(table)

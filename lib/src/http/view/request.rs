@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{MAX_REASON, bounded, metadata};
+use super::{MAX_REASON, bounded, free_text, metadata};
 use crate::access::Ask;
 use crate::domain::{
     self, ApprovedBy, GrantId, GrantStatus, Metadata, RequestId, RequestState, RequestStatus, ResourceError,
@@ -95,7 +95,7 @@ fn tickets(metadata: &Metadata) -> Result<Vec<String>, Error> {
     let refused = || Error::input("metadata.tickets", format!("must be a list of at most {MAX_TICKETS} texts"));
     let Some(value) = metadata.get("tickets") else { return Ok(Vec::new()) };
     let tickets = value.as_array().filter(|tickets| tickets.len() <= MAX_TICKETS).ok_or_else(refused)?;
-    tickets.iter().map(|ticket| ticket.as_str().map(str::to_owned).ok_or_else(refused)).collect()
+    tickets.iter().map(|ticket| free_text("metadata.tickets", ticket.as_str().ok_or_else(refused)?)).collect()
 }
 
 /// A decision on a request.

@@ -11,6 +11,8 @@ mod expiry;
 mod invariants;
 #[path = "lifecycle/metrics.rs"]
 mod metrics;
+#[path = "lifecycle/people.rs"]
+mod people;
 #[path = "lifecycle/recorded.rs"]
 mod recorded;
 #[path = "lifecycle/rush.rs"]

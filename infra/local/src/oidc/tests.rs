@@ -138,7 +138,7 @@ async fn the_code_flow() {
     let claims = world.issuer.0.key.verify(token("access_token")).unwrap();
     assert!(!claims.contains_key("nonce"));
     let expected = json!({"iss": "http://127.0.0.1:8080/dev/oidc", "aud": "stint", "sub": "alice", "name": "Alice",
-        "email": "alice@example.com", "email_verified": true, "groups": ["engineering"],
+        "email": "alice@example.com", "email_verified": true, "groups": ["engineering"], "amr": ["pwd"],
         "iat": 1_800_000_000, "exp": 1_800_003_600});
     assert_eq!(Value::Object(claims), expected);
 

@@ -14,7 +14,7 @@ use stint::domain::{
     ApprovalMode, Auth, AwsResource, Circumstances, Policy, PolicyId, PolicySettings, Principal, PrincipalRef,
     ResourceRef, ResourceType, Rule, RuleId, Seconds,
 };
-use stint::policy::{Directory, Engine, Question, QuestionContext, parse_policy_set};
+use stint::policy::{AccessQuestion, Directory, Engine, parse_policy_set};
 use uuid::Uuid;
 
 const ACTION: &str = "ReadOnlyAccess";
@@ -109,19 +109,17 @@ fn ours(criterion: &mut Criterion, rules: usize) {
         link: stint::domain::DirectoryLink::default(),
     };
     let resource = ResourceRef::new(ResourceType::AwsAccount, account(rules / 2)).unwrap();
-    let question = Question {
+    let question = AccessQuestion {
         principal: &principal,
         action: ACTION,
         resource: &resource,
-        context: QuestionContext {
-            reason: Some("an incident"),
-            tickets: &[],
-            duration: Some(Seconds::new(3600).unwrap()),
-            role: None,
-            requester: None,
-            now: Timestamp::UNIX_EPOCH,
-            circumstances: Circumstances { auth: Auth::Oidc, mfa: true, source_ip: Some("10.0.0.1".parse().unwrap()) },
-        },
+        reason: Some("an incident"),
+        tickets: &[],
+        duration: Seconds::new(3600).unwrap(),
+        start_at: Timestamp::UNIX_EPOCH,
+        now: Timestamp::UNIX_EPOCH,
+        circumstances: Circumstances { auth: Auth::Oidc, mfa: true, source_ip: Some("10.0.0.1".parse().unwrap()) },
+        held_seconds: 0,
     };
     assert!(engine.decide(&question).is_permitted());
     criterion.benchmark_group("decision").bench_with_input(

@@ -11,6 +11,7 @@ mod policy;
 mod principal;
 mod request;
 mod resource;
+mod sync;
 mod tenant;
 pub mod text;
 mod turn;
@@ -29,6 +30,7 @@ pub use request::{
     AccessRequest, ApprovedBy, AuthorType, Decision, RequestMessage, RequestState, RequestStatus, Verdict,
 };
 pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef};
+pub use sync::{SYNC_LEASE, SyncPhase, SyncState};
 pub use tenant::{BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Tenant, TenantSettings, User};
 pub use turn::{Quota, REQUESTS_A_WINDOW, TURN_LEASE, Turn, Turns, Urgency};
 

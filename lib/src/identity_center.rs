@@ -5,6 +5,8 @@
 //! [`IdentityCenter::user_id`] is another service, the Identity Store. What goes wrong is told apart by what it means for
 //! the caller.
 
+mod permission_sets;
+
 use aws_sdk_identitystore::types::{AlternateIdentifier, UniqueAttribute};
 use aws_sdk_ssoadmin::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ssoadmin::types::{

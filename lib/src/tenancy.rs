@@ -179,6 +179,7 @@ pub async fn found(
     let mut writes = Transaction::new(new.id);
     let [founded, made] = events;
     writes.create(new)?;
+    writes.list_tenant()?;
     writes.event(tenant_created(founded, new))?;
     writes.create(key)?;
     writes.event(key_created(made, key))?;

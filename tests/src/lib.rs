@@ -195,6 +195,11 @@ impl World {
         self.clock.now()
     }
 
+    /// Reads the directory from AWS, as the schedule does.
+    pub async fn sync(&self) {
+        self.local.sync().await.unwrap();
+    }
+
     /// Lets time pass, and nothing happen in it.
     pub fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));

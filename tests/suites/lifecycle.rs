@@ -19,5 +19,9 @@ mod recorded;
 mod rush;
 #[path = "lifecycle/submit.rs"]
 mod submit;
+#[path = "lifecycle/sync.rs"]
+mod sync;
+#[path = "lifecycle/sync_people.rs"]
+mod sync_people;
 #[path = "lifecycle/turns.rs"]
 mod turns;

@@ -100,7 +100,7 @@ impl Seed {
         let mut seed: Self = serde_json::from_str(text)?;
         let people = seed.people.iter().map(|person| {
             let (sub, email) = (person.sub.clone(), person.email.clone());
-            aws::User { user_id: String::new(), user_name: sub.clone(), email, sub }
+            aws::User { user_id: String::new(), user_name: sub.clone(), email, sub, external_ids: Vec::new() }
         });
         seed.aws.users.extend(people);
         let mut machine = aws::User::named(API_KEY_NAME);
@@ -145,6 +145,7 @@ impl Seed {
         let mut writes = Transaction::new(id);
         writes.put(&tenant.record(random_bytes()?, now)).map_err(CommitError::from)?;
         writes.put(&key).map_err(CommitError::from)?;
+        writes.list_tenant().map_err(CommitError::from)?;
         let tenant = table.tenant(id);
         tenant.commit(writes).await?;
         let (people, links) = self.directory();
@@ -197,7 +198,9 @@ impl Seed {
         while let Some((unit, parent)) = units.pop() {
             resources.push(directory::unit(&unit.id, &unit.name, parent, now)?);
             for account in &unit.accounts {
-                resources.push(directory::account(&account.id, &account.name, &unit.id, now)?);
+                let tags = account.tags.clone();
+                let account = directory::account(&account.id, &account.name, &unit.id, now)?;
+                resources.push(AwsResource { tags, ..account });
             }
             units.extend(unit.units.iter().map(|below| (below, Some(unit.id.as_str()))));
         }

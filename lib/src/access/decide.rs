@@ -31,7 +31,7 @@ pub async fn decide(
         return Err(AccessError::SelfApproval);
     }
     let engine = access.engine().await?;
-    let _permit = engine.approval(access, &request.resource, &request.requester)?;
+    let _permit = engine.approval(access, &request)?;
     pending(&request, access.now())?;
     if verdict == Verdict::Approve {
         people::check_approval(access, &mut request).await?;

@@ -8,7 +8,9 @@ mod weigh;
 pub use outcome::{Diagnostic, EnsureChange, EnsureStatus, Ensured, Level};
 
 use self::weigh::Ensuring;
-use super::{Access, AccessError};
+use jiff::Timestamp;
+
+use super::{Access, AccessError, recent_grants};
 use crate::domain::{AccessRequest, Grant, PrincipalRef, ResourceRef, Seconds};
 use crate::store::{CommitError, EnsureSlot, Index, Listing, Record, StoreError, TenantTable, keys};
 
@@ -41,12 +43,13 @@ impl Justification {
 /// What there is of one access: read before anything is decided.
 #[derive(Debug, Clone)]
 pub struct Known {
+    /// Those that are not over or ended lately, and those of the last request; newest first.
     grants: Vec<Grant>,
     requests: Vec<AccessRequest>,
     slot: Option<EnsureSlot>,
 }
 
-/// Enough to see whether the last of them lives; a person has few of one access at a time.
+/// Enough to see whether the last request is open; a person has few of one access at a time.
 const NEWEST: usize = 20;
 
 /// Reads what there is of one access.
@@ -58,17 +61,18 @@ pub async fn known(
     table: &TenantTable,
     principal: &PrincipalRef,
     entitlement: &Entitlement,
+    now: Timestamp,
 ) -> Result<Known, StoreError> {
     let access = keys::access(principal, &entitlement.resource, &entitlement.role);
-    let of = |kind| Listing::index(Index::Access, keys::by_access(table.id(), kind, &access)).limit(NEWEST);
-    let (grants, requests) = (of(Grant::KIND), of(AccessRequest::KIND));
+    let requests = keys::by_access(table.id(), AccessRequest::KIND, &access);
+    let requests = Listing::index(Index::Access, requests).limit(NEWEST);
     let (grants, requests, slot) = futures_util::future::try_join3(
-        table.first_page::<Grant>(&grants),
+        recent_grants(table, principal, &entitlement.resource, &entitlement.role, now),
         table.first_page::<AccessRequest>(&requests),
         table.get::<EnsureSlot>(access.clone()),
     )
     .await?;
-    let mut known = Known { grants: grants.records, requests: requests.records, slot };
+    let mut known = Known { grants, requests: requests.records, slot };
     known.catch_up(table).await?;
     Ok(known)
 }
@@ -118,7 +122,7 @@ pub async fn ensure(
         match access.table().commit(change.writes).await {
             Ok(()) => return change.answer,
             Err(CommitError::Conflict) => {
-                known_now = known(access.table(), &access.caller().principal().who, entitlement).await?;
+                known_now = known(access.table(), &access.caller().principal().who, entitlement, access.now()).await?;
             }
             Err(CommitError::Store(error)) => return Err(error.into()),
         }

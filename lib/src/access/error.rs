@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
+
 use super::people::Unlinked;
 use crate::auth::AuthError;
-use crate::domain::Seconds;
+use crate::domain::{ResourceRef, Seconds};
 use crate::policy::Problem;
 use crate::store::StoreError;
 
@@ -29,6 +31,14 @@ pub enum AccessError {
         field: &'static str,
         /// The longest allowed.
         maximum: Seconds,
+    },
+    /// The tenant's directory does not know the resource, or it is gone.
+    #[error("the directory does not know `{resource}`: check the id, or sync the directory if it is new")]
+    UnknownResource {
+        /// Which resource.
+        resource: ResourceRef,
+        /// When the directory last changed; none when it is empty.
+        synced_at: Option<Timestamp>,
     },
     /// No rule permits, or a rule forbids.
     #[error("{reason}")]

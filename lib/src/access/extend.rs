@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 
 use super::change::record;
-use super::question::Asked;
+use super::held::held_seconds;
 use super::submit::unmatched_ticket_pattern;
-use super::{Access, AccessError, Change, TenantEngine, grant_visible};
+use super::{Access, AccessError, Change, TenantEngine, grant_visible, recent_grants};
 use crate::domain::{ApprovalMode, EventKind, Grant, Seconds};
-use crate::policy::Outcome;
+use crate::policy::{AccessQuestion, Outcome};
 
 /// Extends a grant by `by` seconds, if policy still permits what it gives.
 ///
@@ -32,8 +32,15 @@ pub async fn extend(
         return Err(AccessError::Conflict { status, reason: format!("the grant is {status}; ask anew") });
     }
     let engine = access.engine().await?;
-    let latest_end = latest_end(access, &engine, &grant, by, reason, &[])?;
     let until = grant.expires_at + by.span();
+    let recent = if engine.engine.asks_held_seconds() {
+        let Grant { grantee, resource, action, .. } = &grant;
+        recent_grants(access.table(), &grantee.who, resource, action, access.now()).await?
+    } else {
+        Vec::new()
+    };
+    let extension = Extension { access, engine: &engine, grant: &grant, reason, tickets: &[], recent: &recent };
+    let latest_end = extension.latest_end(until)?;
     if until > latest_end {
         let left = latest_end.duration_since(grant.expires_at).as_secs();
         return match Seconds::new(left) {
@@ -47,47 +54,60 @@ pub async fn extend(
     prolong(access, grant, until, by)
 }
 
-/// INVARIANT 7 (no grant outlives its policies' maximum, counted from `granted_at`): the latest end policy allows now,
-/// which is never later than the one it was granted with.
-pub(super) fn latest_end(
-    access: &Access,
-    engine: &TenantEngine,
-    grant: &Grant,
-    by: Seconds,
-    reason: Option<&str>,
-    tickets: &[String],
-) -> Result<Timestamp, AccessError> {
-    let tickets = [tickets, &grant.tickets].concat();
-    let decision = engine.decide(
-        access,
-        &Asked {
+/// A grant that is to last longer, and what it is judged by.
+pub(super) struct Extension<'a> {
+    pub(super) access: &'a Access,
+    pub(super) engine: &'a TenantEngine,
+    pub(super) grant: &'a Grant,
+    pub(super) reason: Option<&'a str>,
+    pub(super) tickets: &'a [String],
+    /// The grantee's grants of this same access, as [`recent_grants`] reads them.
+    pub(super) recent: &'a [Grant],
+}
+
+impl Extension<'_> {
+    /// INVARIANT 7 (no grant outlives its policies' maximum, counted from `granted_at`): the latest end policy allows
+    /// now, which is never later than the one it was granted with. Policy is asked about the whole of the grant, were it
+    /// to end at `until`.
+    pub(super) fn latest_end(&self, until: Timestamp) -> Result<Timestamp, AccessError> {
+        let Self { access, engine, grant, reason, .. } = *self;
+        let tickets = [self.tickets, &grant.tickets].concat();
+        let length = until.duration_since(grant.granted_at).as_secs();
+        let decision = engine.decide(&AccessQuestion {
             // The groups the caller has now, not those of the time of the grant.
             principal: access.caller().principal(),
             resource: &grant.resource,
             action: &grant.action,
             reason,
             tickets: &tickets,
-            duration: Some(by),
-        },
-    )?;
-    let Outcome::Permitted(terms) = &decision.outcome else { return Err(engine.denied(&decision)) };
-    if terms.approval_mode == ApprovalMode::Require {
-        return Err(AccessError::PolicyDenied {
-            reason: "policy asks people first: make a new request, and the access goes on without a gap once it is \
-                     approved"
-                .to_owned(),
-            notices: decision.notices,
-        });
+            // Longer than can be asked for is longer than any policy's maximum, too.
+            duration: Seconds::new(length).unwrap_or(Seconds::MAX),
+            start_at: grant.granted_at,
+            now: access.now(),
+            circumstances: access.caller().circumstances(),
+            held_seconds: held_seconds(self.recent, access.now()),
+        })?;
+        let Outcome::Permitted(terms) = &decision.outcome else { return Err(engine.denied(&decision)) };
+        if terms.approval_mode == ApprovalMode::Require {
+            return Err(AccessError::PolicyDenied {
+                reason:
+                    "policy asks people first: make a new request, and the access goes on without a gap once it is \
+                         approved"
+                        .to_owned(),
+                notices: decision.notices,
+            });
+        }
+        if terms.require_reason && reason.is_none_or(|reason| reason.trim().is_empty()) {
+            return Err(AccessError::input("reason", "is required by the policy that permits this"));
+        }
+        if let Some(pattern) = unmatched_ticket_pattern(&terms.ticket_patterns, &tickets) {
+            let reason = format!(
+                "a ticket matching `{pattern}` is required by the policy that permits this: make a new request"
+            );
+            return Err(AccessError::input("tickets", reason));
+        }
+        Ok(grant.latest_end.min(grant.granted_at + terms.max_duration_seconds.span()))
     }
-    if terms.require_reason && reason.is_none_or(|reason| reason.trim().is_empty()) {
-        return Err(AccessError::input("reason", "is required by the policy that permits this"));
-    }
-    if let Some(pattern) = unmatched_ticket_pattern(&terms.ticket_patterns, &tickets) {
-        let reason =
-            format!("a ticket matching `{pattern}` is required by the policy that permits this: make a new request");
-        return Err(AccessError::input("tickets", reason));
-    }
-    Ok(grant.latest_end.min(grant.granted_at + terms.max_duration_seconds.span()))
 }
 
 /// The change that makes a grant last until `until`.

@@ -32,7 +32,7 @@ fn is_own(access: &Access, grant: &Grant) -> bool {
 
 impl TenantEngine {
     fn may_end(&self, access: &Access, grant: &Grant) -> bool {
-        access.caller().has(Scope::GrantsRevoke) && self.revocation(access, &grant.resource, &grant.grantee).is_ok()
+        access.caller().has(Scope::GrantsRevoke) && self.revocation(access, grant).is_ok()
     }
 
     /// Whether there may be grants of others that the caller sees; `false` is sure.
@@ -61,7 +61,7 @@ impl TenantEngine {
 pub async fn revoke(access: &Access, grant: Option<Grant>) -> Result<Change<Grant>, AccessError> {
     let mut grant = grant_visible(access, grant).await?;
     if !is_own(access, &grant) {
-        let _permit = access.engine().await?.revocation(access, &grant.resource, &grant.grantee)?;
+        let _permit = access.engine().await?.revocation(access, &grant)?;
     }
     let mut writes = access.begin();
     if grant.status == GrantStatus::Active {

@@ -1,94 +1,84 @@
 //! The questions the use cases ask of policy.
 
 use super::{Access, AccessError, TenantEngine};
-use crate::auth::Caller;
-use crate::domain::{AccountId, Principal, ResourceRef, ResourceType, Seconds};
-use crate::policy::{Approve, Decision, Permit, Question, QuestionContext, Revoke};
-
-/// What somebody asks for, as far as policy is concerned.
-pub(super) struct Asked<'a> {
-    pub(super) principal: &'a Principal,
-    pub(super) resource: &'a ResourceRef,
-    pub(super) action: &'a str,
-    pub(super) reason: Option<&'a str>,
-    pub(super) tickets: &'a [String],
-    pub(super) duration: Option<Seconds>,
-}
+use crate::domain::{AccessRequest, AccountId, Grant, ResourceRef, ResourceType, Seconds};
+use crate::policy::{AccessQuestion, Approve, DecidedAccess, Decision, DecisionQuestion, Permit, Revoke};
 
 impl TenantEngine {
-    /// Whether policy permits what is asked for, and on what terms. A fault of ours is an error: it denies, and it must
-    /// not look like a decision.
-    pub(super) fn decide(&self, access: &Access, asked: &Asked<'_>) -> Result<Decision, AccessError> {
-        let decision = self.engine.decide(&Question {
-            principal: asked.principal,
-            action: asked.action,
-            resource: asked.resource,
-            context: QuestionContext {
-                reason: asked.reason,
-                tickets: asked.tickets,
-                duration: asked.duration,
-                ..context_of(access)
-            },
-        });
+    /// Whether policy permits an access, and on what terms. A fault of ours is an error: it denies, and it must not look
+    /// like a decision.
+    ///
+    /// # Errors
+    ///
+    /// [`AccessError::UnknownResource`] when the directory does not offer the resource and the principal may be told.
+    pub(super) fn decide(&self, question: &AccessQuestion<'_>) -> Result<Decision, AccessError> {
+        let decision = self.engine.decide(question);
         match decision.fault {
             Some(fault) => Err(AccessError::Policies(fault)),
+            None if decision.unknown_resource => Err(self.unknown(question.resource)),
             None => Ok(decision),
         }
     }
 
-    /// The caller's authority to decide what `requester` asked for: by policy, or as an administrator.
-    pub(super) fn approval(
-        &self,
-        access: &Access,
-        resource: &ResourceRef,
-        requester: &Principal,
-    ) -> Result<Permit<Approve>, AccessError> {
+    /// The directory does not offer a resource.
+    pub(super) fn unknown(&self, resource: &ResourceRef) -> AccessError {
+        AccessError::UnknownResource { resource: resource.clone(), synced_at: self.directory.synced_at() }
+    }
+
+    /// The caller's authority to decide a request: by policy, or as an administrator.
+    pub(super) fn approval(&self, access: &Access, request: &AccessRequest) -> Result<Permit<Approve>, AccessError> {
         let caller = access.caller();
         if let Some(permit) = caller.administrator_approves() {
             return Ok(permit);
         }
-        let context = QuestionContext { requester: Some(requester), ..context_of(access) };
-        self.engine.authorize_approve(caller.principal(), resource, context).map_err(|decision| self.denied(&decision))
+        let question = DecisionQuestion {
+            principal: caller.principal(),
+            circumstances: caller.circumstances(),
+            now: access.now(),
+            requester: &request.requester,
+            resource: &request.resource,
+            decided: DecidedAccess {
+                action: &request.action,
+                reason: request.reason.as_deref(),
+                tickets: &request.tickets,
+                duration: request.duration_seconds,
+                start_at: request.begins_at(access.now()),
+                break_glass: request.break_glass,
+            },
+        };
+        self.engine.authorize_approve(&question).map_err(|decision| self.denied(&decision))
     }
 
-    /// The caller's authority to end a grant of `grantee`: by policy, or as an administrator. Who may decide on such
-    /// access may also end it.
-    pub(super) fn revocation(
-        &self,
-        access: &Access,
-        resource: &ResourceRef,
-        grantee: &Principal,
-    ) -> Result<Permit<Revoke>, AccessError> {
+    /// The caller's authority to end a grant: by policy, or as an administrator. Who may approve such an access may also
+    /// end it.
+    pub(super) fn revocation(&self, access: &Access, grant: &Grant) -> Result<Permit<Revoke>, AccessError> {
         let caller = access.caller();
         if let Some(permit) = caller.administrator_revokes() {
             return Ok(permit);
         }
-        let context = || QuestionContext { requester: Some(grantee), ..context_of(access) };
-        self.engine
-            .authorize_revoke(caller.principal(), resource, context())
-            .or_else(|decision| {
-                self.engine
-                    .authorize_approve(caller.principal(), resource, context())
-                    .map(Permit::<Approve>::to_revoke)
-                    .map_err(|_| decision)
-            })
-            .map_err(|decision| self.denied(&decision))
+        let length = grant.expires_at.duration_since(grant.granted_at).as_secs();
+        let question = DecisionQuestion {
+            principal: caller.principal(),
+            circumstances: caller.circumstances(),
+            now: access.now(),
+            requester: &grant.grantee,
+            resource: &grant.resource,
+            decided: DecidedAccess {
+                action: &grant.action,
+                reason: grant.reason.as_deref(),
+                tickets: &grant.tickets,
+                duration: Seconds::new(length).unwrap_or(grant.duration_seconds),
+                start_at: grant.granted_at,
+                break_glass: grant.break_glass,
+            },
+        };
+        self.engine.authorize_revoke(&question).map_err(|decision| self.denied(&decision))
     }
 
-    /// The account a resource is on, and whether its access can be given at all yet.
-    pub(super) fn account_of(&self, resource: &ResourceRef) -> Result<AccountId, AccessError> {
+    /// Whether access to resources of this type can be given yet.
+    pub(super) fn check_type(&self, resource: &ResourceRef) -> Result<(), AccessError> {
         match resource.kind() {
-            ResourceType::AwsAccount => {
-                AccountId::parse(resource.id()).map_err(|error| AccessError::input("resource.id", error.to_string()))
-            }
-            ResourceType::AwsPermissionSet => {
-                self.directory.get(resource).and_then(|known| known.account_id.clone()).ok_or_else(|| {
-                    AccessError::input(
-                        "resource.id",
-                        "the directory knows no account for this permission set; ask for the role on an `aws_account`",
-                    )
-                })
-            }
+            ResourceType::AwsAccount | ResourceType::AwsPermissionSet => Ok(()),
             kind @ (ResourceType::AwsS3Bucket
             | ResourceType::AwsRdsInstance
             | ResourceType::AwsEc2Instance
@@ -97,6 +87,21 @@ impl TenantEngine {
                 format!("access to `{kind}` cannot be given yet; ask for a role on an `aws_account`"),
             )),
         }
+    }
+
+    /// The account a resource is on.
+    pub(super) fn account_of(&self, resource: &ResourceRef) -> Result<AccountId, AccessError> {
+        self.check_type(resource)?;
+        if resource.kind() == ResourceType::AwsAccount {
+            return AccountId::parse(resource.id())
+                .map_err(|error| AccessError::input("resource.id", error.to_string()));
+        }
+        self.directory.get(resource).and_then(|known| known.account_id.clone()).ok_or_else(|| {
+            AccessError::input(
+                "resource.id",
+                "the directory knows no account for this permission set; ask for the role on an `aws_account`",
+            )
+        })
     }
 }
 
@@ -128,19 +133,5 @@ impl TenantEngine {
     /// A refusal of policy.
     pub(super) fn denied(&self, decision: &Decision) -> AccessError {
         AccessError::PolicyDenied { reason: self.explain(decision), notices: decision.notices.clone() }
-    }
-}
-
-/// The context of a question the caller asks now.
-pub(super) fn context_of(access: &Access) -> QuestionContext<'static> {
-    let caller: &Caller = access.caller();
-    QuestionContext {
-        reason: None,
-        tickets: &[],
-        duration: None,
-        role: None,
-        requester: None,
-        now: access.now(),
-        circumstances: caller.circumstances(),
     }
 }

@@ -27,8 +27,7 @@ fn is_plainly_visible(access: &Access, request: &AccessRequest) -> bool {
 
 impl TenantEngine {
     fn may_decide(&self, access: &Access, request: &AccessRequest) -> bool {
-        access.caller().has(Scope::RequestsDecide)
-            && self.approval(access, &request.resource, &request.requester).is_ok()
+        access.caller().has(Scope::RequestsDecide) && self.approval(access, request).is_ok()
     }
 
     /// Whether there may be requests of others that the caller sees; `false` is sure.

@@ -3,14 +3,14 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::change::record;
-use super::question::Asked;
+use super::held::held_seconds;
 use super::{Access, AccessError, Change, TenantEngine, people};
 use crate::auth::Scope;
 use crate::domain::{
     AccessRequest, ApprovalMode, ApprovedBy, EventKind, Grant, GrantStatus, Metadata, Principal, PrincipalKind,
     Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
 };
-use crate::policy::Outcome;
+use crate::policy::{AccessQuestion, Outcome};
 use crate::store::{StoreError, Transaction};
 
 /// What is asked for.
@@ -41,16 +41,22 @@ const FURTHEST_START: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// If the event that starts provisioning is lost, `sweep` finds the grant after this.
 const PROVISIONING_GRACE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Decides what is asked for.
+/// Decides what is asked for. `recent` are the requester's grants of the same access, as
+/// [`recent_grants`](super::recent_grants) reads them.
 ///
 /// # Errors
 ///
 /// [`AccessError`] when it cannot be decided as it is; nothing is recorded then. A refusal by policy is recorded and
 /// answered in the [`Change`].
-pub async fn submit(access: &Access, ask: Ask, named: Option<User>) -> Result<Change<AccessRequest>, AccessError> {
+pub async fn submit(
+    access: &Access,
+    ask: Ask,
+    named: Option<User>,
+    recent: &[Grant],
+) -> Result<Change<AccessRequest>, AccessError> {
     let requester = requester(access, &ask, named).await?;
     let engine = access.engine().await?;
-    let asked = Asking { access, engine: &engine, requester, ask };
+    let asked = Asking { access, engine: &engine, requester, ask, held_seconds: held_seconds(recent, access.now()) };
     asked.check_start()?;
     if asked.ask.break_glass {
         let (request, grant) = asked.emergency()?;
@@ -116,6 +122,8 @@ pub(super) struct Asking<'a> {
     pub(super) engine: &'a TenantEngine,
     pub(super) requester: Principal,
     pub(super) ask: Ask,
+    /// For how many seconds the requester had this same access within the last 24 hours.
+    pub(super) held_seconds: i64,
 }
 
 impl Asking<'_> {
@@ -129,32 +137,48 @@ impl Asking<'_> {
         }
     }
 
-    /// Weighs it by the policies.
-    pub(super) fn weigh(&self) -> Result<Weighed, AccessError> {
-        let Ask { resource, action, reason, tickets, duration, .. } = &self.ask;
-        // What cannot be given is refused before policy is asked.
-        if self.requester.who.kind == PrincipalKind::ServiceAccount && self.requester.user_id().is_none() {
-            return Err(AccessError::input("identity_store_user_id", NO_SERVICE_USER));
-        }
-        self.engine.account_of(resource)?;
-        let asked = Asked {
+    /// What policy is asked: about the access exactly as it would be given.
+    pub(super) fn question(&self) -> AccessQuestion<'_> {
+        let Ask { resource, action, reason, tickets, duration, start_at, .. } = &self.ask;
+        let default = self.access.tenant().settings.default_duration_seconds;
+        AccessQuestion {
             principal: &self.requester,
             resource,
             action,
             reason: reason.as_deref(),
             tickets,
-            duration: *duration,
-        };
-        let decision = self.engine.decide(self.access, &asked)?;
+            duration: self.engine.engine.duration(&self.requester, action, resource, *duration, default),
+            start_at: start_at.unwrap_or(self.access.now()),
+            now: self.access.now(),
+            circumstances: self.access.caller().circumstances(),
+            held_seconds: self.held_seconds,
+        }
+    }
+
+    /// Weighs it by the policies.
+    pub(super) fn weigh(&self) -> Result<Weighed, AccessError> {
+        // What cannot be given is refused before policy is asked.
+        if self.requester.who.kind == PrincipalKind::ServiceAccount && self.requester.user_id().is_none() {
+            return Err(AccessError::input("identity_store_user_id", NO_SERVICE_USER));
+        }
+        self.engine.check_type(&self.ask.resource)?;
+        let question = self.question();
+        let length = question.duration;
+        let decision = self.engine.decide(&question)?;
         let Outcome::Permitted(terms) = &decision.outcome else {
             let reason = self.engine.explain(&decision);
             let state = RequestState::Denied { by: None, reasoning: Some(reason.clone()) };
-            let length = duration.unwrap_or(self.access.tenant().settings.default_duration_seconds);
             let request = self.request(length, None, state);
             return Ok(Weighed::Denied { request, reason, notices: decision.notices });
         };
         self.check_justification(terms)?;
-        let length = self.length(terms)?;
+        // Whoever may have it may know why it cannot be given.
+        self.engine.account_of(&self.ask.resource)?;
+        self.engine.permission_set_of(&self.ask.resource, &self.ask.action)?;
+        let maximum = terms.max_duration_seconds;
+        if length > maximum {
+            return Err(AccessError::DurationExceedsMaximum { field: "duration_seconds", maximum });
+        }
         match terms.approval_mode {
             ApprovalMode::Auto => {
                 let state = RequestState::Approved {
@@ -183,6 +207,9 @@ impl Asking<'_> {
         if !settings.break_glass.groups.iter().any(|group| self.requester.groups.contains(group)) {
             return refused("break-glass is for members of the tenant's break-glass groups");
         }
+        if !self.engine.directory.is_offered(&self.ask.resource) {
+            return Err(self.engine.unknown(&self.ask.resource));
+        }
         if self.ask.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
             return Err(AccessError::input("reason", "is required to break the glass: say what the emergency is"));
         }
@@ -209,21 +236,6 @@ impl Asking<'_> {
                 format!("a ticket matching `{pattern}` is required by the policy that permits this"),
             )),
             None => Ok(()),
-        }
-    }
-
-    /// How long the grant will be.
-    fn length(&self, terms: &Terms) -> Result<Seconds, AccessError> {
-        let maximum = terms.max_duration_seconds;
-        match self.ask.duration {
-            Some(asked) if asked > maximum => {
-                Err(AccessError::DurationExceedsMaximum { field: "duration_seconds", maximum })
-            }
-            Some(asked) => Ok(asked),
-            None => {
-                let default = self.access.tenant().settings.default_duration_seconds;
-                Ok(terms.default_duration_seconds.unwrap_or(default).min(maximum))
-            }
         }
     }
 
@@ -285,7 +297,7 @@ pub(super) fn grant_of(
     maximum: Seconds,
 ) -> Result<(AccessRequest, Grant), AccessError> {
     let now = access.now();
-    let granted_at = request.start_at.filter(|start| *start > now).unwrap_or(now);
+    let granted_at = request.begins_at(now);
     let account_id = engine.account_of(&request.resource)?;
     let permission_set_arn = engine.permission_set_of(&request.resource, &request.action)?;
     let grant = Grant {
@@ -309,6 +321,7 @@ pub(super) fn grant_of(
         assignment: None,
         revocation: Revocation::none(),
         next_attempt_at: granted_at.max(now + PROVISIONING_GRACE),
+        reason: request.reason.clone(),
         tickets: request.tickets.clone(),
         audit_enabled: request.terms.as_ref().is_none_or(|terms| terms.audit_session),
         break_glass: request.break_glass,

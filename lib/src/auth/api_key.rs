@@ -98,6 +98,11 @@ impl PresentedKey {
         self.id
     }
 
+    /// SHA-256 of the key, in hex.
+    pub(super) fn hash(&self) -> &str {
+        &self.hash
+    }
+
     /// Whether this is the key that was stored as `stored_hash`, compared in constant time.
     #[must_use]
     pub fn matches(&self, stored_hash: &str) -> bool {

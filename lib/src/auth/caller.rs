@@ -60,6 +60,14 @@ impl Credential {
         Some(Self::Token(Token { text: text.to_owned(), claims }))
     }
 
+    /// SHA-256 of all of it, in hex.
+    pub(super) fn fingerprint(&self) -> String {
+        match self {
+            Self::ApiKey(key) => key.hash().to_owned(),
+            Self::Token(token) => crate::hash::sha256(token.text.as_bytes()),
+        }
+    }
+
     /// Who it claims to be. Only good for naming a read whose result is thrown away if the credential is not good.
     #[must_use]
     pub fn claimed_principal(&self) -> PrincipalRef {
@@ -243,6 +251,8 @@ async fn authenticate_token(
     source_ip: Option<IpAddr>,
     now: Timestamp,
 ) -> Result<Caller, AuthError> {
+    // What can be told without the table is told before it is read.
+    Verifier::precheck(&token.text, now, keys)?;
     let record = table.tenant(tenant).get::<Tenant>(Tenant::KIND).await?;
     if let Some(record) = record
         && let Some(trust) = trust_in(&record, &token.claims)

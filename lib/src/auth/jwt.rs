@@ -151,6 +151,29 @@ struct Parts<'a> {
 pub struct Verifier;
 
 impl Verifier {
+    /// Refuses a token that no tenant can accept, without reading anything: for its header, for having expired, or, if
+    /// the keys of the issuer it names are in memory, for its signature. That it refuses nothing says nothing.
+    ///
+    /// # Errors
+    /// [`TokenError::Unauthenticated`].
+    pub(super) fn precheck(token: &str, now: Timestamp, cache: &JwksCache) -> Result<(), TokenError> {
+        let parts = split(token)?;
+        let header = header(&parts)?;
+        let algorithm = algorithm(&header)?;
+        let claims = json(parts.claims)?;
+        claims::check_times(&claims, now)?;
+        let issuer = claims.get("iss").and_then(Value::as_str).unwrap_or_default();
+        let Some(keys) = cache.held(issuer) else { return Ok(()) };
+        match keys.find(header.kid.as_deref(), algorithm) {
+            Ok(key) if key.verifies(parts.signature, parts.message) => Ok(()),
+            Ok(_) => Err(Refusal::Signature.into()),
+            Err(NoKey::OtherAlgorithm) => Err(Refusal::KeyAlgorithm.into()),
+            Err(NoKey::Ambiguous) => Err(Refusal::AmbiguousKey.into()),
+            // The issuer may have a new one.
+            Err(NoKey::UnknownId) => Ok(()),
+        }
+    }
+
     /// What `token` says, if it is valid at `now` and made by the trusted issuer for us.
     ///
     /// # Errors

@@ -56,6 +56,9 @@ pub struct Grant {
     pub revocation: Revocation,
     /// When a step that has not succeeded is tried again.
     pub next_attempt_at: Timestamp,
+    /// The reason it was asked for with, for policy to be asked about its end; none when none was given.
+    #[serde(default)]
+    pub reason: Option<String>,
     /// The tickets that justified it; they justify its extension too.
     pub tickets: Vec<String>,
     /// Whether its sessions are audited.

@@ -161,6 +161,12 @@ impl AccessRequest {
             || self.submitted_by.as_ref().is_some_and(|submitter| submitter.who == *principal)
     }
 
+    /// When its access begins if it is given at `now`.
+    #[must_use]
+    pub fn begins_at(&self, now: Timestamp) -> Timestamp {
+        self.start_at.filter(|start| *start > now).unwrap_or(now)
+    }
+
     /// How many approvals it needs.
     #[must_use]
     pub fn required_approvals(&self) -> u32 {

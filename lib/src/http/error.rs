@@ -182,6 +182,9 @@ fn access(error: &AccessError) -> (StatusCode, ErrorBody) {
             StatusCode::BAD_REQUEST,
             body("duration_exceeds_maximum", json!({"field": field, "max_duration_seconds": maximum}), None),
         ),
+        AccessError::UnknownResource { synced_at, .. } => {
+            (StatusCode::BAD_REQUEST, body("unknown_resource", json!({"synced_at": synced_at}), None))
+        }
         AccessError::PolicyDenied { notices, .. } => {
             (StatusCode::FORBIDDEN, body("policy_denied", json!({}), Some(notices)))
         }

@@ -108,13 +108,19 @@ impl<S: RequiredScope> Session<S> {
         self.open(|_| async { Ok(()) }).await.map(|(access, ())| access)
     }
 
+    /// The time, for naming reads; what is decided is decided at the time of [`Access::now`].
+    pub(super) fn now(&self) -> Timestamp {
+        self.api.clock().now()
+    }
+
     /// Who the credential claims to be, for naming reads.
     pub(super) fn claimed_principal(&self) -> PrincipalRef {
         self.credential.as_ref().map_or_else(|| PrincipalRef::user(""), Credential::claimed_principal)
     }
 
-    /// Checks the credential and reads what can be named without knowing the caller, at the same time. Nothing that
-    /// was read comes back unless the credential is good.
+    /// Checks the credential and reads what can be named without knowing the caller: at the same time if the credential
+    /// was good here a moment ago, else one after the other, so that nobody makes us read who is not let in. Nothing that
+    /// was read comes back unless the credential is good now.
     pub(super) async fn open<T, F>(&self, read: impl FnOnce(TenantTable) -> F) -> Result<(Access, T), Error>
     where
         F: Future<Output = Result<T, Error>>,
@@ -124,15 +130,22 @@ impl<S: RequiredScope> Session<S> {
         let tenant = self.tenant.map_err(|reason| Error::input("X-Tenant-ID", reason))?;
         let now = self.api.clock().now();
         let table = self.api.table().tenant(tenant);
-        let (caller, read) = join(
-            authenticate(self.api.table(), self.api.keys(), credential, tenant, self.source_ip, now),
-            read(table.clone()),
-        )
-        .await;
-        let caller = caller?;
-        caller.require(S::SCOPE)?;
+        let seen = self.api.seen();
+        let check = async {
+            let caller = authenticate(self.api.table(), self.api.keys(), credential, tenant, self.source_ip, now).await;
+            seen.note(credential, tenant, caller.is_ok(), now);
+            let caller = caller?;
+            caller.require(S::SCOPE)?;
+            Ok::<_, AuthError>(caller)
+        };
+        let (caller, read) = if seen.knows(credential, tenant, now) {
+            let (caller, read) = join(check, read(table.clone())).await;
+            (caller?, read?)
+        } else {
+            (check.await?, read(table.clone()).await?)
+        };
         let access = Access::new(caller, table, self.api.engines().clone(), self.api.ids().clone(), now, self.call.id);
-        Ok((access, read?))
+        Ok((access, read))
     }
 
     /// Makes a change: reads, lets `act` decide on what was read, and commits what it decided, all or nothing. If

@@ -1,6 +1,6 @@
 //! The answer to a question.
 
-use crate::domain::{PolicyId, RuleId, Terms};
+use crate::domain::{PolicyId, ResourceRef, RuleId, Terms};
 
 /// Whether a request is permitted, and on what terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,9 @@ pub struct Decision {
     pub errors: Vec<RuleError>,
     /// A fault of ours that kept the rules from being evaluated; for the operator, not for the caller. It is denied.
     pub fault: Option<String>,
+    /// The resource is not in the directory, or gone, and the principal may be told: some rule could permit them a
+    /// resource of its type. It is denied.
+    pub unknown_resource: bool,
 }
 
 impl Decision {
@@ -74,6 +77,24 @@ impl Decision {
         Self::new(Outcome::Denied, Vec::new(), reason, Vec::new())
     }
 
+    /// Denied because the directory does not offer the resource, to a principal who may be told.
+    pub(super) fn unknown_resource(resource: &ResourceRef) -> Self {
+        let reason = format!("`{resource}` is not in the tenant's directory: sync it, or check the id");
+        Self { unknown_resource: true, ..Self::denied(reason) }
+    }
+
+    /// Both of two permissions for one access: the strictest terms hold. A target that no rule is about adds nothing.
+    pub(super) fn and_target(self, target: Self) -> Self {
+        let errors = [self.errors, target.errors].concat();
+        let (Outcome::Permitted(terms), Outcome::Permitted(more)) = (&self.outcome, &target.outcome) else {
+            return Self { errors, ..self };
+        };
+        let mut determining = self.determining;
+        determining
+            .extend(target.determining.into_iter().filter(|rule| !determining.contains(rule)).collect::<Vec<_>>());
+        Self::new(Outcome::Permitted(terms.stricter(more)), determining, self.reason, errors)
+    }
+
     pub(super) fn new(outcome: Outcome, determining: Vec<Determining>, reason: String, errors: Vec<RuleError>) -> Self {
         let mut matching_policy_ids = Vec::new();
         let mut notices = Vec::new();
@@ -85,6 +106,15 @@ impl Decision {
                 notices.push(notice.clone());
             }
         }
-        Self { outcome, determining, matching_policy_ids, notices, reason, errors, fault: None }
+        Self {
+            outcome,
+            determining,
+            matching_policy_ids,
+            notices,
+            reason,
+            errors,
+            fault: None,
+            unknown_resource: false,
+        }
     }
 }

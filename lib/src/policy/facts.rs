@@ -6,138 +6,137 @@ use cedar_policy::{Context, EntityUid, RestrictedExpression};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::world::{self, types};
-use crate::domain::{Auth, Circumstances, Principal, PrincipalKind, PrincipalRef, Seconds};
+use super::question::{AccessQuestion, DecisionQuestion, TrialQuestion};
+use super::world;
+use crate::domain::{Principal, PrincipalKind, Seconds};
 
-/// The circumstances of a question.
-#[derive(Debug, Clone)]
-pub struct QuestionContext<'a> {
-    /// The reason that was given; a blank one is none.
-    pub reason: Option<&'a str>,
-    /// The tickets that were given.
-    pub tickets: &'a [String],
-    /// How long the access is wanted, if that was said.
-    pub duration: Option<Seconds>,
-    /// The permission set; when it is not given and the resource is an account or a unit, it is the action.
-    pub role: Option<&'a str>,
-    /// Who made the request that is to be approved.
-    pub requester: Option<&'a Principal>,
-    /// The time of the question.
-    pub now: Timestamp,
-    /// How the caller called.
-    pub circumstances: Circumstances,
+/// The kinds of question. Each has a context type of its own, with exactly what is filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Access,
+    Approve,
+    Revoke,
 }
 
-/// A context given by the caller does not fit the schema.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ContextError {
-    /// The schema has no such field.
-    #[error("`{field}` is not a field of the context")]
-    UnknownField {
-        /// The field.
-        field: String,
-    },
-    /// The value is not of the field's type.
-    #[error("`{field}` must be {expected}")]
-    WrongType {
-        /// The field.
-        field: String,
-        /// What it must be.
-        expected: &'static str,
-    },
-}
-
-impl ContextError {
-    /// The field at fault.
-    #[must_use]
-    pub fn field(&self) -> &str {
-        match self {
-            Self::UnknownField { field } | Self::WrongType { field, .. } => field,
+impl Kind {
+    /// The kind of question an action is asked with.
+    pub(super) fn of(action: &str) -> Self {
+        match action {
+            "approve" => Self::Approve,
+            "revoke" => Self::Revoke,
+            _ => Self::Access,
         }
     }
 }
 
 /// The context, field by field, as the schema has it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Facts {
-    reason: Option<String>,
-    has_reason: Option<bool>,
-    tickets: BTreeSet<String>,
-    duration_seconds: Option<i64>,
-    account_id: Option<String>,
-    role: Option<String>,
-    requester: Option<EntityUid>,
-    requester_service_account: Option<EntityUid>,
-    now: String,
-    source_ip: Option<String>,
-    auth: String,
-    mfa: bool,
+    pub(super) kind: Kind,
+    pub(super) reason: Option<String>,
+    pub(super) has_reason: bool,
+    pub(super) tickets: BTreeSet<String>,
+    pub(super) duration_seconds: i64,
+    pub(super) start_at: Timestamp,
+    pub(super) ends_at: Timestamp,
+    pub(super) now: Timestamp,
+    pub(super) account_id: Option<String>,
+    pub(super) role: Option<String>,
+    pub(super) source_ip: Option<String>,
+    pub(super) auth: String,
+    pub(super) mfa: bool,
+    /// Of an access.
+    pub(super) held_seconds: i64,
+    /// Of a decision.
+    pub(super) requester: Option<EntityUid>,
+    /// Of a decision on what a machine asked for.
+    pub(super) requester_service_account: Option<EntityUid>,
+    /// Of a revocation.
+    pub(super) break_glass: bool,
 }
 
 impl Facts {
-    pub(super) fn new(context: &QuestionContext<'_>, account_id: Option<String>, role: Option<&str>) -> Self {
-        let requester = |kind| {
-            let who = context.requester.map(|requester| &requester.who).filter(|who| who.kind == kind);
-            who.map(world::principal_uid)
-        };
+    pub(super) fn of_access(question: &AccessQuestion<'_>, account_id: Option<String>, role: Option<String>) -> Self {
         Self {
-            reason: context.reason.map(str::to_owned),
-            has_reason: None,
-            tickets: context.tickets.iter().cloned().collect(),
-            duration_seconds: context.duration.map(Seconds::get),
+            kind: Kind::Access,
+            reason: question.reason.map(str::to_owned),
+            has_reason: is_reason(question.reason),
+            tickets: question.tickets.iter().cloned().collect(),
+            duration_seconds: question.duration.get(),
+            start_at: question.start_at,
+            ends_at: end(question.start_at, question.duration),
+            now: question.now,
             account_id,
-            role: role.map(str::to_owned),
-            requester: requester(PrincipalKind::User),
-            requester_service_account: requester(PrincipalKind::ServiceAccount),
-            now: datetime(context.now),
-            source_ip: context.circumstances.source_ip.map(|ip| ip.to_string()),
-            auth: context.circumstances.auth.as_str().to_owned(),
-            mfa: context.circumstances.mfa,
+            role,
+            source_ip: question.circumstances.source_ip.map(|ip| ip.to_string()),
+            auth: question.circumstances.auth.as_str().to_owned(),
+            mfa: question.circumstances.mfa,
+            held_seconds: question.held_seconds,
+            requester: None,
+            requester_service_account: None,
+            break_glass: false,
         }
     }
 
-    /// Puts the caller's values over the facts; `null` takes an optional one away.
-    pub(super) fn merge(&mut self, extra: &Map<String, Value>) -> Result<(), ContextError> {
-        for (field, value) in extra {
-            let wrong = |expected| ContextError::WrongType { field: field.clone(), expected };
-            match field.as_str() {
-                "reason" => self.reason = optional_text(value).ok_or_else(|| wrong("a string or null"))?,
-                "has_reason" => self.has_reason = Some(value.as_bool().ok_or_else(|| wrong("true or false"))?),
-                "tickets" => self.tickets = texts(value).ok_or_else(|| wrong("a list of strings"))?,
-                "duration_seconds" if value.is_null() => self.duration_seconds = None,
-                "duration_seconds" => {
-                    self.duration_seconds = Some(value.as_i64().ok_or_else(|| wrong("an integer or null"))?);
-                }
-                "account_id" => self.account_id = optional_text(value).ok_or_else(|| wrong("a string or null"))?,
-                "role" => self.role = optional_text(value).ok_or_else(|| wrong("a string or null"))?,
-                "requester" => {
-                    self.requester = optional_entity(value, PrincipalKind::User)
-                        .ok_or_else(|| wrong("`{\"type\": \"User\", \"id\": \"…\"}` or null"))?;
-                }
-                "requester_service_account" => {
-                    self.requester_service_account = optional_entity(value, PrincipalKind::ServiceAccount)
-                        .ok_or_else(|| wrong("`{\"type\": \"ServiceAccount\", \"id\": \"…\"}` or null"))?;
-                }
-                "now" => {
-                    let now = value.as_str().and_then(|text| text.parse().ok()).map(datetime);
-                    let now = now.filter(|now| is_value(RestrictedExpression::new_datetime(now)));
-                    self.now = now.ok_or_else(|| wrong("an RFC 3339 time"))?;
-                }
-                "source_ip" => {
-                    let ip = optional_text(value)
-                        .filter(|ip| ip.as_ref().is_none_or(|ip| is_value(RestrictedExpression::new_ip(ip))));
-                    self.source_ip = ip.ok_or_else(|| wrong("an IP address, a range in CIDR notation, or null"))?;
-                }
-                "auth" => {
-                    let auth =
-                        value.as_str().filter(|auth| [Auth::Oidc, Auth::ApiKey].map(Auth::as_str).contains(auth));
-                    self.auth = auth.ok_or_else(|| wrong("`oidc` or `api_key`"))?.to_owned();
-                }
-                "mfa" => self.mfa = value.as_bool().ok_or_else(|| wrong("true or false"))?,
-                _ => return Err(ContextError::UnknownField { field: field.clone() }),
-            }
+    pub(super) fn of_decision(
+        kind: Kind,
+        question: &DecisionQuestion<'_>,
+        account_id: Option<String>,
+        role: String,
+    ) -> Self {
+        let decided = &question.decided;
+        let mut facts = Self {
+            kind,
+            reason: decided.reason.map(str::to_owned),
+            has_reason: is_reason(decided.reason),
+            tickets: decided.tickets.iter().cloned().collect(),
+            duration_seconds: decided.duration.get(),
+            start_at: decided.start_at,
+            ends_at: end(decided.start_at, decided.duration),
+            now: question.now,
+            account_id,
+            role: Some(role),
+            source_ip: question.circumstances.source_ip.map(|ip| ip.to_string()),
+            auth: question.circumstances.auth.as_str().to_owned(),
+            mfa: question.circumstances.mfa,
+            held_seconds: 0,
+            requester: None,
+            requester_service_account: None,
+            break_glass: decided.break_glass,
+        };
+        facts.set_requester(question.requester);
+        facts
+    }
+
+    /// Of a question that is tried out, before the caller's values are put over it.
+    pub(super) fn of_trial(
+        question: &TrialQuestion<'_>,
+        duration: Seconds,
+        account_id: Option<String>,
+        role: Option<String>,
+    ) -> Self {
+        let access = AccessQuestion {
+            principal: question.principal,
+            resource: question.resource,
+            action: question.action,
+            reason: None,
+            tickets: &[],
+            duration,
+            start_at: question.now,
+            now: question.now,
+            circumstances: question.circumstances,
+            held_seconds: question.held_seconds,
+        };
+        let kind = Kind::of(question.action);
+        Self { kind, ..Self::of_access(&access, account_id, role) }
+    }
+
+    fn set_requester(&mut self, requester: &Principal) {
+        let uid = Some(world::principal_uid(&requester.who));
+        match requester.who.kind {
+            PrincipalKind::User => self.requester = uid,
+            PrincipalKind::ServiceAccount => self.requester_service_account = uid,
         }
-        Ok(())
     }
 
     /// The requesters it names: entities a condition can reach through the context.
@@ -146,60 +145,96 @@ impl Facts {
     }
 
     /// As Cedar's context, or what Cedar says against it.
-    pub(super) fn into_context(self) -> Result<Context, String> {
-        let has_reason =
-            self.has_reason.unwrap_or_else(|| self.reason.as_ref().is_some_and(|reason| !reason.trim().is_empty()));
-        let text = RestrictedExpression::new_string;
-        let uid = RestrictedExpression::new_entity_uid;
-        let optional = [
-            ("reason", self.reason.map(text)),
-            ("duration_seconds", self.duration_seconds.map(RestrictedExpression::new_long)),
-            ("account_id", self.account_id.map(text)),
-            ("role", self.role.map(text)),
-            ("requester", self.requester.map(uid)),
-            ("requester_service_account", self.requester_service_account.map(uid)),
-            ("source_ip", self.source_ip.map(RestrictedExpression::new_ip)),
-        ];
-        let required = [
-            ("has_reason", RestrictedExpression::new_bool(has_reason)),
-            ("tickets", RestrictedExpression::new_set(self.tickets.into_iter().map(text))),
-            ("now", RestrictedExpression::new_datetime(self.now)),
-            ("auth", text(self.auth)),
-            ("mfa", RestrictedExpression::new_bool(self.mfa)),
-        ];
-        let optional = optional.into_iter().filter_map(|(name, value)| value.map(|value| (name, value)));
-        let pairs = optional.chain(required).map(|(name, value)| (name.to_owned(), value));
+    pub(super) fn context(&self) -> Result<Context, String> {
+        let pairs = self.fields().into_iter().map(|(name, value)| (name.to_owned(), value.expression()));
         Context::from_pairs(pairs).map_err(|error| error.to_string())
     }
+
+    /// As it is answered, in the form in which `evaluate` takes it.
+    pub(super) fn json(&self) -> Map<String, Value> {
+        self.fields().into_iter().map(|(name, value)| (name.to_owned(), value.json())).collect()
+    }
+
+    /// The fields of its kind that are filled.
+    fn fields(&self) -> Vec<(&'static str, Field<'_>)> {
+        let mut fields = vec![
+            ("duration_seconds", Field::Long(self.duration_seconds)),
+            ("now", Field::Time(self.now)),
+            ("start_at", Field::Time(self.start_at)),
+            ("ends_at", Field::Time(self.ends_at)),
+            ("has_reason", Field::Bool(self.has_reason)),
+            ("tickets", Field::Texts(&self.tickets)),
+            ("auth", Field::Text(&self.auth)),
+            ("mfa", Field::Bool(self.mfa)),
+        ];
+        fields.extend(self.reason.as_deref().map(|reason| ("reason", Field::Text(reason))));
+        fields.extend(self.account_id.as_deref().map(|account| ("account_id", Field::Text(account))));
+        fields.extend(self.role.as_deref().map(|role| ("role", Field::Text(role))));
+        fields.extend(self.source_ip.as_deref().map(|ip| ("source_ip", Field::Ip(ip))));
+        if self.kind == Kind::Access {
+            fields.push(("held_seconds", Field::Long(self.held_seconds)));
+        } else {
+            let requesters =
+                [("requester", &self.requester), ("requester_service_account", &self.requester_service_account)];
+            fields.extend(requesters.into_iter().filter_map(|(name, uid)| Some((name, Field::Entity(uid.as_ref()?)))));
+        }
+        if self.kind == Kind::Revoke {
+            fields.push(("break_glass", Field::Bool(self.break_glass)));
+        }
+        fields
+    }
+}
+
+/// A value of the context.
+enum Field<'a> {
+    Bool(bool),
+    Long(i64),
+    Text(&'a str),
+    Texts(&'a BTreeSet<String>),
+    Time(Timestamp),
+    Ip(&'a str),
+    Entity(&'a EntityUid),
+}
+
+impl Field<'_> {
+    fn expression(self) -> RestrictedExpression {
+        let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
+        match self {
+            Self::Bool(value) => RestrictedExpression::new_bool(value),
+            Self::Long(value) => RestrictedExpression::new_long(value),
+            Self::Text(value) => text(value),
+            Self::Texts(values) => RestrictedExpression::new_set(values.iter().map(|value| text(value))),
+            Self::Time(at) => RestrictedExpression::new_datetime(datetime(at)),
+            Self::Ip(ip) => RestrictedExpression::new_ip(ip),
+            Self::Entity(uid) => RestrictedExpression::new_entity_uid(uid.clone()),
+        }
+    }
+
+    fn json(self) -> Value {
+        match self {
+            Self::Bool(value) => value.into(),
+            Self::Long(value) => value.into(),
+            Self::Text(value) | Self::Ip(value) => value.into(),
+            Self::Texts(values) => values.iter().cloned().collect(),
+            Self::Time(at) => datetime(at).into(),
+            Self::Entity(uid) => {
+                serde_json::json!({"type": uid.type_name().to_string(), "id": uid.id().unescaped().to_owned()})
+            }
+        }
+    }
+}
+
+/// Whether it is a reason: one that is blank is none.
+pub(super) fn is_reason(reason: Option<&str>) -> bool {
+    reason.is_some_and(|reason| !reason.trim().is_empty())
+}
+
+/// When what begins at `start` and is `duration` long ends.
+pub(super) fn end(start: Timestamp, duration: Seconds) -> Timestamp {
+    start.checked_add(duration.span()).unwrap_or(Timestamp::MAX)
 }
 
 /// As Cedar reads it, to the millisecond.
-fn datetime(at: Timestamp) -> String {
+pub(super) fn datetime(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
-}
-
-/// A string or null.
-#[expect(clippy::option_option, reason = "none is a value of the wrong type, some of none is null")]
-fn optional_text(value: &Value) -> Option<Option<String>> {
-    if value.is_null() { Some(None) } else { value.as_str().map(|text| Some(text.to_owned())) }
-}
-
-fn texts(value: &Value) -> Option<BTreeSet<String>> {
-    value.as_array()?.iter().map(|text| text.as_str().map(str::to_owned)).collect()
-}
-
-#[expect(clippy::option_option, reason = "none is a value of the wrong type, some of none is null")]
-fn optional_entity(value: &Value, kind: PrincipalKind) -> Option<Option<EntityUid>> {
-    if value.is_null() {
-        return Some(None);
-    }
-    let object = value.as_object().filter(|object| object.len() == 2)?;
-    let named = object.get("type")?.as_str()? == types().of_principal(kind).basename();
-    let id = object.get("id")?.as_str().filter(|_| named)?;
-    Some(Some(world::principal_uid(&PrincipalRef { kind, id: id.to_owned() })))
-}
-
-/// Whether Cedar's own constructor reads it.
-fn is_value(constructed: RestrictedExpression) -> bool {
-    Context::from_pairs([("value".to_owned(), constructed)]).is_ok()
 }

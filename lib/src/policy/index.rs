@@ -8,10 +8,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cedar_policy::{
-    ActionConstraint, EntityTypeName, EntityUid, Policy, PolicySet, PrincipalConstraint, ResourceConstraint,
+    ActionConstraint, Effect, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet, PrincipalConstraint,
+    ResourceConstraint,
 };
 
 use super::world::Node;
+use crate::domain::ResourceType;
 
 /// A number for something scopes name; questions are looked up by number.
 type Key = u32;
@@ -77,6 +79,8 @@ pub(super) struct Index {
     cells: HashMap<[Key; 3], Vec<Cell>>,
     /// The principals and actions there are cells for.
     about: HashSet<(Key, Key)>,
+    /// What the permits among them say of resources, each once.
+    permitted: HashMap<(Key, Key), Vec<ResourceConstraint>>,
 }
 
 /// Rules on their way into an index.
@@ -132,6 +136,8 @@ impl IndexBuilder {
     pub(super) fn build(self) -> Result<Index, String> {
         let mut index = self.index;
         for (keys, by_rank) in self.rules {
+            let rules = by_rank.values().flatten();
+            let permits: Vec<_> = rules.filter(|rule| rule.effect() == Effect::Permit).cloned().collect();
             let cells = by_rank.into_iter().map(|(rank, rules)| {
                 let mut literals: Vec<_> = rules.iter().flat_map(Policy::entity_literals).collect();
                 literals.sort_unstable();
@@ -140,6 +146,8 @@ impl IndexBuilder {
             });
             let [principal, action, _] = keys;
             index.about.insert((principal, action));
+            let permitted = permits.into_iter().map(|rule| rule.resource_constraint());
+            index.permitted.entry((principal, action)).or_default().extend(permitted);
             index.cells.insert(keys, cells.collect::<Result<_, String>>()?);
         }
         Ok(index)
@@ -152,6 +160,31 @@ impl Index {
         let actions = [Some(ANY), self.actions.entities.get(action).copied()];
         let mut named = self.principals.keys(principal).into_iter();
         named.any(|principal| actions.into_iter().flatten().any(|action| self.about.contains(&(principal, action))))
+    }
+
+    /// Whether some permit could apply to a principal, an action and the resource, wherever in the organization the
+    /// resource stood.
+    pub(super) fn could_permit(&self, principal: &Node, action: &EntityUid, resource: &Node) -> bool {
+        let actions = [Some(ANY), self.actions.entities.get(action).copied()];
+        let constraints = self.principals.keys(principal).into_iter().flat_map(|principal| {
+            actions.into_iter().flatten().filter_map(move |action| self.permitted.get(&(principal, action)))
+        });
+        constraints.flatten().any(|constraint| match constraint {
+            ResourceConstraint::Any => true,
+            ResourceConstraint::Is(name) => resource.is(name),
+            ResourceConstraint::In(uid) => could_be_in(resource, uid),
+            ResourceConstraint::IsIn(name, uid) => resource.is(name) && could_be_in(resource, uid),
+            ResourceConstraint::Eq(uid) => *uid == resource.uid,
+        })
+    }
+
+    /// The permits whose scope a question is in, whatever their conditions say.
+    pub(super) fn permits_in_scope(&self, principal: &Node, action: &EntityUid, resource: &Node) -> Vec<PolicyId> {
+        let candidates = self.candidates(principal, action, resource).into_iter();
+        let permits = candidates
+            .flat_map(|cell| cell.rules.policies())
+            .filter(|rule| rule.effect() == Effect::Permit && is_in_scope(rule, principal, resource));
+        permits.map(|rule| rule.id().clone()).collect()
     }
 
     /// The cells whose rules can apply, the highest priority first.
@@ -172,11 +205,40 @@ impl Index {
     }
 }
 
+/// Whether a resource could stand below an entity: anything below a unit, and what accounts hold below an account.
+fn could_be_in(resource: &Node, uid: &EntityUid) -> bool {
+    let is = |uid: &EntityUid, kind: ResourceType| uid.type_name().basename() == kind.cedar_type();
+    let holds_others = is(uid, ResourceType::AwsOrganizationalUnit)
+        || is(uid, ResourceType::AwsAccount)
+            && !is(&resource.uid, ResourceType::AwsAccount)
+            && !is(&resource.uid, ResourceType::AwsOrganizationalUnit);
+    holds_others || resource.is_in(uid)
+}
+
+/// Whether a candidate's scope holds: a cell is also of rules that are about the entity, and not about what is below.
+fn is_in_scope(rule: &Policy, principal: &Node, resource: &Node) -> bool {
+    let principal = match rule.principal_constraint() {
+        PrincipalConstraint::Any => true,
+        PrincipalConstraint::Is(name) => principal.is(&name),
+        PrincipalConstraint::In(uid) => principal.is_in(&uid),
+        PrincipalConstraint::Eq(uid) => principal.uid == uid,
+        PrincipalConstraint::IsIn(name, uid) => principal.is(&name) && principal.is_in(&uid),
+    };
+    principal
+        && match rule.resource_constraint() {
+            ResourceConstraint::Any => true,
+            ResourceConstraint::Is(name) => resource.is(&name),
+            ResourceConstraint::In(uid) => resource.is_in(&uid),
+            ResourceConstraint::Eq(uid) => resource.uid == uid,
+            ResourceConstraint::IsIn(name, uid) => resource.is(&name) && resource.is_in(&uid),
+        }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::domain::{Principal, PrincipalRef, ResourceRef, ResourceType};
+    use crate::domain::{Principal, PrincipalRef, ResourceRef};
     use crate::policy::model::Directory;
     use crate::policy::world::{World, action_uid};
 

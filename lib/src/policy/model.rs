@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use cedar_policy::{Schema, SchemaFragment, Validator};
+use jiff::Timestamp;
 
+use super::facts::Kind;
 use crate::domain::{AwsResource, ResourceRef, ResourceType};
 
 /// Actions that are about requests and grants, not about access: who may approve, and who may revoke.
 pub const RESERVED_ACTIONS: [&str; 2] = ["approve", "revoke"];
 
 /// The one thing to ask of a permission set.
-const ASSUME: &str = "assume";
+pub(super) const ASSUME: &str = "assume";
 
 /// What may be asked of buckets, databases and instances.
 const DATA_ACTIONS: [&str; 4] = ["read", "write", "admin", "connect"];
@@ -42,6 +44,12 @@ impl Directory {
     /// All that is known, by type and id.
     pub fn iter(&self) -> impl Iterator<Item = &AwsResource> {
         self.resources.values()
+    }
+
+    /// When it last changed, as far as its entries say; none when it is empty.
+    #[must_use]
+    pub fn synced_at(&self) -> Option<Timestamp> {
+        self.iter().map(|known| known.last_synced_at).max()
     }
 
     /// Every action with the types of resource it applies to: the names of the permission sets, and the fixed ones.
@@ -137,53 +145,122 @@ entity Group;
 
 entity AwsOrganizationalUnit in [AwsOrganizationalUnit] = {
   name: String,
-  account_id?: String,
-  rank?: Long,
 } tags String;
 
 entity AwsAccount in [AwsOrganizationalUnit] = {
   name: String,
   account_id: String,
-  rank?: Long,
 } tags String;
 
+// They have the tags of their account, too.
 entity AwsPermissionSet, AwsS3Bucket, AwsRdsInstance, AwsEc2Instance in [AwsAccount] = {
   name: String,
   account_id?: String,
-  rank?: Long,
 } tags String;
 
-type RequestContext = {
-  reason?: String,
-  has_reason: Bool,
-  tickets: Set<String>,
-  duration_seconds?: Long,
-  account_id?: String,
-  role?: String,
-  // Who made the request that is to be approved: one of the two.
-  requester?: User,
-  requester_service_account?: ServiceAccount,
+// Of an access: what would be given.
+type AccessContext = {
+  // From its begin to its end; of an extension the whole of it.
+  duration_seconds: Long,
   now: datetime,
-  source_ip?: ipaddr,
-  // `oidc` or `api_key`.
+  // `now` when it begins at once.
+  start_at: datetime,
+  ends_at: datetime,
+  has_reason: Bool,
+  reason?: String,
+  tickets: Set<String>,
+  // How somebody signed in: `oidc`, `api_key`, `workload` or `slack`.
   auth: String,
   mfa: Bool,
+  source_ip?: ipaddr,
+  // How long they had this same access within the last 24 hours.
+  held_seconds: Long,
+  account_id?: String,
+  // The name of the permission set.
+  role?: String,
+};
+
+// Of an access to a bucket, a database or an instance.
+type DataContext = {
+  duration_seconds: Long,
+  now: datetime,
+  start_at: datetime,
+  ends_at: datetime,
+  has_reason: Bool,
+  reason?: String,
+  tickets: Set<String>,
+  auth: String,
+  mfa: Bool,
+  source_ip?: ipaddr,
+  held_seconds: Long,
+  account_id?: String,
+};
+
+// Of the approval of an access. `now`, `auth`, `mfa` and `source_ip` are of who decides, the rest of what is decided on.
+type ApproveContext = {
+  duration_seconds: Long,
+  now: datetime,
+  start_at: datetime,
+  ends_at: datetime,
+  has_reason: Bool,
+  reason?: String,
+  tickets: Set<String>,
+  auth: String,
+  mfa: Bool,
+  source_ip?: ipaddr,
+  account_id?: String,
+  // The name of the permission set, or the action on a bucket, a database or an instance.
+  role: String,
+  // Who asked for it: one of the two.
+  requester?: User,
+  requester_service_account?: ServiceAccount,
+};
+
+// Of the early end of a grant; as of the approval.
+type RevokeContext = {
+  duration_seconds: Long,
+  now: datetime,
+  start_at: datetime,
+  ends_at: datetime,
+  has_reason: Bool,
+  reason?: String,
+  tickets: Set<String>,
+  auth: String,
+  mfa: Bool,
+  source_ip?: ipaddr,
+  account_id?: String,
+  role: String,
+  requester?: User,
+  requester_service_account?: ServiceAccount,
+  // Whether it was given in an emergency.
+  break_glass: Bool,
 };
 ";
 
+/// The context type of an action on these types of resource.
+fn context_type(action: &str, types: &BTreeSet<ResourceType>) -> &'static str {
+    match Kind::of(action) {
+        Kind::Approve => "ApproveContext",
+        Kind::Revoke => "RevokeContext",
+        Kind::Access if types.iter().all(|kind| DATA_RESOURCES.contains(kind)) => "DataContext",
+        Kind::Access => "AccessContext",
+    }
+}
+
 fn schema_text(directory: &Directory) -> String {
-    let mut by_types: BTreeMap<BTreeSet<ResourceType>, Vec<String>> = BTreeMap::new();
+    let mut by_types: BTreeMap<(BTreeSet<ResourceType>, &str), Vec<String>> = BTreeMap::new();
     for (action, types) in directory.actions() {
-        by_types.entry(types).or_default().push(format!("\"{}\"", action.escape_debug()));
+        let context = context_type(&action, &types);
+        by_types.entry((types, context)).or_default().push(format!("\"{}\"", action.escape_debug()));
     }
     let mut text = FIXED_SCHEMA.to_owned();
-    for (types, actions) in by_types {
+    for ((types, context), actions) in by_types {
         let types: Vec<_> = types.into_iter().map(ResourceType::cedar_type).collect();
         // Writing to a `String` cannot fail.
         let _ = write!(
             text,
             "\naction {} appliesTo {{\n  principal: [User, ServiceAccount],\n  resource: [{}],\n  context: \
-             RequestContext,\n}};\n",
+             {context},\n}};\n",
             actions.join(", "),
             types.join(", "),
         );

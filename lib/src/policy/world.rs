@@ -121,6 +121,16 @@ impl Node {
         Self::new(principal_uid(&principal.who), attributes, ancestors, &BTreeMap::new())
     }
 
+    /// Whether it is of a type.
+    pub(super) fn is(&self, name: &EntityTypeName) -> bool {
+        self.uid.type_name() == name
+    }
+
+    /// Whether it is an entity, or below it.
+    pub(super) fn is_in(&self, uid: &EntityUid) -> bool {
+        self.uid == *uid || self.ancestors.contains(uid)
+    }
+
     /// A principal of whom nothing but the id is known.
     pub(super) fn stranger(uid: &EntityUid) -> Result<Self, String> {
         let kind = if *uid.type_name() == TYPES.user { PrincipalKind::User } else { PrincipalKind::ServiceAccount };
@@ -142,17 +152,51 @@ pub(super) enum WorldError {
 #[derive(Debug)]
 pub(super) struct World {
     nodes: HashMap<EntityUid, Node>,
+    /// The names of permission sets.
+    names: HashMap<ResourceRef, String>,
+    /// What can be asked for.
+    offered: HashSet<ResourceRef>,
+    /// The tags of accounts, which are also those of what is in them.
+    tags: HashMap<String, BTreeMap<String, String>>,
 }
 
 impl World {
     pub(super) fn new(directory: &Directory) -> Result<Self, WorldError> {
         let parents = Parents::new(directory);
-        let mut nodes = HashMap::new();
+        let of = |kind| directory.iter().filter(move |known| known.resource.kind() == kind);
+        let accounts = of(ResourceType::AwsAccount);
+        let sets = of(ResourceType::AwsPermissionSet);
+        let offered = directory.iter().map(|known| &known.resource).filter(|resource| directory.is_offered(resource));
+        let mut world = Self {
+            nodes: HashMap::new(),
+            names: sets.map(|known| (known.resource.clone(), known.name.clone())).collect(),
+            offered: offered.cloned().collect(),
+            tags: accounts.map(|known| (known.resource.id().to_owned(), known.tags.clone())).collect(),
+        };
         for known in directory.iter() {
-            let node = node(known, &parents)?;
-            nodes.insert(node.uid.clone(), node);
+            let tags = world.tags_of(account_of(known), &known.tags);
+            let node = node(known, &parents, &tags)?;
+            world.nodes.insert(node.uid.clone(), node);
         }
-        Ok(Self { nodes })
+        Ok(world)
+    }
+
+    /// The tags of a resource and those of its account. Of two with one key that of the account holds: who may tag a
+    /// resource must not be able to take it out of a rule about its account.
+    fn tags_of(&self, account: Option<&str>, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut tags = own.clone();
+        tags.extend(account.and_then(|account| self.tags.get(account)).cloned().unwrap_or_default());
+        tags
+    }
+
+    /// Whether a resource is in the directory and not gone.
+    pub(super) fn is_offered(&self, resource: &ResourceRef) -> bool {
+        self.offered.contains(resource)
+    }
+
+    /// The name of a permission set.
+    pub(super) fn name_of(&self, resource: &ResourceRef) -> Option<&str> {
+        self.names.get(resource).map(String::as_str)
     }
 
     /// An entity of the directory.
@@ -184,7 +228,8 @@ impl World {
             ancestors.push(uid);
             ancestors.extend(above.unwrap_or_default());
         }
-        resource_node(resource, resource.id(), account_in_id(resource), None, ancestors, &BTreeMap::new())
+        let account = account_in_id(resource);
+        resource_node(resource, resource.id(), account, ancestors, &self.tags_of(account, &BTreeMap::new()))
     }
 }
 
@@ -236,7 +281,7 @@ impl<'a> Parents<'a> {
     }
 }
 
-fn node(known: &AwsResource, parents: &Parents<'_>) -> Result<Node, WorldError> {
+fn node(known: &AwsResource, parents: &Parents<'_>, tags: &BTreeMap<String, String>) -> Result<Node, WorldError> {
     let account = account_of(known);
     let ancestors = match known.resource.kind() {
         ResourceType::AwsAccount => parents.units_from(known.parent.as_deref())?,
@@ -258,24 +303,20 @@ fn node(known: &AwsResource, parents: &Parents<'_>) -> Result<Node, WorldError> 
             uid.into_iter().chain(above).collect()
         }
     };
-    resource_node(&known.resource, &known.name, account, known.rank, ancestors, &known.tags)
+    resource_node(&known.resource, &known.name, account, ancestors, tags)
 }
 
 fn resource_node(
     resource: &ResourceRef,
     name: &str,
     account_id: Option<&str>,
-    rank: Option<i64>,
     ancestors: Vec<EntityUid>,
     tags: &BTreeMap<String, String>,
 ) -> Result<Node, WorldError> {
     let refuse = |message: String| WorldError::Entity(resource.clone(), message);
     let uid = TYPES.resource_uid(resource.kind(), resource.id()).ok_or_else(|| refuse("no such type".to_owned()))?;
     let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
-    let attributes = [("name", text(name))]
-        .into_iter()
-        .chain(account_id.map(|account| ("account_id", text(account))))
-        .chain(rank.map(|rank| ("rank", RestrictedExpression::new_long(rank))));
+    let attributes = [("name", text(name))].into_iter().chain(account_id.map(|account| ("account_id", text(account))));
     let node = Node::new(uid, attributes, ancestors, tags).map_err(refuse)?;
     Ok(Node { account_id: account_id.map(str::to_owned), ..node })
 }

@@ -8,11 +8,14 @@
 //! | a tenant's records, by kind | `T#<tenant>#<KIND>` | the record's own key |
 //! | the directory of issuers (no tenant's data) | `ISSUER#<issuer>` | `AUD#<audience>` |
 //! | the turns at an Identity Center instance (no tenant's data) | `TURNS#<instance>` | `TURNS` |
+//! | the tenants of the stack (no tenant's data) | `TENANTS` | `<tenant>` |
+//! | how far syncs of the directory have come (no tenant's data) | `SYNC#<instance>` | `SYNC` |
 //!
 //! | index | partition | for |
 //! |---|---|---|
 //! | `by_principal` | `T#<tenant>#<KIND>#P#<principal>` | what a person asked for or was granted |
 //! | `by_access` | `T#<tenant>#<KIND>#A#<principal>#<resource>#<action>` | ensure: is there a live grant or an open request? |
+//! | `by_access` | `T#<tenant>#GRANT#A#<principal>#<resource>#<action>#<day>` | the same, of grants that are over: the day they ended |
 //! | `by_access` | `T#<tenant>#AUDIT#A#<id>` | the audit entry of an event |
 //! | `by_status` | `T#<tenant>#<KIND>#S#<status>` | what is pending, what is active |
 //! | `due` | `DUE#<urgency>#<shard>` | work that falls due, by time |
@@ -76,6 +79,13 @@ pub fn by_access(tenant: TenantId, kind: &str, access: &str) -> String {
     format!("T#{tenant}#{kind}#A#{access}")
 }
 
+/// The partition of [`super::Index::Access`] of what is over: it is kept by the day (UTC) it ended, so that what ended
+/// lately is found however much ended before.
+#[must_use]
+pub fn by_access_ended(tenant: TenantId, kind: &str, access: &str, ended: Timestamp) -> String {
+    format!("{}#{}", by_access(tenant, kind, access), ended.strftime("%Y-%m-%d"))
+}
+
 /// The partition of [`super::Index::Status`].
 #[must_use]
 pub fn by_status(tenant: TenantId, kind: &str, status: &str) -> String {
@@ -122,4 +132,16 @@ pub fn issuer_partition(issuer: &str) -> String {
 #[must_use]
 pub fn turns_partition(instance_arn: &str) -> String {
     format!("TURNS#{instance_arn}")
+}
+
+/// The partition that lists the stack's tenants.
+pub const TENANTS: &str = "TENANTS";
+
+/// The sort key of how far syncs have come.
+pub const SYNC: &str = "SYNC";
+
+/// The partition of how far the syncs of an instance have come.
+#[must_use]
+pub fn sync_partition(instance_arn: &str) -> String {
+    format!("SYNC#{instance_arn}")
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::keys;
 use super::{Index, Record};
 use crate::domain::{
-    AccessRequest, Assignment, AssignmentKey, AwsResource, Event, Grant, Policy, RequestId, RequestMessage, Tenant,
-    TenantId, Urgency, User,
+    AccessRequest, Assignment, AssignmentKey, AwsResource, Event, Grant, Policy, RequestId, RequestMessage,
+    RevocationStatus, Tenant, TenantId, Urgency, User,
 };
 
 impl Record for Tenant {
@@ -88,9 +88,13 @@ impl Record for Grant {
 
     fn indexes(&self, tenant: TenantId) -> Vec<(Index, String)> {
         let access = keys::access(&self.grantee.who, &self.resource, &self.action);
+        let by_access = match self.ended_at.filter(|_| self.revocation.status == RevocationStatus::Done) {
+            Some(ended_at) => keys::by_access_ended(tenant, Self::KIND, &access, ended_at),
+            None => keys::by_access(tenant, Self::KIND, &access),
+        };
         vec![
             (Index::Principal, keys::by_principal(tenant, Self::KIND, &self.grantee.who)),
-            (Index::Access, keys::by_access(tenant, Self::KIND, &access)),
+            (Index::Access, by_access),
             (Index::Status, keys::by_status(tenant, Self::KIND, self.status.as_str())),
         ]
     }

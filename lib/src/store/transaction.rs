@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, Trans
 
 use super::keys;
 use super::record::{Item, to_item};
+use super::sync::ListedTenant;
 use super::table::issuer_item;
 use super::{CommitError, IssuerEntry, OutboxEvent, Record, StoreError, TenantTable};
-use crate::domain::{Event, PersonLink, Tenant, TenantId};
+use crate::domain::{Event, PersonLink, SyncState, Tenant, TenantId};
 
 /// Writes that are committed together, in the part of one tenant.
 ///
@@ -133,6 +134,27 @@ impl Transaction {
         let item = issuer_item(issuer, audience, &IssuerEntry { tenant_id: self.tenant })?;
         self.writes.push(Write::Trust { item, tenant: self.tenant });
         Ok(())
+    }
+
+    /// Writes the tenant into the list of the stack's tenants.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    pub fn list_tenant(&mut self) -> Result<(), StoreError> {
+        let listed = ListedTenant { tenant_id: self.tenant };
+        let mut item: Item =
+            serde_dynamo::to_item(listed).map_err(|error| StoreError::Unstorable(error.to_string()))?;
+        item.insert(keys::PK.to_owned(), AttributeValue::S(keys::TENANTS.to_owned()));
+        item.insert(keys::SK.to_owned(), AttributeValue::S(self.tenant.to_string()));
+        self.writes.push(Write::Put { item, over: Over::Anything });
+        Ok(())
+    }
+
+    /// Commits only if the lease of a sync is still the one that was written last.
+    pub fn check_sync(&mut self, state: &SyncState) {
+        let (pk, sk) = (keys::sync_partition(&state.instance_arn), keys::SYNC.to_owned());
+        self.writes.push(Write::Check { pk, sk, expected_version: state.version });
     }
 
     /// INVARIANT 4 (one audit entry a change): the event of the change, in the same transaction.

@@ -2,17 +2,17 @@
 
 use serde_json::json;
 use stint::domain::{ApprovalMode, PolicySettings, Principal, PrincipalRef, ResourceRef, ResourceType, Seconds};
-use stint::policy::{Decision, Engine, Outcome, Question, QuestionContext};
+use stint::policy::{Decision, Engine, Outcome};
 
 use super::fixture::{
-    ADMIN, DATABASE, PROD, PRODUCTION, SANDBOX, WORKLOADS, account, below, context, directory, known, policy,
-    resources, settings, user,
+    ADMIN, DATABASE, PROD, PRODUCTION, WORKLOADS, account, below, decision_question, directory, known, policy,
+    question, resources, settings, trial, user,
 };
 
 const READ: &str = "ReadOnlyAccess";
 
 fn decide(engine: &Engine, principal: &Principal, action: &str, resource: &ResourceRef) -> Decision {
-    engine.decide(&Question { principal, action, resource, context: context() })
+    engine.decide(&question(principal, action, resource))
 }
 
 /// What one policy decides about alice of engineering, who asks to read in production.
@@ -26,7 +26,7 @@ fn nothing_is_permitted_unless_a_rule_says_so() {
     let engine = Engine::compile(&directory(), &[]).unwrap();
     let decision = decide(&engine, &user("alice", &[]), READ, &account(PROD));
     assert_eq!(decision.outcome, Outcome::Denied);
-    assert_eq!(decision.reason, "no rule is about this request");
+    assert_eq!(decision.reason, "no rule permits this request");
     let decision = alone("permit(principal, action, resource) when { context.mfa };");
     assert_eq!((decision.outcome, decision.reason.as_str()), (Outcome::Denied, "no rule permits this request"));
 }
@@ -213,25 +213,6 @@ fn user_less() -> PrincipalRef {
 }
 
 #[test]
-fn what_the_directory_does_not_know_stands_where_its_id_says() {
-    let text = "permit(principal, action, resource in AwsOrganizationalUnit::\"r-ab12\");
-        permit(principal, action, resource) when { resource.name == \"999999999999\" && !(resource has rank) };";
-    let engine = Engine::compile(&directory(), &[policy(1, 0, text)]).unwrap();
-    let alice = user("alice", &[]);
-    let of = |resource: &ResourceRef, action| {
-        let decision = decide(&engine, &alice, action, resource);
-        decision.determining.iter().map(|rule| rule.rule_id.as_uuid().as_u128() - 1000).collect::<Vec<_>>()
-    };
-    assert_eq!(of(&account(SANDBOX), READ), [0]);
-    assert_eq!(of(&account("999999999999"), READ), [1]);
-    // The ARN says production, which is below the root.
-    let database = DATABASE.replace("orders", "unheard-of");
-    assert_eq!(of(&ResourceRef::new(ResourceType::AwsRdsInstance, database).unwrap(), "read"), [0]);
-    let bucket = ResourceRef::new(ResourceType::AwsS3Bucket, "unheard-of").unwrap();
-    assert!(of(&bucket, "read").is_empty());
-}
-
-#[test]
 fn authority_is_asked_of_the_policies() {
     let text = "permit(principal in Group::\"sre\", action == Action::\"approve\", resource)
             when { context has requester && !(context.requester in Group::\"sre\") };
@@ -243,8 +224,7 @@ fn authority_is_asked_of_the_policies() {
     let (engineer, sre, ci) = (user("alice", &["engineering"]), user("bob", &["sre"]), user("carol", &["ci"]));
     let machine = Principal { who: PrincipalRef { id: "key".to_owned(), ..user_less() }, ..user("x", &[]) };
     let approve = |who: &Principal, requester: &Principal| {
-        let context = QuestionContext { requester: Some(requester), ..context() };
-        engine.authorize_approve(who, &account(PROD), context)
+        engine.authorize_approve(&decision_question(who, requester, &account(PROD)))
     };
     assert_eq!(approve(&sre, &engineer).unwrap().rules().len(), 1);
     assert!(approve(&sre, &sre).is_err());
@@ -253,56 +233,80 @@ fn authority_is_asked_of_the_policies() {
     assert!(approve(&ci, &machine).is_ok());
     assert!(approve(&ci, &engineer).is_err());
 
-    assert!(engine.authorize_revoke(&sre, &account(PROD), context()).is_ok());
-    let denied = engine.authorize_revoke(&engineer, &account(PROD), context()).unwrap_err();
+    let revoke = |who| engine.authorize_revoke(&decision_question(who, &engineer, &account(PROD)));
+    assert!(revoke(&sre).is_ok());
+    let denied = revoke(&engineer).unwrap_err();
     assert_eq!(denied.notices, ["ask sre"]);
 }
 
 #[test]
 fn evaluating_takes_any_context_that_fits_the_schema() {
-    let text = "permit(principal, action, resource) when { context.has_reason && context.mfa && context.duration_seconds == 60
+    let text = "permit(principal, action == Action::\"ReadOnlyAccess\", resource) when { context.has_reason && context.mfa
+            && context.duration_seconds == 60 && context.held_seconds == 7
             && context.tickets.contains(\"OPS-1\") && context.now == datetime(\"2030-01-01T00:00:00Z\")
-            && context.source_ip.isLoopback() && context.auth == \"api_key\" && context.requester == User::\"bob\"
-            && context.requester_service_account.name == \"key\" && context.role == \"r\" && context.account_id == \"a\" };
-        permit(principal, action == Action::\"approve\", resource) unless { context.has_reason };";
+            && context.start_at == context.now && context.ends_at == datetime(\"2030-01-01T00:01:00Z\")
+            && context.source_ip.isLoopback() && context.auth == \"api_key\"
+            && context.role == \"r\" && context.account_id == \"a\" };
+        permit(principal, action == Action::\"approve\", resource) when { context.role == \"r\" } unless { context.has_reason };
+        permit(principal, action == Action::\"revoke\", resource) when { context.break_glass && context.role == \"r\"
+            && context.requester == User::\"bob\" && context.requester_service_account.name == \"key\" };";
     let engine = Engine::compile(&directory(), &[policy(1, 0, text)]).unwrap();
     let alice = user("alice", &[]);
-    let evaluate = |action, extra: serde_json::Value| {
-        let (resource, context) = (account(PROD), QuestionContext { reason: None, ..context() });
-        let question = Question { principal: &alice, action, resource: &resource, context };
-        engine.evaluate(&question, extra.as_object())
-    };
+    let evaluate =
+        |action, extra: serde_json::Value| engine.evaluate(&trial(&alice, action, &account(PROD)), extra.as_object());
+    let permitted = |action, extra| evaluate(action, extra).unwrap().decision.is_permitted();
     let full = json!({
         "reason": "x", "mfa": true, "duration_seconds": 60, "tickets": ["OPS-1"], "now": "2030-01-01T00:00:00Z",
-        "source_ip": "127.0.0.1", "auth": "api_key", "requester": {"type": "User", "id": "bob"},
-        "requester_service_account": {"type": "ServiceAccount", "id": "key"}, "role": "r", "account_id": "a",
+        "source_ip": "127.0.0.1", "auth": "api_key", "role": "r", "account_id": "a", "held_seconds": 7,
     });
-    let decision = evaluate(READ, full).unwrap();
-    assert!(decision.is_permitted(), "{decision:?}");
-    assert!(evaluate("approve", json!({})).unwrap().is_permitted());
-    assert!(!evaluate("approve", json!({"reason": "x"})).unwrap().is_permitted());
-    assert!(evaluate("approve", json!({"reason": "x", "has_reason": false})).unwrap().is_permitted());
-    assert!(evaluate("approve", json!({"reason": "x", "duration_seconds": null, "reason": null})).is_ok());
+    let evaluation = evaluate(READ, full).unwrap();
+    assert!(evaluation.decision.is_permitted(), "{evaluation:?}");
+    // What was evaluated is what evaluates to the same.
+    let again = evaluate(READ, serde_json::Value::Object(evaluation.context.clone())).unwrap();
+    assert_eq!(again, evaluation);
 
+    assert!(permitted("approve", json!({"role": "r"})));
+    assert!(!permitted("approve", json!({"role": "s"})));
+    assert!(!permitted("approve", json!({"role": "r", "reason": "x"})));
+    assert!(permitted("approve", json!({"role": "r", "reason": "x", "has_reason": false})));
+    let revoke = json!({
+        "role": "r", "break_glass": true, "requester": {"type": "User", "id": "bob"}, "reason": "x",
+        "requester_service_account": {"type": "ServiceAccount", "id": "key"},
+    });
+    assert!(permitted("revoke", revoke));
+
+    let entity = |kind| json!({"type": kind, "id": "bob"});
     let bad = [
-        ("mood", json!("good")),
-        ("reason", json!(1)),
-        ("mfa", json!(null)),
-        ("duration_seconds", json!(1.5)),
-        ("duration_seconds", json!(u64::MAX)),
-        ("tickets", json!(["a", 1])),
-        ("now", json!("yesterday")),
-        ("now", json!("-009999-01-02T00:00:00Z")),
-        ("source_ip", json!("300.0.0.1")),
-        ("auth", json!("magic")),
-        ("requester", json!({"type": "ServiceAccount", "id": "bob"})),
-        ("requester", json!({"type": "User", "id": "bob", "groups": []})),
-        ("requester_service_account", json!("key")),
+        (READ, "mood", json!("good")),
+        (READ, "reason", json!(1)),
+        (READ, "mfa", json!(null)),
+        (READ, "duration_seconds", json!(1.5)),
+        (READ, "duration_seconds", json!(u64::MAX)),
+        (READ, "duration_seconds", json!(0)),
+        (READ, "duration_seconds", json!(null)),
+        (READ, "ends_at", json!("2025-01-01T00:00:00Z")),
+        (READ, "held_seconds", json!(86_401)),
+        (READ, "tickets", json!(["a", 1])),
+        (READ, "now", json!("yesterday")),
+        (READ, "now", json!("-009999-01-02T00:00:00Z")),
+        (READ, "source_ip", json!("300.0.0.1")),
+        (READ, "auth", json!("magic")),
+        (READ, "requester", entity("User")),
+        (READ, "break_glass", json!(true)),
+        ("approve", "role", json!(null)),
+        ("approve", "held_seconds", json!(1)),
+        ("approve", "break_glass", json!(true)),
+        ("approve", "requester", entity("ServiceAccount")),
+        ("approve", "requester", json!({"type": "User", "id": "bob", "groups": []})),
+        ("revoke", "requester_service_account", json!("key")),
     ];
-    for (field, value) in bad {
-        let error = evaluate(READ, json!({ field: value })).unwrap_err();
+    for (action, field, value) in bad {
+        let error = evaluate(action, json!({ field: value })).unwrap_err();
         assert_eq!(error.field(), field);
     }
+    assert_eq!(evaluate("approve", json!({})).unwrap_err().field(), "role");
+    let contradictory = json!({"duration_seconds": 60, "ends_at": "2026-01-02T03:05:06Z"});
+    assert_eq!(evaluate(READ, contradictory).unwrap_err().field(), "ends_at");
 }
 
 #[test]

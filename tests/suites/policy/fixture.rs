@@ -5,7 +5,7 @@ use stint::domain::{
     AccountId, ApprovalMode, Auth, AwsResource, Circumstances, Policy, PolicyId, PolicySettings, Principal,
     PrincipalRef, ResourceRef, ResourceType, Rule, RuleId, Seconds,
 };
-use stint::policy::{Directory, QuestionContext, parse_policy_set};
+use stint::policy::{AccessQuestion, DecidedAccess, DecisionQuestion, Directory, TrialQuestion, parse_policy_set};
 use uuid::Uuid;
 
 pub(crate) const ROOT: &str = "r-ab12";
@@ -42,8 +42,7 @@ pub(crate) fn resources() -> Vec<AwsResource> {
     let mut bucket = known(ResourceType::AwsS3Bucket, "orders", "orders");
     bucket.account_id = Some(AccountId::parse(PROD).unwrap());
     bucket.tags.insert("env".to_owned(), "prod".to_owned());
-    let mut sandbox = below(ROOT, known(ResourceType::AwsAccount, SANDBOX, "sandbox"));
-    sandbox.rank = Some(1);
+    let sandbox = below(ROOT, known(ResourceType::AwsAccount, SANDBOX, "sandbox"));
     vec![
         known(ResourceType::AwsOrganizationalUnit, ROOT, "Root"),
         below(ROOT, known(ResourceType::AwsOrganizationalUnit, WORKLOADS, "Workloads")),
@@ -117,14 +116,59 @@ pub(crate) fn account(id: &str) -> ResourceRef {
     ResourceRef::new(ResourceType::AwsAccount, id).unwrap()
 }
 
-pub(crate) fn context<'a>() -> QuestionContext<'a> {
-    QuestionContext {
+pub(crate) const NOW: &str = "2026-01-02T03:04:05Z";
+
+/// Asks for an hour, at once, with a reason.
+pub(crate) fn question<'a>(principal: &'a Principal, action: &'a str, resource: &'a ResourceRef) -> AccessQuestion<'a> {
+    AccessQuestion {
+        principal,
+        resource,
+        action,
         reason: Some("an incident"),
         tickets: &[],
-        duration: None,
-        role: None,
+        duration: Seconds::constant::<3600>(),
+        start_at: NOW.parse().unwrap(),
+        now: NOW.parse().unwrap(),
+        circumstances: CIRCUMSTANCES,
+        held_seconds: 0,
+    }
+}
+
+pub(crate) const CIRCUMSTANCES: Circumstances = Circumstances { auth: Auth::Oidc, mfa: false, source_ip: None };
+
+/// Decides on the hour of reading that `requester` asked for.
+pub(crate) fn decision_question<'a>(
+    principal: &'a Principal,
+    requester: &'a Principal,
+    resource: &'a ResourceRef,
+) -> DecisionQuestion<'a> {
+    DecisionQuestion {
+        principal,
+        circumstances: CIRCUMSTANCES,
+        now: NOW.parse().unwrap(),
+        requester,
+        resource,
+        decided: DecidedAccess {
+            action: "ReadOnlyAccess",
+            reason: Some("an incident"),
+            tickets: &[],
+            duration: Seconds::constant::<3600>(),
+            start_at: NOW.parse().unwrap(),
+            break_glass: false,
+        },
+    }
+}
+
+/// Tries out what `principal` would be told.
+pub(crate) fn trial<'a>(principal: &'a Principal, action: &'a str, resource: &'a ResourceRef) -> TrialQuestion<'a> {
+    TrialQuestion {
+        principal,
+        resource,
+        action,
         requester: None,
-        now: "2026-01-02T03:04:05Z".parse().unwrap(),
-        circumstances: Circumstances { auth: Auth::Oidc, mfa: false, source_ip: None },
+        default_duration: Seconds::constant::<3600>(),
+        now: NOW.parse().unwrap(),
+        circumstances: CIRCUMSTANCES,
+        held_seconds: 0,
     }
 }

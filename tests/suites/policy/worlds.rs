@@ -12,7 +12,7 @@ use super::fixture::{ADMIN, DATABASE, PROD, PRODUCTION, READ_ONLY, ROOT, SANDBOX
 const QUESTIONS: usize = 16;
 
 pub(crate) const GROUPS: [&str; 3] = ["g0", "g1", "g2"];
-const ACTIONS: [&str; 6] = ["ReadOnlyAccess", "AdministratorAccess", "read", "connect", "assume", "approve"];
+const ACTIONS: [&str; 7] = ["ReadOnlyAccess", "AdministratorAccess", "read", "connect", "assume", "approve", "revoke"];
 
 const PRINCIPALS: [&str; 11] = [
     "principal",
@@ -54,7 +54,7 @@ const RESOURCES: [&str; 12] = [
 ];
 
 /// Many of these fail for some principals, resources or contexts.
-const CONDITIONS: [&str; 25] = [
+const CONDITIONS: [&str; 30] = [
     "",
     "",
     "",
@@ -67,6 +67,11 @@ const CONDITIONS: [&str; 25] = [
     "when { resource.hasTag(\"env\") && resource.getTag(\"env\") == \"prod\" }",
     "when { context.duration_seconds * 9223372036854775807 > 0 }",
     "when { context has duration_seconds && context.duration_seconds <= 3600 } unless { context.auth == \"api_key\" }",
+    "when { context.held_seconds > 60 }",
+    "unless { context.ends_at < datetime(\"2026-01-02T04:05:00Z\") }",
+    "when { context.start_at.durationSince(context.now) == duration(\"1h\") && context.duration_seconds < 60 }",
+    "when { context has role && context.role == \"AdministratorAccess\" }",
+    "when { context.break_glass }",
     "when { resource in AwsOrganizationalUnit::\"ou-ab12-workload\" }",
     "when { AwsAccount::\"111111111111\" in AwsOrganizationalUnit::\"ou-ab12-producti\" }",
     "when { AwsAccount::\"333333333333\".name == resource.name }",
@@ -90,7 +95,8 @@ pub(crate) struct Asked {
     pub(crate) resource: ResourceRef,
     pub(crate) reason: Option<&'static str>,
     pub(crate) tickets: Vec<String>,
-    pub(crate) duration: Option<i64>,
+    pub(crate) duration: i64,
+    pub(crate) held_seconds: i64,
     pub(crate) source_ip: Option<&'static str>,
     pub(crate) mfa: bool,
 }
@@ -132,16 +138,16 @@ fn directory() -> impl Strategy<Value = Vec<AwsResource>> {
         (AwsS3Bucket, "orders"),
         (AwsRdsInstance, DATABASE),
     ];
-    let detail = (any::<bool>(), 0..3_usize, proptest::option::of(0..9_i64), any::<bool>(), any::<bool>());
-    proptest::collection::vec(detail, kinds.len()).prop_map(move |details| {
+    let detail = (any::<bool>(), 0..3_usize, any::<bool>(), any::<bool>());
+    let set_account = proptest::option::of(select(&[SANDBOX, PROD][..]));
+    (proptest::collection::vec(detail, kinds.len()), set_account).prop_map(move |(details, set_account)| {
         let mut resources: Vec<_> = kinds
             .into_iter()
             .zip(details)
             .enumerate()
             .filter(|(_, (_, (known, parent, ..)))| *known || *parent > 0)
-            .map(|(place, ((kind, id), (named, parent, rank, tagged, prod)))| {
+            .map(|(place, ((kind, id), (named, parent, tagged, prod)))| {
                 let mut resource = known(kind, id, if named { "orders" } else { id });
-                resource.rank = rank;
                 if tagged {
                     resource.tags.insert("env".to_owned(), if prod { "prod" } else { "dev" }.to_owned());
                 }
@@ -161,7 +167,9 @@ fn directory() -> impl Strategy<Value = Vec<AwsResource>> {
             })
             .collect();
         resources.push(known(AwsPermissionSet, READ_ONLY, "ReadOnlyAccess"));
-        resources.push(known(AwsPermissionSet, ADMIN, "AdministratorAccess"));
+        let mut admin = known(AwsPermissionSet, ADMIN, "AdministratorAccess");
+        admin.account_id = set_account.map(|account| AccountId::parse(account).unwrap());
+        resources.push(admin);
         resources
     })
 }
@@ -182,9 +190,9 @@ fn asked() -> impl Strategy<Value = Asked> {
     let asked = (resource, 0..10_usize).prop_map(|((kind, id), pick)| {
         let fitting: &[&str] = match kind {
             AwsAccount | AwsOrganizationalUnit => {
-                &["ReadOnlyAccess", "ReadOnlyAccess", "AdministratorAccess", "approve"]
+                &["ReadOnlyAccess", "ReadOnlyAccess", "AdministratorAccess", "approve", "revoke"]
             }
-            AwsPermissionSet => &["assume", "approve"],
+            AwsPermissionSet => &["assume", "assume", "approve", "revoke"],
             AwsS3Bucket | AwsRdsInstance | ResourceType::AwsEc2Instance => &["read", "connect", "approve"],
         };
         let action = if pick == 9 { ACTIONS[id.len() % ACTIONS.len()] } else { fitting[pick % fitting.len()] };
@@ -193,12 +201,13 @@ fn asked() -> impl Strategy<Value = Asked> {
     let circumstances = (
         select(&[None, Some(""), Some(" "), Some("an incident")][..]),
         proptest::collection::vec(select(&["OPS-1", "OPS-2"][..]), 0..3),
-        select(&[None, Some(1), Some(2), Some(7200)][..]),
+        select(&[1, 2, 7200][..]),
+        select(&[0, 3600][..]),
         select(&[None, Some("10.1.2.3"), Some("::1")][..]),
         any::<bool>(),
     );
     (principal(), proptest::option::of(principal()), asked, circumstances).prop_map(
-        |(principal, requester, (resource, action), (reason, tickets, duration, source_ip, mfa))| Asked {
+        |(principal, requester, (resource, action), (reason, tickets, duration, held_seconds, source_ip, mfa))| Asked {
             principal,
             requester,
             action,
@@ -206,6 +215,7 @@ fn asked() -> impl Strategy<Value = Asked> {
             reason,
             tickets: tickets.into_iter().map(str::to_owned).collect(),
             duration,
+            held_seconds,
             source_ip,
             mfa,
         },

@@ -6,14 +6,13 @@ use uuid::Uuid;
 use super::outcome::{Diagnostic, EnsureChange, EnsureStatus, Ensured, Level};
 use super::{Entitlement, Justification, Known};
 use crate::access::change::record;
-use crate::access::extend::{latest_end, prolong};
-use crate::access::question::Asked;
+use crate::access::extend::{Extension, prolong};
+use crate::access::held::held_seconds;
 use crate::access::submit::{Asking, Weighed, give, unmatched_ticket_pattern};
 use crate::access::{Access, AccessError, Ask, Change, TenantEngine};
 use crate::domain::{
-    AccessRequest, ApprovalMode, EventKind, Grant, GrantStatus, Metadata, Provisioning, RequestState, Seconds,
+    AccessRequest, ApprovalMode, EventKind, Grant, GrantStatus, Metadata, Provisioning, RequestState, Seconds, Terms,
 };
-use crate::policy::Outcome;
 use crate::store::{EnsureSlot, StoreError, Transaction, keys};
 
 /// A grant is about to end within this part of its duration.
@@ -84,26 +83,39 @@ impl Ensuring<'_> {
         keys::access(&self.access.caller().principal().who, &self.entitlement.resource, &self.entitlement.role)
     }
 
-    fn decision(&self) -> Result<crate::policy::Decision, AccessError> {
-        self.engine.decide(
-            self.access,
-            &Asked {
-                principal: self.access.caller().principal(),
-                resource: &self.entitlement.resource,
-                action: &self.entitlement.role,
-                reason: self.justification.reason.as_deref(),
-                tickets: &self.justification.attachments,
+    fn asking(&self) -> Asking<'_> {
+        Asking {
+            access: self.access,
+            engine: self.engine,
+            requester: self.access.caller().principal().clone(),
+            ask: Ask {
+                resource: self.entitlement.resource.clone(),
+                action: self.entitlement.role.clone(),
+                reason: self.justification.reason.clone().filter(|reason| !reason.trim().is_empty()),
+                tickets: self.justification.attachments.clone(),
                 duration: self.entitlement.duration,
+                break_glass: false,
+                start_at: None,
+                on_behalf_of: None,
+                metadata: Metadata::new(),
             },
-        )
+            held_seconds: held_seconds(&self.known.grants, self.access.now()),
+        }
+    }
+
+    /// The terms on which policy permits it, if it does.
+    fn terms(&self) -> Result<Option<Terms>, AccessError> {
+        match self.engine.decide(&self.asking().question()) {
+            Ok(decision) => Ok(decision.terms().cloned()),
+            Err(AccessError::UnknownResource { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether the policies require a reason, and a ticket.
     fn requirements(&self) -> Result<(bool, bool), AccessError> {
-        Ok(match self.decision()?.outcome {
-            Outcome::Permitted(terms) => (terms.require_reason, !terms.ticket_patterns.is_empty()),
-            Outcome::Denied => (false, false),
-        })
+        let terms = self.terms()?;
+        Ok(terms.map_or((false, false), |terms| (terms.require_reason, !terms.ticket_patterns.is_empty())))
     }
 
     fn nothing_to_do(&self, outcome: Ensured) -> Change<Ensured> {
@@ -126,10 +138,7 @@ impl Ensuring<'_> {
         let Some(asked) = self.entitlement.duration.filter(|asked| wants_extension(grant, *asked, now)) else {
             return Ok(self.nothing_to_do(outcome));
         };
-        let reason = self.justification.reason.as_deref();
-        let tickets = &self.justification.attachments;
-        let until = latest_end(self.access, self.engine, grant, asked, reason, tickets)
-            .map(|latest_end| latest_end.min(now + asked.span()));
+        let until = self.extension(grant, (now + asked.span()).min(grant.latest_end));
         match until {
             Ok(until) if until > grant.expires_at => {
                 let change = prolong(self.access, grant.clone(), until, asked)?;
@@ -146,11 +155,36 @@ impl Ensuring<'_> {
                     .push(Diagnostic::warning("it already lasts as long as its policies allow".to_owned()));
                 Ok(self.nothing_to_do(outcome))
             }
-            Err(error @ (AccessError::PolicyDenied { .. } | AccessError::InvalidInput { .. })) => {
+            Err(
+                error @ (AccessError::PolicyDenied { .. }
+                | AccessError::InvalidInput { .. }
+                | AccessError::UnknownResource { .. }),
+            ) => {
                 outcome.diagnostics.push(Diagnostic::warning(format!("it was not extended: {error}")));
                 Ok(self.nothing_to_do(outcome))
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// The end a grant may be given when it is to end at `until`: that, or earlier if policy allows less. Policy is asked
+    /// about each end, so what it judged is what is given.
+    fn extension(&self, grant: &Grant, until: Timestamp) -> Result<Timestamp, AccessError> {
+        let extension = Extension {
+            access: self.access,
+            engine: self.engine,
+            grant,
+            reason: self.justification.reason.as_deref(),
+            tickets: &self.justification.attachments,
+            recent: &self.known.grants,
+        };
+        let mut until = until;
+        loop {
+            let latest_end = extension.latest_end(until.max(grant.expires_at))?;
+            if latest_end >= until || latest_end <= grant.expires_at {
+                return Ok(until.min(latest_end));
+            }
+            until = latest_end;
         }
     }
 
@@ -194,26 +228,15 @@ impl Ensuring<'_> {
 
     /// Asks for what is missing.
     fn ask(&self) -> Result<Change<Ensured>, AccessError> {
-        let asking = Asking {
-            access: self.access,
-            engine: self.engine,
-            requester: self.access.caller().principal().clone(),
-            ask: Ask {
-                resource: self.entitlement.resource.clone(),
-                action: self.entitlement.role.clone(),
-                reason: self.justification.reason.clone().filter(|reason| !reason.trim().is_empty()),
-                tickets: self.justification.attachments.clone(),
-                duration: self.entitlement.duration,
-                break_glass: false,
-                start_at: None,
-                on_behalf_of: None,
-                metadata: Metadata::new(),
-            },
-        };
+        let asking = self.asking();
         let mut outcome = self.outcome(EnsureStatus::Revoked)?;
         let weighed = match asking.weigh() {
             Ok(weighed) => weighed,
-            Err(error @ (AccessError::InvalidInput { .. } | AccessError::DurationExceedsMaximum { .. })) => {
+            Err(
+                error @ (AccessError::InvalidInput { .. }
+                | AccessError::DurationExceedsMaximum { .. }
+                | AccessError::UnknownResource { .. }),
+            ) => {
                 outcome.diagnostics = self.what_is_missing(&error)?;
                 return Ok(self.nothing_to_do(outcome));
             }
@@ -255,7 +278,7 @@ impl Ensuring<'_> {
     /// Everything that is missing, not just the first.
     fn what_is_missing(&self, first: &AccessError) -> Result<Vec<Diagnostic>, AccessError> {
         let mut found = Vec::new();
-        if let Outcome::Permitted(terms) = self.decision()?.outcome {
+        if let Some(terms) = self.terms()? {
             if terms.require_reason && !self.justification.has_reason() {
                 found.push(Diagnostic::error("a reason is required by the policy that permits this".to_owned()));
             }

@@ -179,7 +179,7 @@ fn client_id(claims: &Map<String, Value>) -> Option<&str> {
 }
 
 /// Checks `exp`, `nbf` and `iat` and returns the first.
-fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, Refusal> {
+pub(super) fn check_times(claims: &Map<String, Value>, now: Timestamp) -> Result<Timestamp, Refusal> {
     let now = now.as_second();
     let expires_at = claims.get("exp").and_then(numeric_date).ok_or(Refusal::Expired)?;
     if now >= expires_at.saturating_add(LEEWAY_SECONDS) {

@@ -34,9 +34,9 @@ async fn ensure_access(session: Session<scope::AccessRequest>, body: Input<Body<
             StatusCode::OK,
             &body,
             |table| {
-                let (entitlements, principal) = (entitlements.clone(), session.claimed_principal());
+                let (entitlements, principal, now) = (entitlements.clone(), session.claimed_principal(), session.now());
                 async move {
-                    let known = entitlements.iter().map(|entitlement| known(&table, &principal, entitlement));
+                    let known = entitlements.iter().map(|entitlement| known(&table, &principal, entitlement, now));
                     Ok(try_join_all(known).await?)
                 }
             },

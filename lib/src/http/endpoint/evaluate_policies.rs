@@ -1,10 +1,15 @@
 //! `POST /v1/policies/evaluate`: nothing is asked for, nothing recorded.
 
 use super::prelude::*;
-use crate::access::Change;
+use futures_util::FutureExt as _;
+use futures_util::future::{OptionFuture, try_join3};
+use jiff::Timestamp;
+
+use crate::access::{Change, Trial, recent_grants};
 use crate::auth::api_key::ApiKey;
-use crate::domain::{Principal, PrincipalKind, PrincipalRef, User};
-use crate::store::TenantTable;
+use crate::domain::{Grant, Principal, PrincipalKind, PrincipalRef, User};
+use crate::policy::named_requester;
+use crate::store::{StoreError, TenantTable};
 use view::AskedPolicies;
 
 /// The operation's router.
@@ -36,23 +41,44 @@ async fn evaluate_policies(
         .change(
             StatusCode::OK,
             &body,
-            |table| principal(table, asked.who.clone()),
-            |access, known| {
+            |table| {
+                let (asked, now) = (asked.clone(), session.now());
+                async move { Ok(read(&table, &asked, now).await?) }
+            },
+            |access, (known, requester, recent)| {
                 let asked = asked.clone();
                 async move {
                     let principal = Principal { groups: asked.groups.unwrap_or(known.groups.clone()), ..known };
-                    let engine = access.engine().await?;
-                    let decision =
-                        engine.evaluate(&access, &principal, &asked.resource, &asked.action, asked.context.as_ref())?;
-                    Ok(Change::new(access.begin(), view::PolicyEvaluation::from(decision)))
+                    let trial = Trial {
+                        principal: &principal,
+                        requester: requester.as_ref(),
+                        resource: &asked.resource,
+                        action: &asked.action,
+                        recent: &recent,
+                        extra: asked.context.as_ref(),
+                    };
+                    let evaluation = access.engine().await?.evaluate(&access, &trial)?;
+                    Ok(Change::new(access.begin(), view::PolicyEvaluation::from(evaluation)))
                 }
             },
         )
         .await
 }
 
+/// What is known of who asks, of the requester the context names, and the grants of this access.
+async fn read(
+    table: &TenantTable,
+    asked: &AskedPolicies,
+    now: Timestamp,
+) -> Result<(Principal, Option<Principal>, Vec<Grant>), StoreError> {
+    let requester = asked.context.as_ref().and_then(named_requester).filter(|who| !who.id.is_empty());
+    let requester = OptionFuture::from(requester.map(|who| principal(table, who))).map(Option::transpose);
+    let grants = recent_grants(table, &asked.who, &asked.resource, &asked.action, now);
+    try_join3(principal(table, asked.who.clone()), requester, grants).await
+}
+
 /// What is known of a principal; of one who is not known, just who it is.
-async fn principal(table: TenantTable, who: PrincipalRef) -> Result<Principal, Error> {
+async fn principal(table: &TenantTable, who: PrincipalRef) -> Result<Principal, StoreError> {
     Ok(match who.kind {
         PrincipalKind::User => match table.get::<User>(who.id.clone()).await? {
             Some(user) => user.into_principal(),

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::request::action;
 use crate::domain::{ApprovalMode, Metadata, PolicyId, PrincipalRef, ResourceRef, ResourceType, RuleId, Seconds};
 use crate::http::error::Error;
-use crate::policy::{Decision, Problem, Report, parse_principal};
+use crate::policy::{Evaluation, Problem, Report, parse_principal};
 
 /// A question to the policies.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
@@ -31,8 +31,9 @@ pub struct EvaluatePolicies {
     /// Which access; also `approve` and `revoke`.
     #[schema(min_length = 1, max_length = 128, example = "PowerUserAccess")]
     pub action: String,
-    /// Values over the context that would be there: now, signed in as becomes the principal, without a reason, with one
-    /// factor and from an unknown address.
+    /// Values over the context that would be there: what `createRequest` would fill in now, for somebody signed in as
+    /// becomes the principal, without a reason, with one factor and from an unknown address. To try `approve` or
+    /// `revoke`, say at least the `role` that is decided on.
     #[schema(value_type = Option<Object>)]
     pub context: Option<Metadata>,
 }
@@ -86,7 +87,20 @@ fn resource(text: &str) -> Result<ResourceRef, Error> {
     "notices": [],
     "approval_mode": "require",
     "max_duration_seconds": 43200,
-    "errors": []
+    "errors": [],
+    "evaluated_context": {
+        "account_id": "111111111111",
+        "auth": "oidc",
+        "duration_seconds": 3600,
+        "ends_at": "2026-01-02T04:04:05.000Z",
+        "has_reason": false,
+        "held_seconds": 0,
+        "mfa": false,
+        "now": "2026-01-02T03:04:05.000Z",
+        "role": "PowerUserAccess",
+        "start_at": "2026-01-02T03:04:05.000Z",
+        "tickets": []
+    }
 }))]
 pub struct PolicyEvaluation {
     /// Whether it is permitted.
@@ -105,6 +119,9 @@ pub struct PolicyEvaluation {
     pub max_duration_seconds: Option<Seconds>,
     /// The rules that could not be evaluated: such a `forbid` forbids, such a `permit` does not permit.
     pub errors: Vec<RuleFailure>,
+    /// The context it was decided by: the values of the question, and what was filled in.
+    #[schema(value_type = Object)]
+    pub evaluated_context: Metadata,
 }
 
 /// A rule that could not be evaluated.
@@ -123,8 +140,8 @@ pub struct RuleFailure {
     pub message: String,
 }
 
-impl From<Decision> for PolicyEvaluation {
-    fn from(decision: Decision) -> Self {
+impl From<Evaluation> for PolicyEvaluation {
+    fn from(Evaluation { decision, context }: Evaluation) -> Self {
         let terms = decision.terms();
         let (approval_mode, max_duration_seconds) =
             (terms.map(|terms| terms.approval_mode), terms.map(|terms| terms.max_duration_seconds));
@@ -140,6 +157,7 @@ impl From<Decision> for PolicyEvaluation {
                 .into_iter()
                 .map(|error| RuleFailure { policy_id: error.policy_id, rule_id: error.rule_id, message: error.message })
                 .collect(),
+            evaluated_context: context,
         }
     }
 }

@@ -15,10 +15,12 @@ mod caller;
 pub mod jwks;
 pub mod jwt;
 pub mod scope;
+mod seen;
 
 pub use caller::{AuthError, Caller, Credential, administers, authenticate};
 pub use jwks::JwksCache;
 pub use scope::{RequiredScope, Scope};
+pub use seen::SeenCredentials;
 
 #[cfg(test)]
 mod testing;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
 use crate::clock::Clock;
-use crate::directory::Organization;
+use crate::directory::{self, DirectoryError, DirectorySource, IdentityStore, Organizations};
 use crate::domain::Quota;
 use crate::events::Bus;
 use crate::http::Api;
@@ -21,7 +21,7 @@ use crate::identity_center::IdentityCenter;
 use crate::metrics::Metrics;
 use crate::schedule::{ScheduleSettings, Schedules};
 use crate::store::Table;
-use crate::workers::{WorkerError, Workers};
+use crate::workers::{Services, WorkerError, Workers};
 
 pub use lambda_runtime::Error;
 
@@ -144,6 +144,14 @@ pub async fn run_worker(handle: impl AsyncFn(&Workers, Value) -> Result<Value, W
 pub fn workers(aws: &SdkConfig, settings: Settings, clock: Clock, metrics: Metrics) -> Workers {
     // A request that the SDK made again by itself would be one beyond the quota; workers ask again in their turn.
     let sso = aws_sdk_ssoadmin::config::Builder::from(aws).retry_config(RetryConfig::disabled()).build();
+    let directory = DirectorySource {
+        organizations: Organizations::new(aws_sdk_organizations::Client::new(aws), clock.clone()),
+        identity_store: IdentityStore::new(
+            aws_sdk_identitystore::Client::new(aws),
+            settings.identity_store_id.clone(),
+            clock.clone(),
+        ),
+    };
     let identity_center = IdentityCenter::new(
         aws_sdk_ssoadmin::Client::from_conf(sso),
         aws_sdk_identitystore::Client::new(aws),
@@ -153,20 +161,49 @@ pub fn workers(aws: &SdkConfig, settings: Settings, clock: Clock, metrics: Metri
     let schedules = Schedules::new(aws_sdk_scheduler::Client::new(aws), settings.schedules);
     let bus = Bus::new(aws_sdk_eventbridge::Client::new(aws), settings.event_bus_name);
     let table = table(aws, settings.table_name);
-    Workers::new(table, identity_center, settings.quota, schedules, bus, clock, metrics)
+    let services = Services { identity_center, directory, schedules, bus };
+    Workers::new(table, services, settings.quota, clock, metrics)
 }
+
+/// What the worker `sync` runs on where there is no stack's environment: it needs no bus and no schedules. The quota is the
+/// template's default; what it measures goes nowhere. Without an ARN the instance is the only one there is.
+///
+/// # Errors
+///
+/// [`DirectoryError`] when it cannot be told which instance is meant.
+pub async fn sync_workers(
+    aws: &SdkConfig,
+    table_name: String,
+    instance_arn: Option<&str>,
+    clock: Clock,
+) -> Result<Workers, DirectoryError> {
+    let instance = directory::instance(&aws_sdk_ssoadmin::Client::new(aws), instance_arn, &clock).await?;
+    let settings = Settings {
+        table_name,
+        event_bus_name: String::new(),
+        identity_center_instance_arn: instance.arn,
+        identity_store_id: instance.identity_store_id,
+        quota: Quota { turns: DEFAULT_TURNS, requests_per_second: DEFAULT_REQUESTS_PER_SECOND },
+        schedules: ScheduleSettings {
+            group: String::new(),
+            role_arn: String::new(),
+            provision_function_arn: String::new(),
+            deprovision_function_arn: String::new(),
+            dead_letter_queue_arn: None,
+        },
+    };
+    Ok(workers(aws, settings, clock, Metrics::memory()))
+}
+
+/// The template's `IdentityCenterTurns`.
+const DEFAULT_TURNS: NonZeroU32 = NonZeroU32::new(8).unwrap();
+/// The template's `IdentityCenterRequestsPerSecond`.
+const DEFAULT_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(16).unwrap();
 
 /// The table of that name.
 #[must_use]
 pub fn table(aws: &SdkConfig, name: String) -> Table {
     Table::new(aws_sdk_dynamodb::Client::new(aws), name)
-}
-
-/// The organization these credentials are for, with its Identity Center instance.
-#[must_use]
-pub fn organization(aws: &SdkConfig, instance_arn: Option<String>) -> Organization {
-    let sso = aws_sdk_ssoadmin::Client::new(aws);
-    Organization::new(aws_sdk_organizations::Client::new(aws), sso, instance_arn)
 }
 
 /// Clients that give up in time to say so: before API Gateway does, and before a lease runs out.

@@ -1,178 +1,105 @@
-//! What there is to ask for: accounts and units as Organizations has them, permission sets as Identity Center has them,
-//! read into the tenant's directory.
+//! What there is to ask for, and who asks: units and accounts as Organizations has them, permission sets as Identity
+//! Center has them, people as the Identity Store has them. Here AWS is read, and what was read is compared with what a
+//! tenant's directory knows; the worker `sync` does both and writes the difference.
+
+mod compare;
+mod identity_store;
+mod organizations;
+mod retry;
 
 use std::collections::BTreeMap;
 
-use aws_sdk_organizations::types::{Account, AccountState};
-use aws_sdk_ssoadmin::error::{DisplayErrorContext, SdkError};
 use jiff::Timestamp;
 
+use crate::clock::Clock;
 use crate::domain::{AccountId, AwsResource, Metadata, ResourceError, ResourceRef, ResourceType};
-use crate::store::{CommitError, StoreError, TenantTable, Transaction};
 
-/// An organization and its Identity Center instance.
+pub use compare::{Difference, Tracked, compare};
+pub use identity_store::IdentityStore;
+pub use organizations::{FoundAccount, Organizations};
+
+/// A page of a list, and what to ask for the next one with; `None` after the last.
 #[derive(Debug, Clone)]
-pub struct Organization {
-    organizations: aws_sdk_organizations::Client,
-    sso: aws_sdk_ssoadmin::Client,
-    instance_arn: Option<String>,
+pub struct Page<T> {
+    /// What is on it; may be nothing although another follows.
+    pub found: Vec<T>,
+    /// The token of the next.
+    pub next: Option<String>,
 }
 
-/// The directory was not read or not written.
+/// The directory was not read.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
-    /// AWS did not answer.
+    /// AWS refused or did not answer.
     #[error("{call}: {cause}")]
     Aws {
         /// The call.
         call: &'static str,
+        /// AWS's name for what went wrong, if it gave one.
+        code: Option<String>,
         /// What AWS says.
         cause: String,
     },
     /// It cannot be told which instance is meant.
     #[error("Identity Center has {0} instances here: name one")]
     Instances(usize),
+    /// There is no instance of that ARN.
+    #[error("Identity Center has no instance `{0}` here")]
+    NoInstance(String),
     /// AWS named something in a way nobody knows.
     #[error(transparent)]
     Resource(#[from] ResourceError),
-    /// The table did not take it.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
 }
 
-impl From<StoreError> for DirectoryError {
-    fn from(error: StoreError) -> Self {
-        Self::Commit(error.into())
-    }
+/// What a directory is read from, besides Identity Center.
+#[derive(Debug, Clone)]
+pub struct DirectorySource {
+    /// Units, accounts and tags.
+    pub organizations: Organizations,
+    /// People.
+    pub identity_store: IdentityStore,
 }
 
-/// What a sync found.
+/// An Identity Center instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Synced {
-    /// How many of each kind there are.
-    pub found: BTreeMap<ResourceType, usize>,
-    /// What the directory has and AWS has not any more; it stays.
-    pub gone: Vec<ResourceRef>,
+pub struct Instance {
+    /// Its ARN.
+    pub arn: String,
+    /// The id of its Identity Store.
+    pub identity_store_id: String,
 }
 
-impl Organization {
-    /// The organization of these clients' account. Without an ARN, the instance is the one there is.
-    #[must_use]
-    pub fn new(
-        organizations: aws_sdk_organizations::Client,
-        sso: aws_sdk_ssoadmin::Client,
-        instance_arn: Option<String>,
-    ) -> Self {
-        Self { organizations, sso, instance_arn }
-    }
-
-    /// Reads everything, writes it into the tenant's directory, and then counts the directory's version up. What AWS
-    /// does not know of a resource (rank, tags, metadata) stays as it was. Interrupted, it is done again.
-    ///
-    /// # Errors
-    ///
-    /// [`DirectoryError`]; nothing is written unless everything was read.
-    pub async fn sync(&self, tenant: &TenantTable, now: Timestamp) -> Result<Synced, DirectoryError> {
-        let mut resources = self.tree(now).await?;
-        resources.extend(self.permission_sets(now).await?);
-        let known: Vec<AwsResource> = tenant.list_all().await?;
-        let mut known: BTreeMap<_, _> = known.into_iter().map(|known| (known.resource.clone(), known)).collect();
-        let mut found = BTreeMap::new();
-        for resource in &mut resources {
-            *found.entry(resource.resource.kind()).or_default() += 1;
-            if let Some(known) = known.remove(&resource.resource) {
-                (resource.rank, resource.tags, resource.metadata) = (known.rank, known.tags, known.metadata);
-            }
-        }
-        tenant.put_all(&resources).await?;
-        // Last: an engine that was compiled in between is of the old version, and made anew.
-        let mut writes = Transaction::new(tenant.id());
-        writes.directory_changed();
-        tenant.commit(writes).await?;
-        let synced = [ResourceType::AwsAccount, ResourceType::AwsOrganizationalUnit, ResourceType::AwsPermissionSet];
-        let gone = known.into_keys().filter(|resource| synced.contains(&resource.kind())).collect();
-        Ok(Synced { found, gone })
-    }
-
-    /// The units and accounts, from the root down.
-    async fn tree(&self, now: Timestamp) -> Result<Vec<AwsResource>, DirectoryError> {
-        let mut resources = Vec::new();
-        let mut units = Vec::new();
-        let mut pages = self.organizations.list_roots().into_paginator().send();
-        while let Some(page) = pages.next().await {
-            for root in page.map_err(aws("organizations:ListRoots"))?.roots.unwrap_or_default() {
-                let id = root.id.unwrap_or_default();
-                resources.push(unit(&id, root.name.as_deref().unwrap_or(&id), None, now)?);
-                units.push(id);
-            }
-        }
-        while let Some(parent) = units.pop() {
-            let accounts = self.organizations.list_accounts_for_parent().parent_id(&parent);
-            let mut pages = accounts.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(aws("organizations:ListAccountsForParent"))?;
-                for found in page.accounts.unwrap_or_default().into_iter().filter(in_use) {
-                    let id = found.id.unwrap_or_default();
-                    resources.push(account(&id, found.name.as_deref().unwrap_or(&id), &parent, now)?);
-                }
-            }
-            let below = self.organizations.list_organizational_units_for_parent().parent_id(&parent);
-            let mut pages = below.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(aws("organizations:ListOrganizationalUnitsForParent"))?;
-                for found in page.organizational_units.unwrap_or_default() {
-                    let id = found.id.unwrap_or_default();
-                    resources.push(unit(&id, found.name.as_deref().unwrap_or(&id), Some(&parent), now)?);
-                    units.push(id);
-                }
-            }
-        }
-        Ok(resources)
-    }
-
-    async fn permission_sets(&self, now: Timestamp) -> Result<Vec<AwsResource>, DirectoryError> {
-        let instance = self.instance().await?;
-        let mut resources = Vec::new();
-        let mut pages = self.sso.list_permission_sets().instance_arn(&instance).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            for arn in page.map_err(aws("sso:ListPermissionSets"))?.permission_sets.unwrap_or_default() {
-                let set = self.sso.describe_permission_set().instance_arn(&instance).permission_set_arn(&arn);
-                let set = set.send().await.map_err(aws("sso:DescribePermissionSet"))?.permission_set;
-                let name = set.and_then(|set| set.name).unwrap_or_else(|| arn.clone());
-                resources.push(permission_set(&arn, &name, now)?);
-            }
-        }
-        Ok(resources)
-    }
-
-    async fn instance(&self) -> Result<String, DirectoryError> {
-        if let Some(arn) = &self.instance_arn {
-            return Ok(arn.clone());
-        }
-        let mut instances = Vec::new();
-        let mut pages = self.sso.list_instances().into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(aws("sso:ListInstances"))?.instances.unwrap_or_default();
-            instances.extend(page.into_iter().filter_map(|instance| instance.instance_arn));
-        }
-        match instances.as_slice() {
-            [one] => Ok(one.clone()),
-            several => Err(DirectoryError::Instances(several.len())),
+/// The instance of that ARN; without one, the only one these credentials see.
+///
+/// # Errors
+///
+/// [`DirectoryError`] when there is none, or more than one to choose from.
+pub async fn instance(
+    sso: &aws_sdk_ssoadmin::Client,
+    arn: Option<&str>,
+    clock: &Clock,
+) -> Result<Instance, DirectoryError> {
+    let mut instances = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let ask = || sso.list_instances().set_next_token(token.clone()).send();
+        let answer = retry::paced(clock, "sso:ListInstances", ask).await?;
+        instances.extend(answer.instances.unwrap_or_default().into_iter().filter_map(|found| {
+            Some(Instance { arn: found.instance_arn?, identity_store_id: found.identity_store_id? })
+        }));
+        match answer.next_token {
+            Some(next) => token = Some(next),
+            None => break,
         }
     }
-}
-
-/// Access to an account that is closed or not there yet cannot be given.
-fn in_use(account: &Account) -> bool {
-    account.state.as_ref().is_none_or(|state| *state == AccountState::Active)
-}
-
-fn aws<E, R>(call: &'static str) -> impl Fn(SdkError<E, R>) -> DirectoryError
-where
-    E: std::error::Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static,
-{
-    move |error| DirectoryError::Aws { call, cause: DisplayErrorContext(error).to_string() }
+    if let Some(arn) = arn {
+        let named = instances.into_iter().find(|instance| instance.arn == arn);
+        return named.ok_or_else(|| DirectoryError::NoInstance(arn.to_owned()));
+    }
+    match instances.as_slice() {
+        [one] => Ok(one.clone()),
+        several => Err(DirectoryError::Instances(several.len())),
+    }
 }
 
 /// A unit, or without a parent the root.

@@ -11,7 +11,9 @@ mod policy;
 mod principal;
 mod request;
 mod resource;
+mod sync;
 mod tenant;
+pub mod text;
 mod turn;
 
 pub use duration::{Seconds, SecondsError};
@@ -23,12 +25,13 @@ pub use grant::{
 pub use id::{ApiKeyId, EventId, GrantId, IdError, MessageId, PolicyId, RequestId, RuleId, TenantId};
 pub use person::{ExternalId, Person, PersonLink};
 pub use policy::{ActionScope, ApprovalMode, Effect, EntityRef, Policy, PolicySettings, Rule, Scope, Terms};
-pub use principal::{Auth, Circumstances, Principal, PrincipalKind, PrincipalRef};
+pub use principal::{Auth, Circumstances, DirectoryLink, Principal, PrincipalKind, PrincipalRef};
 pub use request::{
     AccessRequest, ApprovedBy, AuthorType, Decision, RequestMessage, RequestState, RequestStatus, Verdict,
 };
 pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef};
-pub use tenant::{BreakGlass, OidcConfig, Role, Tenant, TenantSettings, User};
+pub use sync::{SYNC_LEASE, SyncPhase, SyncState};
+pub use tenant::{BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Tenant, TenantSettings, User};
 pub use turn::{Quota, REQUESTS_A_WINDOW, TURN_LEASE, Turn, Turns, Urgency};
 
 /// Free-form data a caller attaches: a JSON object.

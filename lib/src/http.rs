@@ -7,6 +7,7 @@
 //! | `session` | the credential and the tenant; the only way to the table |
 //! | `body` | parses input once, naming what is wrong with it |
 //! | `cursor` | pages |
+//! | `size` | how large an answer may be |
 //! | `precondition` | entity tags |
 //! | `listing` | lists of what belongs to somebody |
 //! | `error` | errors as callers read them |
@@ -22,6 +23,7 @@ mod listing;
 mod openapi;
 mod precondition;
 mod session;
+mod size;
 pub mod view;
 
 pub use app::{Api, SourceIp, app};

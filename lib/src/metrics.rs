@@ -25,6 +25,10 @@ pub enum Measurement {
     ProvisioningLatencySeconds(SignedDuration),
     /// How long the oldest obligation has been overdue; zero if none is.
     OldestOverdueSeconds(SignedDuration),
+    /// How long ago the oldest part of the directory was read in full.
+    DirectoryAgeSeconds(SignedDuration),
+    /// How much of the directory AWS seems to have lost, and is kept until an administrator says otherwise; zero if nothing.
+    DirectoryHeldBack(u32),
     /// What came of an ask; one each.
     Decisions(Outcome),
 }
@@ -106,6 +110,8 @@ impl Measurement {
             Self::OverGrantSeconds(_) => "OverGrantSeconds",
             Self::ProvisioningLatencySeconds(_) => "ProvisioningLatencySeconds",
             Self::OldestOverdueSeconds(_) => "OldestOverdueSeconds",
+            Self::DirectoryAgeSeconds(_) => "DirectoryAgeSeconds",
+            Self::DirectoryHeldBack(_) => "DirectoryHeldBack",
             Self::Decisions(_) => "Decisions",
         }
     }
@@ -114,7 +120,9 @@ impl Measurement {
         let (unit, value, outcome) = match self {
             Self::OverGrantSeconds(span)
             | Self::ProvisioningLatencySeconds(span)
-            | Self::OldestOverdueSeconds(span) => ("Seconds", json!(span.as_secs_f64().max(0.0)), None),
+            | Self::OldestOverdueSeconds(span)
+            | Self::DirectoryAgeSeconds(span) => ("Seconds", json!(span.as_secs_f64().max(0.0)), None),
+            Self::DirectoryHeldBack(count) => ("Count", json!(count), None),
             Self::Decisions(outcome) => ("Count", json!(1), Some(outcome.as_str())),
         };
         let dimensions: &[&str] = if outcome.is_some() { &[STACK, OUTCOME] } else { &[STACK] };

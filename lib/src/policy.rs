@@ -5,9 +5,11 @@
 //! | `model` | the tenant's directory, and the Cedar schema made of it |
 //! | `offered` | what of the directory can be asked for |
 //! | `world` | the Cedar entities of the directory, and those of a question |
+//! | `bounds` | how deep the syntax tree of a text may be, checked before Cedar parses it |
 //! | `scan`, `text` | statements to fields and back |
 //! | `flat` | scopes as the API has them |
 //! | `problem` | what is wrong with a text, and where; strict validation |
+//! | `stored` | a stored rule for Cedar, or what stands in for one that does not parse |
 //! | `index` | finds the rules that can apply without looking at the others |
 //! | `question` | what policy is asked: about an access, or about deciding on one |
 //! | `facts`, `overrides` | the context of a question, and the values `evaluate` puts over it |
@@ -16,6 +18,7 @@
 //!
 //! Nothing here does I/O, reads a clock or makes an id.
 
+mod bounds;
 mod decision;
 mod engine;
 mod facts;
@@ -28,6 +31,7 @@ mod permit;
 mod problem;
 mod question;
 mod scan;
+mod stored;
 mod terms;
 mod text;
 mod world;

@@ -11,6 +11,7 @@ mod people;
 mod query;
 mod record;
 mod records;
+mod sync;
 mod table;
 mod transaction;
 mod turns;

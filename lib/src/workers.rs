@@ -6,6 +6,7 @@
 //! | [`provision_grant`] | the bus, when a grant was decided or extended; Scheduler, for a later start or another attempt |
 //! | [`deprovision_grant`] | Scheduler, when a grant's time is over; the bus, when one was ended; Scheduler, for another attempt |
 //! | [`sweep`] | every five minutes: whatever is due and was not done |
+//! | [`sync`] | every fifteen minutes, and on demand: reads the directory from AWS |
 //!
 //! Who changes an assignment needs a turn at Identity Center (`shift`). Who finds none free leaves, and whoever has one goes
 //! on with what was left (`queue`).
@@ -25,5 +26,6 @@ mod reconsider;
 mod revoke;
 mod shift;
 pub mod sweep;
+pub mod sync;
 
-pub use context::{LONGEST_RUN, WorkerError, Workers};
+pub use context::{LONGEST_RUN, Services, WorkerError, Workers};

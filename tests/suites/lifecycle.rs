@@ -13,6 +13,8 @@ mod invariants;
 mod judged;
 #[path = "lifecycle/metrics.rs"]
 mod metrics;
+#[path = "lifecycle/people.rs"]
+mod people;
 #[path = "lifecycle/reconsider.rs"]
 mod reconsider;
 #[path = "lifecycle/recorded.rs"]
@@ -21,6 +23,10 @@ mod recorded;
 mod rush;
 #[path = "lifecycle/submit.rs"]
 mod submit;
+#[path = "lifecycle/sync.rs"]
+mod sync;
+#[path = "lifecycle/sync_people.rs"]
+mod sync_people;
 #[path = "lifecycle/turns.rs"]
 mod turns;
 #[path = "lifecycle/unknown.rs"]

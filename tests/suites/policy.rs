@@ -7,6 +7,8 @@
 mod decisions;
 #[path = "policy/fixture.rs"]
 mod fixture;
+#[path = "policy/nesting.rs"]
+mod nesting;
 #[path = "policy/oracle.rs"]
 mod oracle;
 #[path = "policy/texts.rs"]

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::time::Duration;
 
 use aws_config::SdkConfig;
 use clap::Parser;
@@ -16,9 +17,11 @@ use stint::auth::scope::scopes_of;
 use stint::clock::Clock;
 use stint::context::{self, RandomError, random_bytes};
 use stint::directory::DirectoryError;
-use stint::domain::{ApiKeyId, BreakGlass, OidcConfig, Role, Seconds, Tenant, TenantSettings};
+use stint::domain::{ApiKeyId, BreakGlass, OidcConfig, Role, Seconds, Tenant, TenantId, TenantSettings};
 use stint::store::{CommitError, StoreError, TenantTable};
 use stint::tenancy::{self, NewKey, NewTenant, Slug, SlugError, TenancyError};
+use stint::workers::sync::SyncCall;
+use stint::workers::{self, WorkerError};
 
 /// Founds the first tenant of a stack and prints its administrator's API key, once.
 ///
@@ -57,9 +60,13 @@ pub struct Arguments {
     /// Makes another key for a tenant that exists; its other keys stay as they are.
     #[arg(long)]
     pub new_key: bool,
-    /// Reads accounts and units of Organizations, and permission sets of Identity Center, into the tenant's directory.
+    /// Reads accounts, their tags and units of Organizations, permission sets of Identity Center, and users of the
+    /// Identity Store, into the tenant's directory, as the worker `sync` does by itself every 15 minutes.
     #[arg(long)]
     pub sync: bool,
+    /// Lets the sync take for gone what it and the one before did not find, although it is more than a tenth of its kind.
+    #[arg(long, requires = "sync")]
+    pub accept_loss: bool,
     /// The Identity Center instance to read, where there are several.
     #[arg(long, requires = "sync")]
     pub instance_arn: Option<String>,
@@ -93,9 +100,12 @@ pub enum Error {
     /// The machine has no randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
-    /// The directory was not synced.
+    /// It cannot be told which Identity Center is meant.
     #[error("the directory was not synced: {0}")]
-    Directory(#[from] DirectoryError),
+    Instance(#[from] DirectoryError),
+    /// The directory was not synced, or not all of it; the log says which part.
+    #[error("the directory was not synced: {0}")]
+    Sync(#[from] WorkerError),
     /// The key is stored, and nobody has seen it.
     #[error("the key could not be printed: {0}; make another with `--new-key`")]
     Output(std::io::Error),
@@ -103,6 +113,10 @@ pub enum Error {
     #[error("standard error cannot be written: {0}")]
     Notes(#[from] std::io::Error),
 }
+
+/// How long a sync that was interrupted is taken for one that is under way is two minutes.
+const MOST_WAITS: usize = 9;
+const WAIT: Duration = Duration::from_secs(15);
 
 fn issuer(text: &str) -> Result<String, JwksError> {
     check_issuer(text).map(|()| text.to_owned())
@@ -151,7 +165,7 @@ pub async fn run(
         }
     }
     if arguments.sync {
-        sync(arguments, aws, &tenant, &clock, notes).await?;
+        sync(arguments, aws, id, &clock, notes).await?;
     }
     Ok(())
 }
@@ -170,11 +184,10 @@ impl Arguments {
 
     fn tenant(&self, slug: &Slug) -> NewTenant {
         let oidc = self.issuer.clone().zip(self.client_id.clone()).map(|(issuer_url, client_id)| OidcConfig {
-            issuer_url,
-            client_id,
             audience: self.audience.clone(),
             groups_claim: self.groups_claim.clone(),
             email_claim: self.email_claim.clone(),
+            ..OidcConfig::new(issuer_url, client_id)
         });
         let administrators = Some(self.admin_group.clone()).filter(|groups| !groups.is_empty());
         NewTenant {
@@ -197,7 +210,12 @@ impl Arguments {
 
 /// All an administrator may; acting for others is for keys that are made for just that.
 fn administrator(id: ApiKeyId) -> NewKey {
-    NewKey { id, name: "administrator".to_owned(), scopes: scopes_of(Role::Admin).to_vec() }
+    NewKey {
+        id,
+        name: "administrator".to_owned(),
+        scopes: scopes_of(Role::Admin).to_vec(),
+        identity_store_user_id: None,
+    }
 }
 
 fn differences(existing: &Tenant, given: &Tenant) -> Vec<&'static str> {
@@ -228,17 +246,40 @@ async fn list_keys(tenant: &TenantTable, notes: &mut impl Write) -> Result<(), E
 async fn sync(
     arguments: &Arguments,
     aws: &SdkConfig,
-    tenant: &TenantTable,
+    tenant: TenantId,
     clock: &Clock,
     notes: &mut impl Write,
 ) -> Result<(), Error> {
-    let organization = context::organization(aws, arguments.instance_arn.clone());
-    let synced = organization.sync(tenant, clock.now()).await?;
-    for (kind, count) in synced.found {
-        writeln!(notes, "synced {count} of type {kind}")?;
+    let instance_arn = arguments.instance_arn.as_deref();
+    let workers = context::sync_workers(aws, arguments.table.clone(), instance_arn, clock.clone()).await?;
+    let call = SyncCall { tenant_id: Some(tenant), accepts_loss: arguments.accept_loss };
+    let mut waits = 0;
+    let synced = loop {
+        match workers::sync::run(&workers, &call).await {
+            // The schedule's run is at it, or one that was interrupted left its lease.
+            Err(WorkerError::Busy) if waits < MOST_WAITS => {
+                writeln!(notes, "another sync is under way; waiting for it")?;
+                waits += 1;
+                clock.sleep(WAIT).await;
+            }
+            synced => break synced?,
+        }
+    };
+    for (kind, count) in &synced.found {
+        writeln!(notes, "AWS has {count} of type {kind}")?;
     }
-    for resource in synced.gone {
-        writeln!(notes, "{resource} is in the directory and not in AWS any more")?;
+    writeln!(notes, "{} of them were new or not as they were", synced.written)?;
+    for one in &synced.missing {
+        writeln!(notes, "{one} is in the directory and was not found; if the next sync does not find it, it is gone")?;
+    }
+    for one in &synced.gone {
+        writeln!(notes, "{one} is gone: access to it cannot be given any more")?;
+    }
+    for one in &synced.held_back {
+        writeln!(notes, "{one} seems to be gone, but too much is at once: `--accept-loss` says that it is")?;
+    }
+    if !synced.finished {
+        writeln!(notes, "the time was not enough for everything: run it again, it goes on")?;
     }
     Ok(())
 }

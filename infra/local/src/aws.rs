@@ -60,7 +60,7 @@ pub use options::{Limits, Options, Rule, Storage, StreamTarget, Wiring};
 pub use permissions::{Permission, running_as};
 pub use scheduler::ScheduleView;
 pub use wire::Service;
-pub use world::{Account, PermissionSet, Role, Unit, User, World};
+pub use world::{Account, ExternalId, PermissionSet, Role, Unit, User, World};
 
 use calls::CallLog;
 use database::Database;
@@ -126,6 +126,8 @@ pub struct AwsEndpoint {
 struct Services {
     clock: Clock,
     world: World,
+    /// The world with its organization as it is by now.
+    current: RwLock<Arc<World>>,
     wiring: Wiring,
     limits: Limits,
     latency: Duration,
@@ -162,6 +164,7 @@ impl AwsEndpoint {
             Database::start(directory, &options.clock, &options.table_name, &world.account_id, stopped.clone()).await?;
         let services = Arc::new(Services {
             clock: options.clock,
+            current: RwLock::new(Arc::new(world.clone())),
             world,
             wiring: options.wiring,
             limits: options.limits,
@@ -338,6 +341,24 @@ impl AwsEndpoint {
         self.services.database.items()
     }
 
+    /// Changes the organization: moves, closes and tags accounts, makes and removes units. A restart forgets it.
+    pub fn change_organization(&self, change: impl FnOnce(&mut Unit)) {
+        let mut current = self.services.current.write().unwrap_or_else(PoisonError::into_inner);
+        let mut world = World::clone(&current);
+        change(&mut world.root);
+        *current = Arc::new(world.with_ids());
+    }
+
+    /// Changes the people in the Identity Store.
+    pub fn change_people(&self, change: impl FnOnce(&mut Vec<User>)) {
+        change(&mut self.services.store.lock().users);
+    }
+
+    /// Changes the permission sets of the instance.
+    pub fn change_permission_sets(&self, change: impl FnOnce(&mut Vec<PermissionSet>)) {
+        change(&mut self.services.store.lock().permission_sets);
+    }
+
     /// The world it was started with, every id filled in.
     #[must_use]
     pub fn world(&self) -> &World {
@@ -394,6 +415,10 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
 }
 
 impl Services {
+    fn current_world(&self) -> Arc<World> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     async fn answer(&self, request: &Request, parts: &Parts, body: Bytes) -> Response<Body> {
         let operation = request.operation.as_str();
         let fault = self.faults.meet(request.service, operation);

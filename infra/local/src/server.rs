@@ -20,7 +20,7 @@ use stint::http::{Api, SourceIp, app, endpoint};
 use stint::metrics::{Measurement, Metrics};
 use stint::schedule::ScheduleSettings;
 use stint::store::{CommitError, Table};
-use stint::workers::{Workers, deprovision_grant, provision_grant, publish_events, sweep};
+use stint::workers::{Workers, deprovision_grant, provision_grant, publish_events, sweep, sync};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use utoipa_axum::router::OpenApiRouter;
@@ -261,7 +261,17 @@ impl Local {
         self.aws.invoke("sweep").await
     }
 
-    /// Delivers everything as it falls due, and sweeps every few seconds, until the future is dropped.
+    /// Reads the directory from AWS.
+    ///
+    /// # Errors
+    ///
+    /// When something was not read.
+    pub async fn sync(&self) -> Result<(), String> {
+        self.aws.invoke("sync").await
+    }
+
+    /// Delivers everything as it falls due, sweeps every few seconds and syncs every few minutes, until the future is
+    /// dropped.
     pub async fn run(&self) {
         let sweeps = async {
             loop {
@@ -271,7 +281,15 @@ impl Local {
                 self.clock.sleep(SWEEP_EVERY).await;
             }
         };
-        tokio::join!(Arc::clone(&self.aws).run(), sweeps);
+        let syncs = async {
+            loop {
+                if let Err(cause) = self.sync().await {
+                    tracing::warn!(cause, "sync");
+                }
+                self.clock.sleep(SYNC_EVERY).await;
+            }
+        };
+        tokio::join!(Arc::clone(&self.aws).run(), sweeps, syncs);
     }
 }
 
@@ -304,17 +322,14 @@ pub(crate) async fn call(
 /// What a tenant is told about the development issuer, which is at that URL.
 #[must_use]
 pub(crate) fn trusted(issuer_url: String) -> OidcConfig {
-    OidcConfig {
-        issuer_url,
-        client_id: CLIENT_ID.to_owned(),
-        audience: None,
-        groups_claim: "groups".to_owned(),
-        email_claim: "email".to_owned(),
-    }
+    OidcConfig::new(issuer_url, CLIENT_ID)
 }
 
 /// In the template it is five minutes; whoever tries out short durations is less patient.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// The template's default.
+const SYNC_EVERY: Duration = Duration::from_mins(15);
 
 /// Starts the AWS endpoint, wired as the template wires it.
 pub(crate) async fn start_aws(options: Options) -> Result<Arc<AwsEndpoint>, StartError> {
@@ -384,6 +399,7 @@ async fn invoke(workers: &Workers, function: &str, payload: Value) -> Result<Val
             "provision_grant" => Box::pin(provision_grant::handle(workers, payload)).await,
             "deprovision_grant" => Box::pin(deprovision_grant::handle(workers, payload)).await,
             "sweep" => Box::pin(sweep::handle(workers, payload)).await,
+            "sync" => Box::pin(sync::handle(workers, payload)).await,
             unknown => return Err(format!("there is no function `{unknown}`")),
         })
     };

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::error::{Error, X_REQUEST_ID};
 use crate::access::{AccessError, Engines, Ids};
-use crate::auth::JwksCache;
+use crate::auth::{JwksCache, SeenCredentials};
 use crate::clock::Clock;
 use crate::store::Table;
 
@@ -22,6 +22,7 @@ use crate::store::Table;
 pub struct Api {
     table: Table,
     keys: JwksCache,
+    seen: SeenCredentials,
     engines: Engines,
     ids: Ids,
     clock: Clock,
@@ -33,7 +34,7 @@ impl Api {
     pub fn new(table: Table, clock: Clock) -> Self {
         let keys = JwksCache::new(clock.clone());
         let ids = Ids::new(clock.clone());
-        Self { table, keys, engines: Engines::default(), ids, clock }
+        Self { table, keys, seen: SeenCredentials::default(), engines: Engines::default(), ids, clock }
     }
 
     /// The same, with ids from elsewhere.
@@ -48,6 +49,10 @@ impl Api {
 
     pub(super) fn keys(&self) -> &JwksCache {
         &self.keys
+    }
+
+    pub(super) fn seen(&self) -> &SeenCredentials {
+        &self.seen
     }
 
     pub(super) fn engines(&self) -> &Engines {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::error::Error;
+use super::size;
 use crate::domain::Tenant;
 
 /// How many, and from where on.
@@ -66,10 +67,20 @@ impl PageParams {
 }
 
 impl<T> PageOf<T> {
-    /// A page, with the cursor of the position after it.
-    pub(super) fn new(data: Vec<T>, next: Option<String>, tenant: &Tenant, filter: &str) -> Self {
+    /// A page of items with their positions, as many as an answer may hold. `next` is the position to go on after the
+    /// last of them, if others follow.
+    pub(super) fn new(
+        items: impl IntoIterator<Item = (String, T)>,
+        next: Option<String>,
+        tenant: &Tenant,
+        filter: &str,
+    ) -> Result<Self, Error>
+    where
+        T: Serialize,
+    {
+        let (data, next) = size::fitting(items, next)?;
         let next_cursor = next.map(|position| cursor(&position, tenant, filter));
-        Self { data, has_more: next_cursor.is_some(), next_cursor }
+        Ok(Self { data, has_more: next_cursor.is_some(), next_cursor })
     }
 }
 
@@ -80,7 +91,10 @@ impl<T> PageOf<T> {
         page: &PageParams,
         tenant: &Tenant,
         filter: &str,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, Error>
+    where
+        T: Serialize,
+    {
         let limit = page.limit()?;
         page.check(tenant, filter)?;
         let after: Option<K> =
@@ -90,8 +104,9 @@ impl<T> PageOf<T> {
         rest.sort_by(|(left, _), (right, _)| left.cmp(right));
         let more = rest.len() > limit;
         rest.truncate(limit);
-        let last = rest.last().filter(|_| more).map(|(key, _)| serde_json::json!(key).to_string());
-        Ok(Self::new(rest.into_iter().map(|(_, item)| item).collect(), last, tenant, filter))
+        let position = |key: &K| serde_json::json!(key).to_string();
+        let last = rest.last().filter(|_| more).map(|(key, _)| position(key));
+        Self::new(rest.into_iter().map(|(key, item)| (position(&key), item)), last, tenant, filter)
     }
 }
 

@@ -54,7 +54,7 @@ impl Owned for Grant {
 }
 
 /// A page of what is wanted and `keeps` keeps, newest first.
-pub(super) async fn list<R: Owned, V: From<R>>(
+pub(super) async fn list<R: Owned, V: From<R> + serde::Serialize>(
     session: &Session<impl RequiredScope>,
     wanted: Wanted,
     keeps: impl Fn(&R) -> bool,
@@ -78,8 +78,8 @@ pub(super) async fn list<R: Owned, V: From<R>>(
     let (listing, first) = if others { wide } else { (own, narrow) };
     let shown = |record: &R| keeps(record) && record.is_shown(&engine, &access);
     let found = table.complete(&listing, first, shown).await?;
-    let data = found.records.into_iter().map(V::from).collect();
-    Ok(PageOf::new(data, found.next, access.tenant(), &wanted.filters))
+    let items = found.records.into_iter().map(|record| (record.sort_key(), V::from(record)));
+    PageOf::new(items, found.next, access.tenant(), &wanted.filters)
 }
 
 /// The narrowest listing that holds all that is wanted.

@@ -12,7 +12,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::future::{join, try_join};
+use futures_util::future::{join, try_join3};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ use super::app::{Api, Call};
 use super::body::{Body, Input};
 use super::error::Error;
 use super::precondition::etag;
-use crate::access::{Access, Change};
+use crate::access::{Access, Change, people};
 use crate::auth::{AuthError, Credential, RequiredScope, authenticate};
 use crate::domain::{PrincipalRef, TenantId};
 use crate::store::{CommitError, IdempotencyRecord, TenantTable};
@@ -118,8 +118,9 @@ impl<S: RequiredScope> Session<S> {
         self.credential.as_ref().map_or_else(|| PrincipalRef::user(""), Credential::claimed_principal)
     }
 
-    /// Checks the credential and reads what can be named without knowing the caller, at the same time. Nothing that
-    /// was read comes back unless the credential is good.
+    /// Checks the credential and reads what can be named without knowing the caller: at the same time if the credential
+    /// was good here a moment ago, else one after the other, so that nobody makes us read who is not let in. Nothing that
+    /// was read comes back unless the credential is good now.
     pub(super) async fn open<T, F>(&self, read: impl FnOnce(TenantTable) -> F) -> Result<(Access, T), Error>
     where
         F: Future<Output = Result<T, Error>>,
@@ -129,15 +130,22 @@ impl<S: RequiredScope> Session<S> {
         let tenant = self.tenant.map_err(|reason| Error::input("X-Tenant-ID", reason))?;
         let now = self.api.clock().now();
         let table = self.api.table().tenant(tenant);
-        let (caller, read) = join(
-            authenticate(self.api.table(), self.api.keys(), credential, tenant, self.source_ip, now),
-            read(table.clone()),
-        )
-        .await;
-        let caller = caller?;
-        caller.require(S::SCOPE)?;
+        let seen = self.api.seen();
+        let check = async {
+            let caller = authenticate(self.api.table(), self.api.keys(), credential, tenant, self.source_ip, now).await;
+            seen.note(credential, tenant, caller.is_ok(), now);
+            let caller = caller?;
+            caller.require(S::SCOPE)?;
+            Ok::<_, AuthError>(caller)
+        };
+        let (caller, read) = if seen.knows(credential, tenant, now) {
+            let (caller, read) = join(check, read(table.clone())).await;
+            (caller?, read?)
+        } else {
+            (check.await?, read(table.clone()).await?)
+        };
         let access = Access::new(caller, table, self.api.engines().clone(), self.api.ids().clone(), now, self.call.id);
-        Ok((access, read?))
+        Ok((access, read))
     }
 
     /// Makes a change: reads, lets `act` decide on what was read, and commits what it decided, all or nothing. If
@@ -160,16 +168,27 @@ impl<S: RequiredScope> Session<S> {
     {
         let key = self.stored_answer_key().await?;
         for attempt in 0..ATTEMPTS {
-            let read = |table: TenantTable| try_join(stored_answer(table.clone(), key.clone()), read(table));
-            let (access, (stored, loaded)) = self.open(read).await?;
+            let read = |table: TenantTable| {
+                let (stored, read) = (stored_answer(table.clone(), key.clone()), read(table.clone()));
+                let credential = self.credential.as_ref();
+                let known = async move { Ok(people::known(&table, credential).await?) };
+                try_join3(stored, known, read)
+            };
+            let (access, (stored, known, loaded)) = self.open(read).await?;
+            let access = access.in_attempt(attempt).recognize(known).await?;
             let forgotten = match stored {
                 Some(stored) if stored.expires_at > access.now() => return replay(stored, &body.fingerprint),
                 other => other,
             };
             let table = access.table().clone();
             let now = access.now();
-            let Change { mut writes, answer, version } = match act(access, loaded).await {
-                Ok(change) => change,
+            let Change { mut writes, answer, version } = match act(access.clone(), loaded).await {
+                Ok(mut change) => {
+                    if !change.writes.is_empty() {
+                        people::remember(&access, &mut change.writes)?;
+                    }
+                    change
+                }
                 // The stored answer was read beside what this was decided on, not with it.
                 Err(refusal) => match stored_answer(table, key).await? {
                     Some(stored) if stored.expires_at > now => return replay(stored, &body.fingerprint),

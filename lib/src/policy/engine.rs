@@ -4,12 +4,14 @@ mod ask;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use cedar_policy::{Authorizer, Effect as CedarEffect, Entities, Policy as CedarPolicy, PolicyId as CedarId, Request};
+use cedar_policy::{Authorizer, Effect as CedarEffect, Entities, PolicyId as CedarId, Request};
 
 pub use self::ask::Evaluation;
+use super::bounds;
 use super::decision::{Decision, Determining, Outcome, RuleError};
 use super::index::{Cell, Index, IndexBuilder};
 use super::model::Directory;
+use super::stored::StoredRule;
 use super::terms::strictest;
 use super::world::World;
 use crate::domain::{ApprovalMode, Effect, Policy, PolicyId, PolicySettings, ResourceType, RuleId, Terms};
@@ -17,8 +19,8 @@ use crate::domain::{ApprovalMode, Effect, Policy, PolicyId, PolicySettings, Reso
 /// Policies that cannot be compiled. Nothing is permitted until they can.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CompileError {
-    /// A stored rule is not one Cedar statement.
-    #[error("rule `{rule_id}` of policy `{policy_id}` does not parse: {message}")]
+    /// There are too many rules.
+    #[error("rule `{rule_id}` of policy `{policy_id}` cannot be compiled: {message}")]
     Rule {
         /// The policy.
         policy_id: PolicyId,
@@ -27,7 +29,7 @@ pub enum CompileError {
         /// What Cedar says.
         message: String,
     },
-    /// The directory does not make a hierarchy, or there are too many rules.
+    /// The directory does not make a hierarchy.
     #[error("{0}")]
     World(String),
 }
@@ -41,6 +43,8 @@ struct RuleInfo {
     effect: Effect,
     notice: Option<String>,
     audit_session: bool,
+    /// Why it cannot be evaluated, if its text cannot be compiled.
+    broken: Option<String>,
 }
 
 /// A tenant's policies, ready to decide.
@@ -61,7 +65,8 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`CompileError`] when a rule does not parse or the directory is no hierarchy.
+    /// [`CompileError`] when the directory is no hierarchy or there are too many rules. A rule that does not parse is
+    /// none: it fails closed by itself.
     pub fn compile(directory: &Directory, policies: &[Policy]) -> Result<Self, CompileError> {
         let world = World::new(directory).map_err(|error| CompileError::World(error.to_string()))?;
         let enabled: Vec<_> = policies.iter().filter(|policy| policy.enabled).collect();
@@ -79,8 +84,8 @@ impl Engine {
             let rank = ranks.get(&policy.priority).copied().unwrap_or_default();
             for rule in &policy.rules {
                 let refuse = |message| CompileError::Rule { policy_id: policy.id, rule_id: rule.id, message };
-                let cedar = CedarPolicy::parse(Some(CedarId::new(rules.len().to_string())), &rule.policy_text)
-                    .map_err(|error| refuse(error.to_string()))?;
+                let StoredRule { cedar, broken } =
+                    StoredRule::compile(CedarId::new(rules.len().to_string()), rule).map_err(refuse)?;
                 if !index.add(rank, &cedar) {
                     return Err(refuse("there are too many rules".to_owned()));
                 }
@@ -94,6 +99,7 @@ impl Engine {
                     },
                     notice: rule.notice.clone(),
                     audit_session: rule.audit_session,
+                    broken,
                 });
             }
         }
@@ -126,10 +132,13 @@ impl Engine {
         let mut satisfied = BTreeMap::new();
         let mut failed = BTreeMap::new();
         for cell in cells {
-            let answer = self.authorizer.is_authorized(request, &cell.rules, entities);
+            let answer = bounds::with_stack(|| self.authorizer.is_authorized(request, &cell.rules, entities));
             for id in answer.diagnostics().reason() {
                 let (place, rule) = self.rule(id)?;
-                satisfied.insert(place, rule);
+                match &rule.broken {
+                    Some(message) => drop(failed.insert(place, (rule, message.clone()))),
+                    None => drop(satisfied.insert(place, rule)),
+                }
             }
             for error in answer.diagnostics().errors() {
                 let cedar_policy::AuthorizationError::PolicyEvaluationError(error) = error;

@@ -6,6 +6,7 @@ use cedar_policy::EntityUid;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::bounds;
 use super::text::{entity_ref, entity_text};
 use crate::domain::{ActionScope, ApiKeyId, EntityRef, PrincipalRef, Scope};
 
@@ -137,7 +138,11 @@ pub fn action_scope(scope_type: ActionScopeType, mut ids: Vec<String>) -> Result
 }
 
 fn parse_entity(text: &str) -> Option<EntityRef> {
-    EntityUid::from_str(text).ok().as_ref().map(entity_ref)
+    // Cedar parses any expression here before it sees that it is no entity.
+    if bounds::exceeded(text).is_some() {
+        return None;
+    }
+    bounds::with_stack(|| EntityUid::from_str(text).ok().as_ref().map(entity_ref))
 }
 
 /// Who a text means: `User::"…"` or `ServiceAccount::"…"`, and anything else is the subject of a person. None for a

@@ -28,7 +28,8 @@ impl Directory {
         self.get(resource).is_some_and(AwsResource::is_live)
     }
 
-    /// The permission set of that name, of those that are not gone.
+    /// The permission set of that name, of those that are not gone. One that the last read did not find gives way to one it
+    /// did: it was deleted and made again under its name.
     ///
     /// # Errors
     ///
@@ -38,7 +39,8 @@ impl Directory {
             known.resource.kind() == ResourceType::AwsPermissionSet && known.name == name && known.is_live()
         };
         let named: Vec<_> = self.iter().filter(is_meant).collect();
-        match named.as_slice() {
+        let found: Vec<_> = named.iter().filter(|known| known.missing_since.is_none()).copied().collect();
+        match if found.is_empty() { named.as_slice() } else { found.as_slice() } {
             [] => Err(PermissionSetError::Unknown(name.to_owned())),
             [one] => Ok(one),
             several => Err(PermissionSetError::Ambiguous {

@@ -8,8 +8,14 @@ use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::bounds;
 use super::model::TenantSchema;
 use super::text;
+
+/// The most problems that are told of one text.
+const MAX_PROBLEMS: usize = 100;
+/// The longest message, in characters.
+const MAX_MESSAGE: usize = 1_000;
 
 /// Something wrong with a policy text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -42,6 +48,18 @@ impl Problem {
             column: column.saturating_add(1),
             message: message.into(),
         }
+        .shortened()
+    }
+
+    /// Cedar quotes what it is about, however long that is.
+    fn shortened(mut self) -> Self {
+        if let Some((end, _)) = self.message.char_indices().nth(MAX_MESSAGE.saturating_sub(1)) {
+            if self.message.get(end..).is_some_and(|rest| rest.chars().nth(1).is_some()) {
+                self.message.truncate(end);
+                self.message.push('…');
+            }
+        }
+        self
     }
 
     /// What Cedar says, at the place it points to.
@@ -73,7 +91,7 @@ impl PolicyErrors {
     }
 
     pub(super) fn of_parse(text: &str, errors: &ParseErrors) -> Self {
-        Self(errors.iter().map(|error| Problem::of_diagnostic(text, error)).collect())
+        Self(errors.iter().take(MAX_PROBLEMS).map(|error| Problem::of_diagnostic(text, error)).collect())
     }
 
     /// The problems, in the order of the text as far as Cedar keeps to it.
@@ -115,6 +133,10 @@ pub fn validate(text: &str, schema: &TenantSchema) -> Report {
     if let Err(errors) = text::parse_policy_set(text) {
         return Report { errors: errors.0, warnings: Vec::new() };
     }
+    bounds::with_stack(|| validate_bounded(text, schema))
+}
+
+fn validate_bounded(text: &str, schema: &TenantSchema) -> Report {
     let set = match PolicySet::from_str(text) {
         Ok(set) => set,
         Err(errors) => return Report { errors: PolicyErrors::of_parse(text, &errors).0, warnings: Vec::new() },
@@ -134,6 +156,7 @@ pub fn validate(text: &str, schema: &TenantSchema) -> Report {
             (left.line, left.column, &left.message).cmp(&(right.line, right.column, &right.message))
         });
         problems.dedup();
+        problems.truncate(MAX_PROBLEMS);
     }
     Report { errors, warnings }
 }

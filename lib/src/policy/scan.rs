@@ -7,7 +7,7 @@ use std::ops::Range;
 
 /// What the scanner tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Word,
     Text,
     Comment,
@@ -19,9 +19,9 @@ enum Kind {
 }
 
 #[derive(Debug, Clone)]
-struct Token {
-    kind: Kind,
-    span: Range<usize>,
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) span: Range<usize>,
 }
 
 /// One statement.
@@ -35,7 +35,8 @@ pub(super) struct Statement {
     pub(super) clauses: Option<Range<usize>>,
 }
 
-fn tokens(text: &str) -> Vec<Token> {
+/// The tokens of a text, split as Cedar's lexer splits them: the longest first. What it does not know is one of its own.
+pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut chars = text.char_indices().peekable();
     while let Some((start, first)) = chars.next() {
@@ -59,6 +60,18 @@ fn tokens(text: &str) -> Vec<Token> {
             ')' | '}' | ']' => Kind::Close,
             ';' => Kind::Semicolon,
             '@' => Kind::At,
+            '0'..='9' => {
+                while chars.next_if(|(_, next)| next.is_ascii_digit()).is_some() {}
+                Kind::Word
+            }
+            ':' | '|' | '&' => {
+                chars.next_if(|(_, next)| *next == first);
+                Kind::Other
+            }
+            '=' | '!' | '<' | '>' => {
+                chars.next_if(|(_, next)| *next == '=');
+                Kind::Other
+            }
             _ if is_word(first) => {
                 while chars.next_if(|(_, next)| is_word(*next)).is_some() {}
                 Kind::Word

@@ -8,6 +8,7 @@ use cedar_policy::{
     PrincipalConstraint, ResourceConstraint,
 };
 
+use super::bounds;
 use super::problem::{PolicyErrors, Problem};
 use super::scan::{self, Statement};
 use crate::domain::{ActionScope, Effect, EntityRef, Scope};
@@ -66,9 +67,16 @@ pub enum RenderError {
 ///
 /// # Errors
 ///
-/// [`PolicyErrors`] when Cedar does not parse it, for a template, for an action of another type than `Action`, and for
+/// [`PolicyErrors`] when it passes a bound on its syntax tree, when Cedar does not parse it, for a template, for an action of another type than `Action`, and for
 /// an `@audit_session` that is neither true nor false; with places in `text`.
 pub fn parse_policy_set(text: &str) -> Result<Vec<ParsedRule>, PolicyErrors> {
+    match bounds::exceeded(text) {
+        Some(problem) => Err(PolicyErrors::new(problem)),
+        None => bounds::with_stack(|| parse_bounded(text)),
+    }
+}
+
+fn parse_bounded(text: &str) -> Result<Vec<ParsedRule>, PolicyErrors> {
     let set = PolicySet::from_str(text).map_err(|errors| PolicyErrors::of_parse(text, &errors))?;
     let statements = scan::statements(text);
     if let Some(template) = set.templates().next() {
@@ -204,7 +212,7 @@ pub fn render(fields: &RuleFields) -> Result<String, RenderError> {
     }
 }
 
-fn write(fields: &RuleFields) -> Result<String, RenderError> {
+pub(super) fn write(fields: &RuleFields) -> Result<String, RenderError> {
     let mut text = String::new();
     let own = [(NOTICE, fields.notice.as_deref()), (AUDIT_SESSION, Some("false").filter(|_| !fields.audit_session))];
     let own = own.into_iter().filter_map(|(key, value)| value.map(|value| (key, value)));

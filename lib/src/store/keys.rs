@@ -8,6 +8,8 @@
 //! | a tenant's records, by kind | `T#<tenant>#<KIND>` | the record's own key |
 //! | the directory of issuers (no tenant's data) | `ISSUER#<issuer>` | `AUD#<audience>` |
 //! | the turns at an Identity Center instance (no tenant's data) | `TURNS#<instance>` | `TURNS` |
+//! | the tenants of the stack (no tenant's data) | `TENANTS` | `<tenant>` |
+//! | how far syncs of the directory have come (no tenant's data) | `SYNC#<instance>` | `SYNC` |
 //!
 //! | index | partition | for |
 //! |---|---|---|
@@ -130,4 +132,16 @@ pub fn issuer_partition(issuer: &str) -> String {
 #[must_use]
 pub fn turns_partition(instance_arn: &str) -> String {
     format!("TURNS#{instance_arn}")
+}
+
+/// The partition that lists the stack's tenants.
+pub const TENANTS: &str = "TENANTS";
+
+/// The sort key of how far syncs have come.
+pub const SYNC: &str = "SYNC";
+
+/// The partition of how far the syncs of an instance have come.
+#[must_use]
+pub fn sync_partition(instance_arn: &str) -> String {
+    format!("SYNC#{instance_arn}")
 }

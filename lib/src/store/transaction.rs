@@ -1,6 +1,6 @@
 //! Transactions: a state change with its conditions and its event, all or nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, Trans
 
 use super::keys;
 use super::record::{Item, to_item};
+use super::sync::ListedTenant;
 use super::table::issuer_item;
 use super::{CommitError, IssuerEntry, OutboxEvent, Record, StoreError, TenantTable};
-use crate::domain::{Event, Tenant, TenantId};
+use crate::domain::{Event, PersonLink, SyncState, Tenant, TenantId};
 
 /// Writes that are committed together, in the part of one tenant.
 ///
@@ -36,6 +37,7 @@ enum Write {
     Delete { pk: String, sk: String, expected_version: u64 },
     Check { pk: String, sk: String, expected_version: u64 },
     CheckFields { pk: String, sk: String, fields: Vec<(&'static str, AttributeValue)>, or_absent: bool },
+    CheckLink { pk: String, sk: String, user_ids: Vec<AttributeValue> },
     Count { pk: String, sk: String, counter: &'static str },
     Trust { item: Item, tenant: TenantId },
 }
@@ -132,6 +134,15 @@ impl Transaction {
         Ok(())
     }
 
+    /// Commits only if the directory's link of this key still leads to just these users; to nobody, if there are none.
+    pub fn check_link(&mut self, key: &str, user_ids: &BTreeSet<String>) {
+        self.writes.push(Write::CheckLink {
+            pk: keys::partition(self.tenant, PersonLink::KIND),
+            sk: key.to_owned(),
+            user_ids: user_ids.iter().map(|id| AttributeValue::S(id.clone())).collect(),
+        });
+    }
+
     /// Counts the version of the tenant's policies up.
     pub fn policies_changed(&mut self) {
         self.count("policy_version");
@@ -156,6 +167,27 @@ impl Transaction {
         let item = issuer_item(issuer, audience, &IssuerEntry { tenant_id: self.tenant })?;
         self.writes.push(Write::Trust { item, tenant: self.tenant });
         Ok(())
+    }
+
+    /// Writes the tenant into the list of the stack's tenants.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    pub fn list_tenant(&mut self) -> Result<(), StoreError> {
+        let listed = ListedTenant { tenant_id: self.tenant };
+        let mut item: Item =
+            serde_dynamo::to_item(listed).map_err(|error| StoreError::Unstorable(error.to_string()))?;
+        item.insert(keys::PK.to_owned(), AttributeValue::S(keys::TENANTS.to_owned()));
+        item.insert(keys::SK.to_owned(), AttributeValue::S(self.tenant.to_string()));
+        self.writes.push(Write::Put { item, over: Over::Anything });
+        Ok(())
+    }
+
+    /// Commits only if the lease of a sync is still the one that was written last.
+    pub fn check_sync(&mut self, state: &SyncState) {
+        let (pk, sk) = (keys::sync_partition(&state.instance_arn), keys::SYNC.to_owned());
+        self.writes.push(Write::Check { pk, sk, expected_version: state.version });
     }
 
     /// INVARIANT 4 (one audit entry a change): the event of the change, in the same transaction.
@@ -280,6 +312,20 @@ impl Write {
                         .expression_attribute_values(format!(":f{place}"), value);
                 }
                 item.condition_check(check.condition_expression(condition).build()?)
+            }
+            Self::CheckLink { pk, sk, user_ids } => {
+                let check = ConditionCheck::builder().table_name(table).set_key(Some(key(pk, sk)));
+                // A set is stored as a list, in its order.
+                let check = if user_ids.is_empty() {
+                    check
+                        .condition_expression("attribute_not_exists(pk) OR size(user_ids) = :none")
+                        .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+                } else {
+                    check
+                        .condition_expression("user_ids = :users")
+                        .expression_attribute_values(":users", AttributeValue::L(user_ids))
+                };
+                item.condition_check(check.build()?)
             }
             Self::Count { pk, sk, counter } => item.update(
                 Update::builder()

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::access::{Engines, Ids};
 use crate::clock::Clock;
+use crate::directory::{DirectoryError, DirectorySource};
 use crate::domain::{Event, EventKind, Grant, GrantId, Quota, TenantId};
 use crate::events::{Bus, BusError};
 use crate::identity_center::{Fault, IdentityCenter};
@@ -19,6 +20,7 @@ use crate::store::{CommitError, StoreError, Table, TenantTable, Transaction};
 pub struct Workers {
     pub(super) table: Table,
     pub(super) identity_center: IdentityCenter,
+    pub(super) directory: DirectorySource,
     pub(super) quota: Quota,
     pub(super) schedules: Schedules,
     pub(super) bus: Bus,
@@ -28,7 +30,20 @@ pub struct Workers {
     pub(super) engines: Engines,
 }
 
-/// How long a worker lives at most: the template's `Timeout`.
+/// The AWS services workers call, besides the table.
+#[derive(Debug, Clone)]
+pub struct Services {
+    /// Where assignments are.
+    pub identity_center: IdentityCenter,
+    /// What the directory is read from.
+    pub directory: DirectorySource,
+    /// Reminders.
+    pub schedules: Schedules,
+    /// The event bus.
+    pub bus: Bus,
+}
+
+/// How long a worker that changes assignments lives at most: the template's `Timeout`.
 pub const LONGEST_RUN: SignedDuration = SignedDuration::from_mins(5);
 
 /// A worker did not get to its end. It is called again.
@@ -49,11 +64,14 @@ pub enum WorkerError {
     /// Identity Center failed.
     #[error("identity center: {0}")]
     IdentityCenter(#[from] Fault),
+    /// Organizations, the Identity Store or the list of instances could not be read.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// Somebody else took over: the lease of the assignment or of the turn ran out.
     #[error("somebody else took over")]
     Busy,
-    /// The right to change an assignment ran out while it was being changed.
-    #[error("the right to change the assignment ran out")]
+    /// The right to change an assignment, or to sync, ran out while it was used.
+    #[error("the lease ran out and went to another run")]
     LeaseLost,
     /// Some of many things were not done; each was logged.
     #[error("{0} of {1} were not done")]
@@ -106,17 +124,21 @@ pub(super) const ATTEMPTS: usize = 12;
 impl Workers {
     /// On these.
     #[must_use]
-    pub fn new(
-        table: Table,
-        identity_center: IdentityCenter,
-        quota: Quota,
-        schedules: Schedules,
-        bus: Bus,
-        clock: Clock,
-        metrics: Metrics,
-    ) -> Self {
+    pub fn new(table: Table, services: Services, quota: Quota, clock: Clock, metrics: Metrics) -> Self {
         let ids = Ids::new(clock.clone());
-        Self { table, identity_center, quota, schedules, bus, ids, clock, metrics, engines: Engines::default() }
+        let Services { identity_center, directory, schedules, bus } = services;
+        Self {
+            table,
+            identity_center,
+            directory,
+            quota,
+            schedules,
+            bus,
+            ids,
+            clock,
+            metrics,
+            engines: Engines::default(),
+        }
     }
 
     pub(crate) fn table(&self) -> &Table {

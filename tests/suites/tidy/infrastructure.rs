@@ -163,9 +163,11 @@ fn endpoints_answer_before_the_gateway_gives_up() {
 
 #[test]
 fn workers_live_no_longer_than_they_think_of_each_other() {
-    for name in workers() {
+    // `sync` changes no assignment, so nobody waits for what it may have begun.
+    for name in workers().into_iter().filter(|name| name != "sync") {
         assert!(timeout(&name) <= LONGEST_RUN.as_secs(), "{name}");
     }
+    assert!(timeout("sync") <= 900, "Lambda's limit");
 }
 
 /// In seconds.

@@ -19,6 +19,8 @@ fn measured() -> BTreeSet<&'static str> {
         Measurement::OverGrantSeconds(zero()),
         Measurement::ProvisioningLatencySeconds(zero()),
         Measurement::OldestOverdueSeconds(zero()),
+        Measurement::DirectoryAgeSeconds(zero()),
+        Measurement::DirectoryHeldBack(0),
         Measurement::Decisions(Outcome::Auto),
     ];
     spans.into_iter().map(Measurement::name).collect()

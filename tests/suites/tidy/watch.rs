@@ -119,8 +119,10 @@ fn a_workers_event_is_what_calls_it() {
     assert!(batch.records.iter().all(|record| record.event_name == "INSERT"));
     let decided: EventBridgeEvent = event("provision_grant");
     assert_eq!((decided.source.as_str(), decided.detail_type.as_str()), (stint::events::SOURCE, "grant.provisioning"));
-    let clock: EventBridgeEvent = event("sweep");
-    assert_eq!((clock.source.as_str(), clock.detail_type.as_str()), ("aws.events", "Scheduled Event"));
+    for worker in ["sweep", "sync"] {
+        let clock: EventBridgeEvent = event(worker);
+        assert_eq!((clock.source.as_str(), clock.detail_type.as_str()), ("aws.events", "Scheduled Event"), "{worker}");
+    }
     // Scheduler sends the input of the schedule and nothing else.
     let over: BTreeMap<String, uuid::Uuid> = event("deprovision_grant");
     assert!(over.keys().eq(["grant_id", "tenant_id"]), "{over:?}");

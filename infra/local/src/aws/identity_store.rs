@@ -132,6 +132,7 @@ impl Services {
                 sub: input.user_name.clone(),
                 user_name: input.user_name,
                 email: email.unwrap_or_default(),
+                external_ids: Vec::new(),
             });
             Ok(json!({ "IdentityStoreId": self.world.identity_store_id, "UserId": user_id }))
         })
@@ -147,13 +148,18 @@ fn attribute(path: &str) -> Result<fn(&User) -> &str, Failure> {
 }
 
 fn document(identity_store_id: &str, user: &User) -> Value {
-    json!({
+    let external = user.external_ids.iter().map(|one| json!({ "Issuer": one.issuer, "Id": one.id }));
+    let mut document = json!({
         "IdentityStoreId": identity_store_id,
         "UserId": user.user_id,
         "UserName": user.user_name,
         "DisplayName": user.user_name,
-        "Emails": [{ "Value": user.email, "Type": "work", "Primary": true }],
-    })
+        "ExternalIds": external.collect::<Vec<_>>(),
+    });
+    if let Some(members) = document.as_object_mut().filter(|_| !user.email.is_empty()) {
+        members.insert("Emails".to_owned(), json!([{ "Value": user.email, "Type": "work", "Primary": true }]));
+    }
+    document
 }
 
 fn no_user() -> Failure {

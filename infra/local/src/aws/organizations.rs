@@ -36,13 +36,20 @@ struct AccountId {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+struct ResourceId {
+    resource_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct UnitId {
     organizational_unit_id: String,
 }
 
 impl Services {
     pub(super) fn organizations(&self, operation: &str, input: &Value) -> Answer {
-        let world = &self.world;
+        let world = self.current_world();
+        let world = world.as_ref();
         let account = |account: &Account| account_document(world, account);
         let unit = |unit: &Unit| unit_document(world, unit);
         match operation {
@@ -120,6 +127,16 @@ impl Services {
                 })?;
                 Ok(json!({ "OrganizationalUnit": unit(found) }))
             }
+            "ListTagsForResource" => {
+                let ResourceId { resource_id } = read(input)?;
+                let accounts = world.accounts();
+                let found = accounts.iter().find(|account| account.id == resource_id);
+                let found = found.ok_or_else(|| {
+                    Failure::new("TargetNotFoundException", "You specified a target that doesn't exist.")
+                })?;
+                let tags = found.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
+                page("Tags", tags.collect(), input, 50)
+            }
             "ListAccounts" => {
                 let accounts = world.accounts().into_iter().map(account).collect();
                 page("Accounts", accounts, input, 20)
@@ -161,8 +178,8 @@ fn account_document(world: &World, account: &Account) -> Value {
         "Arn": arn(world, "account", &format!("{ORGANIZATION_ID}/{}", account.id)),
         "Email": format!("{}@example.com", account.name),
         "Name": account.name,
-        "Status": "ACTIVE",
-        "State": "ACTIVE",
+        "Status": if account.state == "ACTIVE" { "ACTIVE" } else { "SUSPENDED" },
+        "State": account.state,
         "JoinedMethod": "CREATED",
     })
 }

@@ -85,6 +85,16 @@ pub(super) fn needed(request: &Request, account: &str) -> Vec<Permission> {
             let user = "arn:aws:identitystore:::user/*".to_owned();
             [store, user].map(|resource| permission("identitystore", operation, resource)).into()
         }
+        (Service::IdentityStore, "ListUsers") => {
+            let store = format!("arn:aws:identitystore::{account}:identitystore/{}", text(input, "IdentityStoreId"));
+            [store, "arn:aws:identitystore:::user/*".to_owned()]
+                .map(|resource| permission("identitystore", operation, resource))
+                .into()
+        }
+        (
+            Service::Organizations,
+            "ListRoots" | "ListOrganizationalUnitsForParent" | "ListAccountsForParent" | "ListTagsForResource",
+        ) => vec![permission("organizations", operation, "*".to_owned())],
         (service, _) => vec![permission(&format!("{service:?}"), operation, "*".to_owned())],
     }
 }

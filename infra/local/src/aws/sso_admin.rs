@@ -181,7 +181,7 @@ impl Services {
         let Wanted::Create(key) = wanted else {
             return None;
         };
-        if !self.world.accounts().iter().any(|account| account.id == key.account_id) {
+        if !self.current_world().accounts().iter().any(|account| account.id == key.account_id) {
             return Some("Received a 404 status error: Account not found".to_owned());
         }
         let state = self.store.lock();

@@ -2,6 +2,8 @@
 //!
 //! Ids that a seed leaves out are derived from names, so they are the same at every start.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -58,6 +60,12 @@ pub struct Account {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// Its `State`, as Organizations calls it.
+    #[serde(default = "active")]
+    pub state: String,
 }
 
 /// A person in the identity store.
@@ -74,6 +82,19 @@ pub struct User {
     /// The subject the person's tokens carry; `user_name` when empty.
     #[serde(default)]
     pub sub: String,
+    /// The ids other systems gave the person.
+    #[serde(default)]
+    pub external_ids: Vec<ExternalId>,
+}
+
+/// An id another system gave a person.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalId {
+    /// Who gave it.
+    pub issuer: String,
+    /// The id.
+    pub id: String,
 }
 
 /// A permission set.
@@ -116,6 +137,10 @@ fn default_instance_arn() -> String {
 
 fn default_identity_store_id() -> String {
     "d-5717000001".to_owned()
+}
+
+fn active() -> String {
+    "ACTIVE".to_owned()
 }
 
 fn default_session_duration() -> String {
@@ -215,7 +240,7 @@ impl Unit {
     /// With this account below it.
     #[must_use]
     pub fn account(mut self, id: &str, name: &str) -> Self {
-        self.accounts.push(Account { id: id.to_owned(), name: name.to_owned() });
+        self.accounts.push(Account::named(id, name));
         self
     }
 
@@ -230,6 +255,14 @@ impl Unit {
     }
 }
 
+impl Account {
+    /// An active account without tags.
+    #[must_use]
+    pub fn named(id: &str, name: &str) -> Self {
+        Self { id: id.to_owned(), name: name.to_owned(), tags: BTreeMap::new(), state: active() }
+    }
+}
+
 impl User {
     /// `name` is the user name and the subject; the address is `name@example.com`.
     #[must_use]
@@ -239,6 +272,7 @@ impl User {
             user_name: name.to_owned(),
             email: format!("{name}@example.com"),
             sub: name.to_owned(),
+            external_ids: Vec::new(),
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) async fn decide_request(
             |access, (request, newest)| {
                 let reasoning = body.value.clone().reasoning();
                 async move {
-                    let change = decide(&access, request, &newest, verdict, reasoning?).await?;
+                    let change = decide(&access, request, newest, verdict, reasoning?).await?;
                     Ok(change.map(view::AccessRequest::from))
                 }
             },

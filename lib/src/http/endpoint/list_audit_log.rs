@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use crate::domain::{EventKind, EventSubject};
-use crate::store::{AuditEntry, Listing};
+use crate::store::{AuditEntry, Listing, Record};
 
 /// The operation's router.
 #[must_use]
@@ -87,6 +87,6 @@ async fn list_audit_log(session: Session<scope::AuditRead>, filter: Input<Query<
         .await?;
     page.check(access.tenant(), &filter.filters())?;
     let found = access.table().complete(&listing, first, |entry| filter.keeps(entry)).await?;
-    let data: Vec<view::AuditLogEntry> = found.records.into_iter().map(Into::into).collect();
-    Ok(Json(PageOf::new(data, found.next, access.tenant(), &filter.filters())).into_response())
+    let items = found.records.into_iter().map(|entry| (entry.sort_key(), view::AuditLogEntry::from(entry)));
+    Ok(Json(PageOf::new(items, found.next, access.tenant(), &filter.filters())?).into_response())
 }

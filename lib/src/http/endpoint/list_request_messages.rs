@@ -5,7 +5,7 @@ use futures_util::future::try_join;
 
 use crate::access::request_visible;
 use crate::domain::{AccessRequest, RequestId, RequestMessage};
-use crate::store::{Listing, messages_of};
+use crate::store::{Listing, Record, messages_of};
 
 /// The operation's router.
 #[must_use]
@@ -37,6 +37,6 @@ async fn list_request_messages(session: Session<scope::RequestsRead>, id: Input<
     let filter = format!("listRequestMessages {id}");
     page.check(access.tenant(), &filter)?;
     request_visible(&access, request).await?;
-    let data = messages.records.into_iter().map(view::RequestMessage::from).collect();
-    Ok(Json(PageOf::new(data, messages.next, access.tenant(), &filter)).into_response())
+    let items = messages.records.into_iter().map(|message| (message.sort_key(), view::RequestMessage::from(message)));
+    Ok(Json(PageOf::new(items, messages.next, access.tenant(), &filter)?).into_response())
 }

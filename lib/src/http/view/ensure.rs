@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::grant::ProvisioningStatus;
-use super::{MAX_REASON, bounded};
+use super::{MAX_REASON, bounded, free_text};
 use crate::access::ensure::{Diagnostic, EnsureChange, EnsureStatus, Ensured, Entitlement, Justification};
 use crate::domain::{AccountId, RequestId, ResourceRef, Seconds};
 use crate::http::error::Error;
@@ -58,13 +58,12 @@ pub struct JustificationView {
     /// The reason, at most 2,000 characters. Without one, what was denied or has ended is not asked for again.
     #[schema(max_length = 2000, example = "roll out the new queue")]
     pub reason: Option<String>,
-    /// Tickets, at most 20.
+    /// Tickets, at most 20 of at most 255 characters each.
     #[schema(max_items = 20, example = json!(["OPS-123"]))]
     pub attachments: Option<Vec<String>>,
 }
 
 const MAX_ENTITLEMENTS: usize = 20;
-const MAX_ATTACHMENTS: usize = 20;
 
 impl EnsureAccess {
     pub(in crate::http) fn parse(&self) -> Result<(Vec<Entitlement>, Justification), Error> {
@@ -81,9 +80,9 @@ impl EnsureAccess {
             .collect::<Result<_, _>>()?;
         let given = self.justification.clone().unwrap_or_default();
         let attachments = given.attachments.unwrap_or_default();
-        if attachments.len() > MAX_ATTACHMENTS {
-            return Err(Error::input("justification.attachments", format!("must be at most {MAX_ATTACHMENTS}")));
-        }
+        super::request::check_tickets("justification.attachments", &attachments)?;
+        let attachments =
+            attachments.iter().map(|text| free_text("justification.attachments", text)).collect::<Result<_, _>>()?;
         let reason = bounded("justification.reason", given.reason, MAX_REASON)?;
         Ok((entitlements, Justification { reason, attachments }))
     }

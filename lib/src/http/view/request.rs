@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{MAX_REASON, bounded, metadata};
+use super::{MAX_REASON, bounded, free_text, metadata};
 use crate::access::Ask;
 use crate::domain::{
     self, ApprovedBy, GrantId, GrantStatus, Metadata, RequestId, RequestState, RequestStatus, ResourceError,
@@ -50,7 +50,9 @@ pub struct CreateRequest {
 }
 
 const MAX_ACTION: usize = 128;
+/// How many tickets a request may name, and how long each may be, in characters.
 const MAX_TICKETS: usize = 20;
+const MAX_TICKET: usize = 255;
 const MAX_SUBJECT: usize = 255;
 
 impl TryFrom<CreateRequest> for Ask {
@@ -94,8 +96,30 @@ fn subject(text: String) -> Result<String, Error> {
 fn tickets(metadata: &Metadata) -> Result<Vec<String>, Error> {
     let refused = || Error::input("metadata.tickets", format!("must be a list of at most {MAX_TICKETS} texts"));
     let Some(value) = metadata.get("tickets") else { return Ok(Vec::new()) };
-    let tickets = value.as_array().filter(|tickets| tickets.len() <= MAX_TICKETS).ok_or_else(refused)?;
-    tickets.iter().map(|ticket| ticket.as_str().map(str::to_owned).ok_or_else(refused)).collect()
+    let tickets = value.as_array().ok_or_else(refused)?;
+    let tickets: Vec<String> = tickets
+        .iter()
+        .map(|ticket| free_text("metadata.tickets", ticket.as_str().ok_or_else(refused)?))
+        .collect::<Result<_, _>>()?;
+    check_tickets("metadata.tickets", &tickets)?;
+    Ok(tickets)
+}
+
+/// Tickets are at most 20 texts of at most 255 characters.
+pub(super) fn check_tickets(field: &'static str, tickets: &[String]) -> Result<(), Error> {
+    if tickets.len() > MAX_TICKETS {
+        return Err(Error::input(
+            field,
+            format!("must be a list of at most {MAX_TICKETS} texts; leave the others out"),
+        ));
+    }
+    match tickets.iter().position(|ticket| ticket.chars().count() > MAX_TICKET) {
+        Some(n) => Err(Error::input(
+            format!("{field}[{n}]"),
+            format!("must be at most {MAX_TICKET} characters; give the ticket's id or address"),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// A decision on a request.

@@ -1,0 +1,80 @@
+//! How far syncs have come, and which tenants they are for: items that no tenant owns.
+
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Deserialize, Serialize};
+
+use super::keys;
+use super::record::{Item, from_item};
+use super::{CommitError, StoreError, Table};
+use crate::domain::{SyncState, TenantId};
+
+/// A tenant in the list of tenants.
+#[derive(Serialize, Deserialize)]
+pub(super) struct ListedTenant {
+    pub(super) tenant_id: TenantId,
+}
+
+impl Table {
+    /// Every tenant of the stack, by id.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the table does not answer or an item is corrupt.
+    pub async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
+        let mut tenants = Vec::new();
+        let mut from = None;
+        loop {
+            let query = self.client().query().table_name(self.name()).consistent_read(true);
+            let query = query.key_condition_expression("#pk = :pk").expression_attribute_names("#pk", keys::PK);
+            let query = query.expression_attribute_values(":pk", AttributeValue::S(keys::TENANTS.to_owned()));
+            let answer = query.set_exclusive_start_key(from).send().await.map_err(StoreError::sdk)?;
+            for item in answer.items.unwrap_or_default() {
+                tenants.push(from_item::<ListedTenant>(item)?.tenant_id);
+            }
+            match answer.last_evaluated_key {
+                Some(next) => from = Some(next),
+                None => return Ok(tenants),
+            }
+        }
+    }
+
+    /// How far the syncs of an instance have come.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the table does not answer or the item is corrupt.
+    pub async fn sync_state(&self, instance_arn: &str) -> Result<SyncState, StoreError> {
+        let item = self.get_raw(keys::sync_partition(instance_arn), keys::SYNC.to_owned()).await?;
+        Ok(item.map(from_item).transpose()?.unwrap_or_else(|| SyncState::new(instance_arn.to_owned())))
+    }
+
+    /// Writes the state over the version that was read, which this counts up.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Conflict`] when somebody else changed it: nothing was written.
+    pub async fn put_sync_state(&self, state: &SyncState) -> Result<(), CommitError> {
+        let next = SyncState { version: state.version + 1, ..state.clone() };
+        let mut item: Item = serde_dynamo::to_item(next).map_err(|error| StoreError::Unstorable(error.to_string()))?;
+        item.insert(keys::PK.to_owned(), AttributeValue::S(keys::sync_partition(&state.instance_arn)));
+        item.insert(keys::SK.to_owned(), AttributeValue::S(keys::SYNC.to_owned()));
+        let put = self.client().put_item().table_name(self.name()).set_item(Some(item));
+        let put = match state.version {
+            0 => put.condition_expression("attribute_not_exists(pk)"),
+            version => put
+                .condition_expression("#v = :v")
+                .expression_attribute_names("#v", "version")
+                .expression_attribute_values(":v", AttributeValue::N(version.to_string())),
+        };
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if matches!(error.code(), Some("ConditionalCheckFailedException" | "TransactionConflictException")) =>
+            {
+                Err(CommitError::Conflict)
+            }
+            Err(error) => Err(CommitError::Store(StoreError::sdk(error))),
+        }
+    }
+}

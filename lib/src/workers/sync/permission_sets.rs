@@ -1,0 +1,155 @@
+//! Permission sets: their ARNs are listed; only those nobody knows are described, for names never change.
+//!
+//! Identity Center's requests are scarce. A run takes a slot as everybody does who is not urgent, a few requests at a time,
+//! and gives it back in between: what is to be given or taken away goes before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::super::context::WorkerError;
+use super::super::shift::Shift;
+use super::resources::TenantDirectory;
+use super::{Ended, Run, kind_name};
+use crate::directory::{DirectoryError, permission_set};
+use crate::domain::{AwsResource, ResourceType, Urgency};
+use crate::identity_center::{Fault, IdentityCenter};
+
+/// So many requests are made before the slot is given back.
+const REQUESTS_A_SLOT: usize = 10;
+/// So many new permission sets are written at once: what was read of them is kept if the run ends.
+const NEW_SETS: usize = 20;
+/// How long to wait when no slot is free.
+const WAIT: Duration = Duration::from_secs(5);
+/// How often a request is made again.
+const TRIES: u32 = 5;
+
+/// Identity Center, a few requests at a time.
+struct Requests<'a> {
+    shift: Shift<'a>,
+    /// Under this slot.
+    made: usize,
+    /// Of the request that is being made.
+    tries: u32,
+}
+
+impl Run<'_> {
+    pub(super) async fn permission_sets(&mut self, tenants: &mut [TenantDirectory]) -> Result<Ended, WorkerError> {
+        let mut requests = Requests { shift: Shift::new(self.workers), made: 0, tries: 0 };
+        let ended = self.read_permission_sets(tenants, &mut requests).await;
+        requests.shift.give_back(false).await?;
+        ended
+    }
+
+    async fn read_permission_sets(
+        &mut self,
+        tenants: &mut [TenantDirectory],
+        requests: &mut Requests<'_>,
+    ) -> Result<Ended, WorkerError> {
+        let mut arns: BTreeSet<String> = BTreeSet::new();
+        let mut page = None;
+        loop {
+            let Some((found, next)) = self.arns(requests, page).await? else { return Ok(Ended::OutOfTime) };
+            arns.extend(found);
+            page = next;
+            if page.is_none() {
+                break;
+            }
+        }
+        let known = tenants.iter().flat_map(|tenant| tenant.of(ResourceType::AwsPermissionSet));
+        let names: BTreeMap<String, String> =
+            known.map(|known| (known.resource.id().to_owned(), known.name.clone())).collect();
+        let now = self.workers.now();
+        let mut found = Vec::new();
+        for arn in &arns {
+            if let Some(name) = names.get(arn) {
+                found.push(permission_set(arn, name, now).map_err(DirectoryError::from)?);
+            }
+        }
+        let unknown: Vec<&String> = arns.iter().filter(|arn| !names.contains_key(*arn)).collect();
+        for unknown in unknown.chunks(NEW_SETS) {
+            let mut described = Vec::new();
+            for arn in unknown {
+                let Some(name) = self.name(requests, arn).await? else { return Ok(Ended::OutOfTime) };
+                if let Some(name) = name {
+                    described.push(permission_set(arn, &name, now).map_err(DirectoryError::from)?);
+                }
+            }
+            for tenant in &mut *tenants {
+                self.write(tenant, described.clone()).await?;
+            }
+            found.extend(described);
+        }
+        self.found(kind_name(ResourceType::AwsPermissionSet), found.len());
+        for tenant in tenants {
+            let sets: Vec<AwsResource> = found.clone();
+            let all = self.compare(tenant, ResourceType::AwsPermissionSet, &sets, &BTreeSet::new());
+            self.write(tenant, [all.added, all.changed, all.missing, all.gone].concat()).await?;
+        }
+        Ok(Ended::Complete)
+    }
+
+    /// The ARNs on one page, and the name of the next; `None` when the time is over before there is a slot.
+    async fn arns(
+        &mut self,
+        requests: &mut Requests<'_>,
+        page: Option<String>,
+    ) -> Result<Option<(Vec<String>, Option<String>)>, WorkerError> {
+        requests.tries = 0;
+        while let Some(center) = self.slot(requests).await? {
+            match center.permission_set_arns(page.clone()).await {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(fault) => self.wait_after(requests, fault).await?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The name of a permission set, if it was not deleted since the list was read; `None` when the time is over before
+    /// there is a slot.
+    async fn name(&mut self, requests: &mut Requests<'_>, arn: &str) -> Result<Option<Option<String>>, WorkerError> {
+        requests.tries = 0;
+        while let Some(center) = self.slot(requests).await? {
+            match center.permission_set_name(arn).await {
+                Ok(name) => return Ok(Some(Some(name))),
+                Err(Fault::NotFound(_)) => return Ok(Some(None)),
+                Err(fault) => self.wait_after(requests, fault).await?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Identity Center, as soon as there is a slot for the next request; `None` when the time is over before.
+    async fn slot<'a>(&mut self, requests: &mut Requests<'a>) -> Result<Option<&'a IdentityCenter>, WorkerError> {
+        while self.goes_on() {
+            self.lease.keep().await?;
+            if requests.made >= REQUESTS_A_SLOT {
+                requests.shift.give_back(false).await?;
+                requests.made = 0;
+            }
+            if requests.shift.number().is_none() && !requests.shift.take(Urgency::Other, false).await? {
+                self.workers.clock.sleep(WAIT).await;
+                continue;
+            }
+            requests.made += 1;
+            match requests.shift.center().await {
+                Ok(center) => return Ok(Some(center)),
+                // The slot went to somebody else.
+                Err(WorkerError::Busy) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits before a request is made again, if that can help.
+    async fn wait_after(&self, requests: &mut Requests<'_>, fault: Fault) -> Result<(), WorkerError> {
+        requests.tries += 1;
+        match fault {
+            Fault::Passing(_) | Fault::Conflict if requests.tries < TRIES => {
+                self.workers.clock.sleep(Duration::from_secs(1 << requests.tries)).await;
+                Ok(())
+            }
+            fault => Err(fault.into()),
+        }
+    }
+}

@@ -107,6 +107,7 @@ fn ours(criterion: &mut Criterion, rules: usize) {
         email: Some("alice@example.com".to_owned()),
         name: None,
         groups: vec!["engineering".to_owned(), format!("group-{}", rules / 2), "everyone".to_owned()],
+        link: stint::domain::DirectoryLink::default(),
     };
     let resource = ResourceRef::new(ResourceType::AwsAccount, account(rules / 2)).unwrap();
     let question = AccessQuestion {

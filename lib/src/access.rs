@@ -16,6 +16,7 @@ mod grants;
 mod held;
 mod ids;
 mod messages;
+pub mod people;
 pub mod policies;
 mod question;
 pub mod reconsider;

@@ -14,6 +14,7 @@ mod request;
 mod resource;
 mod sync;
 mod tenant;
+pub mod text;
 mod turn;
 
 pub use assignment::{
@@ -25,13 +26,13 @@ pub use grant::{DELETED_OUTSIDE, Evaluation, Grant, GrantStatus, Provisioning, R
 pub use id::{ApiKeyId, EventId, GrantId, IdError, MessageId, PolicyId, RequestId, RuleId, TenantId};
 pub use person::{ExternalId, Person, PersonLink};
 pub use policy::{ActionScope, ApprovalMode, Effect, EntityRef, OnDrift, Policy, PolicySettings, Rule, Scope, Terms};
-pub use principal::{Auth, Circumstances, Principal, PrincipalKind, PrincipalRef};
+pub use principal::{Auth, Circumstances, DirectoryLink, Principal, PrincipalKind, PrincipalRef};
 pub use request::{
     AccessRequest, ApprovedBy, AuthorType, Decision, RequestMessage, RequestState, RequestStatus, Verdict,
 };
 pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef};
 pub use sync::{SYNC_LEASE, SyncPhase, SyncState};
-pub use tenant::{BreakGlass, OidcConfig, Role, Tenant, TenantSettings, User};
+pub use tenant::{BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Tenant, TenantSettings, User};
 pub use turn::{LEASE, LEASE_POLL, LEASE_RENEWAL, LONGEST_REQUEST, Quota, REQUESTS_A_WINDOW, Turn, Turns, Urgency};
 
 /// Free-form data a caller attaches: a JSON object.

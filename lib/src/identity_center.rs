@@ -16,7 +16,7 @@ use aws_sdk_ssoadmin::types::{
 use aws_smithy_types::Document;
 use jiff::{SignedDuration, Span};
 
-use crate::domain::{AssignmentKey, OperationKind, Principal, PrincipalKind};
+use crate::domain::{AssignmentKey, OperationKind, PersonLink, Principal, PrincipalKind};
 
 pub use self::failure::Failure;
 
@@ -92,44 +92,58 @@ impl IdentityCenter {
         &self.instance_arn
     }
 
-    /// The id of a principal in the Identity Store: of a person by their e-mail address, then by user name; of a service
-    /// account by the user name that equals its own.
+    /// The id of the Identity Store user who receives what a principal is given: the one an administrator set on an API
+    /// key; of a person the one with their external id, if the directory knew one when it was decided, else with their
+    /// verified e-mail address. Names lead to nobody.
     ///
     /// # Errors
     ///
     /// [`Fault::NotFound`] when there is no such user.
     pub async fn user_id(&self, principal: &Principal) -> Result<String, Fault> {
-        let names: Vec<(&str, &str)> = match principal.who.kind {
-            PrincipalKind::User => {
-                let email = principal.email.as_deref();
-                let mut names: Vec<_> =
-                    email.iter().flat_map(|email| [("emails.value", *email), ("userName", *email)]).collect();
-                names.push(("userName", &principal.who.id));
-                names
-            }
-            PrincipalKind::ServiceAccount => principal.name.iter().map(|name| ("userName", name.as_str())).collect(),
-        };
-        for (attribute, value) in &names {
-            match self.user_id_by(attribute, value).await {
-                Err(Fault::NotFound(_)) => {}
-                found => return found,
-            }
+        if principal.who.kind == PrincipalKind::ServiceAccount {
+            let none = || Fault::NotFound("no Identity Store user is set on the API key".to_owned());
+            return principal.user_id().map(str::to_owned).ok_or_else(none);
         }
-        let tried: Vec<String> = names.iter().map(|(attribute, value)| format!("{attribute} `{value}`")).collect();
-        Err(Fault::NotFound(format!("the Identity Store has no user with {}", tried.join(" or "))))
+        let link = &principal.link;
+        let Some(strongest) = link.found.iter().find(|link| !link.user_ids.is_empty()) else {
+            return self.user_id_by_email(principal).await;
+        };
+        if strongest.user_ids.len() > 1 {
+            return Err(Fault::NotFound("the directory knows several users by what identifies the person".to_owned()));
+        }
+        match &link.external_id {
+            Some(external) if strongest.key == PersonLink::by_external_id(&external.issuer, &external.id) => {
+                let alternate = aws_sdk_identitystore::types::ExternalId::builder()
+                    .issuer(&external.issuer)
+                    .id(&external.id)
+                    .build()
+                    .map_err(|error| Fault::Invalid(error.to_string()))?;
+                self.user_id_by(AlternateIdentifier::ExternalId(alternate)).await
+            }
+            Some(_) | None => self.user_id_by_email(principal).await,
+        }
     }
 
-    async fn user_id_by(&self, attribute: &str, value: &str) -> Result<String, Fault> {
+    async fn user_id_by_email(&self, principal: &Principal) -> Result<String, Fault> {
+        let no_email = || Fault::NotFound("the person has no verified e-mail address to find them by".to_owned());
+        let email = principal.email.clone().ok_or_else(no_email)?;
         let unique = UniqueAttribute::builder()
-            .attribute_path(attribute)
-            .attribute_value(Document::String(value.to_owned()))
+            .attribute_path("emails.value")
+            .attribute_value(Document::String(email.clone()))
             .build()
             .map_err(|error| Fault::Invalid(error.to_string()))?;
+        self.user_id_by(AlternateIdentifier::UniqueAttribute(unique)).await.map_err(|fault| match fault {
+            Fault::NotFound(_) => Fault::NotFound(format!("the Identity Store has no user with the address `{email}`")),
+            other => other,
+        })
+    }
+
+    async fn user_id_by(&self, identifier: AlternateIdentifier) -> Result<String, Fault> {
         let answer = self
             .identity_store
             .get_user_id()
             .identity_store_id(&self.identity_store_id)
-            .alternate_identifier(AlternateIdentifier::UniqueAttribute(unique))
+            .alternate_identifier(identifier)
             .send()
             .await
             .map_err(fault)?;

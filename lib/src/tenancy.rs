@@ -90,6 +90,7 @@ impl NewTenant {
             slug: self.slug,
             oidc: self.oidc,
             roles: self.roles,
+            verified_domains: Vec::new(),
             settings: self.settings,
             policy_version: 0,
             directory_version: 0,
@@ -109,6 +110,8 @@ pub struct NewKey {
     pub name: String,
     /// What it may ask for.
     pub scopes: Vec<Scope>,
+    /// The Identity Store user who receives what it is given; without one it is given nothing.
+    pub identity_store_user_id: Option<String>,
 }
 
 impl NewKey {
@@ -129,6 +132,7 @@ impl NewKey {
             revoked_at: None,
             revoked_by: None,
             identity_provider_id: None,
+            identity_store_user_id: self.identity_store_user_id,
         };
         (key, secret)
     }

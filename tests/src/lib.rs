@@ -171,6 +171,7 @@ impl World {
             revoked_at: None,
             revoked_by: None,
             identity_provider_id: None,
+            identity_store_user_id: None,
         };
         edit(&mut key);
         let mut writes = Transaction::new(tenant_id);
@@ -184,13 +185,7 @@ impl World {
         let mut seed = Seed::example();
         seed.tenant.id = "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0".parse().unwrap();
         let audience = "elsewhere".to_owned();
-        let oidc = OidcConfig {
-            issuer_url: self.local.issuer().issuer().to_owned(),
-            client_id: audience.clone(),
-            audience: None,
-            groups_claim: "groups".to_owned(),
-            email_claim: "email".to_owned(),
-        };
+        let oidc = OidcConfig::new(self.local.issuer().issuer(), audience.clone());
         let key_id = Ids::new(self.clock.clone()).id();
         let key = seed.plant(self.local.table(), oidc, key_id, self.now()).await.unwrap();
         OtherTenant { id: seed.tenant_id(), key: key.expose().to_owned(), audience }

@@ -19,6 +19,8 @@ mod judged;
 mod leases;
 #[path = "lifecycle/metrics.rs"]
 mod metrics;
+#[path = "lifecycle/people.rs"]
+mod people;
 #[path = "lifecycle/reconsider.rs"]
 mod reconsider;
 #[path = "lifecycle/recorded.rs"]

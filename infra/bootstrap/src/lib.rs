@@ -194,11 +194,10 @@ impl Arguments {
 
     fn tenant(&self, slug: &Slug) -> NewTenant {
         let oidc = self.issuer.clone().zip(self.client_id.clone()).map(|(issuer_url, client_id)| OidcConfig {
-            issuer_url,
-            client_id,
             audience: self.audience.clone(),
             groups_claim: self.groups_claim.clone(),
             email_claim: self.email_claim.clone(),
+            ..OidcConfig::new(issuer_url, client_id)
         });
         let administrators = Some(self.admin_group.clone()).filter(|groups| !groups.is_empty());
         NewTenant {
@@ -222,7 +221,12 @@ impl Arguments {
 
 /// All an administrator may; acting for others is for keys that are made for just that.
 fn administrator(id: ApiKeyId) -> NewKey {
-    NewKey { id, name: "administrator".to_owned(), scopes: scopes_of(Role::Admin).to_vec() }
+    NewKey {
+        id,
+        name: "administrator".to_owned(),
+        scopes: scopes_of(Role::Admin).to_vec(),
+        identity_store_user_id: None,
+    }
 }
 
 fn differences(existing: &Tenant, given: &Tenant) -> Vec<&'static str> {

@@ -8,19 +8,17 @@ use std::sync::Arc;
 use axum::http::Method;
 use serde_json::{Value, json};
 use stint::access::Ids;
-use stint::auth::Scope;
 use stint::auth::api_key::{ApiKey, ApiKeySecret};
 use stint::clock::Clock;
 use stint::domain::TenantId;
 use stint::http::{Api, app, endpoint};
 use stint::metrics::Metrics;
 use stint::store::{CommitError, Table, Transaction};
-use stint::tenancy::NewKey;
 use stint::workers::Workers;
 use uuid::Uuid;
 
 use crate::aws::{AwsEndpoint, Limits, Options};
-use crate::seed::{API_KEY_NAME, Seed, SeedError};
+use crate::seed::{Seed, SeedError};
 use crate::server::{self, StartError};
 
 /// The secret of the key that everybody knows.
@@ -53,7 +51,7 @@ pub async fn start(aws_port: u16, clock: Clock) -> Result<Example, StartError> {
     let workers =
         stint::context::workers(&sdk, server::settings(&seed, &Limits::default()), clock.clone(), Metrics::memory());
     let table = stint::context::table(&sdk, server::TABLE.to_owned());
-    let key = NewKey { id: id(0, 2).into(), name: API_KEY_NAME.to_owned(), scopes: Scope::ALL.to_vec() };
+    let key = seed.key(id(0, 2).into());
     let (record, key) = key.issue(seed.tenant_id(), KNOWN, clock.now());
     // So that policy lets it ask for itself, too.
     let record = ApiKey { groups: vec!["engineering".to_owned()], ..record };

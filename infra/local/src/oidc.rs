@@ -114,7 +114,10 @@ impl DevIssuer {
         let mut claims = self.claims(sub, expires_in);
         if let Some(claims) = claims.as_object_mut() {
             claims.extend(groups.map(|groups| ("groups".to_owned(), groups.into())));
-            claims.extend(email.map(|email| ("email".to_owned(), email.into())));
+            if let Some(email) = email {
+                claims.insert("email".to_owned(), email.into());
+                claims.insert("email_verified".to_owned(), true.into());
+            }
         }
         self.0.key.sign(&claims)
     }
@@ -148,6 +151,8 @@ impl DevIssuer {
             "sub": sub,
             "iat": now,
             "exp": now.saturating_add(expires_in),
+            "amr": ["pwd"],
+            "groups": [],
         });
         if let (Some(claims), Some(user)) = (claims.as_object_mut(), self.user(sub)) {
             claims.insert("email".to_owned(), json!(user.email));
@@ -193,7 +198,9 @@ async fn discovery(State(issuer): State<DevIssuer>) -> Json<Value> {
         "token_endpoint_auth_methods_supported": ["none"],
         "code_challenge_methods_supported": ["S256"],
         "scopes_supported": ["openid", "profile", "email", "groups"],
-        "claims_supported": ["iss", "aud", "sub", "iat", "exp", "nonce", "email", "email_verified", "name", "groups"],
+        "claims_supported": [
+            "iss", "aud", "sub", "iat", "exp", "amr", "nonce", "email", "email_verified", "name", "groups",
+        ],
     }))
 }
 

@@ -1,6 +1,6 @@
 //! The world a fresh data directory starts with: a tenant, its people, its AWS and its policies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,8 @@ use stint::auth::api_key::ApiKeySecret;
 use stint::context::{RandomError, random_bytes};
 use stint::directory;
 use stint::domain::{
-    ApiKeyId, AwsResource, BreakGlass, OidcConfig, ResourceError, Role, Seconds, Tenant, TenantId, TenantSettings, User,
+    ApiKeyId, AwsResource, BreakGlass, DirectoryLink, ExternalId, OidcConfig, Person, PersonLink, ResourceError, Role,
+    Seconds, Tenant, TenantId, TenantSettings, User,
 };
 use stint::store::{CommitError, IssuerEntry, Record, Table, Transaction};
 use stint::tenancy::{NewKey, NewTenant};
@@ -58,7 +59,7 @@ fn default_tenant_id() -> TenantId {
     Uuid::from_u128(0x019a_3f5e_7c1b_7000_8000_0000_0000_0001).into()
 }
 
-/// The name of the key that is made at first start; also the user name of its service user in the Identity Store.
+/// The name of the key that is made at first start, and the user name of the Identity Store user set on it.
 pub const API_KEY_NAME: &str = "stint-local";
 
 /// A seed cannot be used.
@@ -140,7 +141,7 @@ impl Seed {
                 max_pending_grants: TenantSettings::default_max_pending_grants(),
             },
         };
-        let key = NewKey { id: key_id, name: API_KEY_NAME.to_owned(), scopes: Scope::ALL.to_vec() };
+        let key = self.key(key_id);
         let (key, secret) = key.issue(id, random_bytes()?, now);
         let mut writes = Transaction::new(id);
         writes.put(&tenant.record(random_bytes()?, now)).map_err(CommitError::from)?;
@@ -148,16 +149,47 @@ impl Seed {
         writes.list_tenant().map_err(CommitError::from)?;
         let tenant = table.tenant(id);
         tenant.commit(writes).await?;
-        let people = self.people.iter().map(|person| User {
-            sub: person.sub.clone(),
-            email: Some(person.email.clone()),
-            name: Some(person.name.clone()),
-            groups: person.groups.clone(),
-        });
-        tenant.put_all(&people.collect::<Vec<_>>()).await?;
+        let (people, links) = self.directory();
+        tenant.put_all(&people).await?;
+        tenant.put_all(&links.iter().map(|(key, user_ids)| link(key, user_ids.clone())).collect::<Vec<_>>()).await?;
+        let users: Vec<User> = self.people.iter().map(|person| signed_in(person, &oidc, &links)).collect();
+        tenant.put_all(&users).await?;
         tenant.put_all(&self.resources(now)?).await?;
         trust(table, id, &oidc).await?;
         Ok(secret)
+    }
+
+    /// The key with every scope, which receives what it asks for as the service user of its name.
+    #[must_use]
+    pub fn key(&self, id: ApiKeyId) -> NewKey {
+        let user = self.aws.users.iter().find(|user| user.user_name == API_KEY_NAME);
+        NewKey {
+            id,
+            name: API_KEY_NAME.to_owned(),
+            scopes: Scope::ALL.to_vec(),
+            identity_store_user_id: user.map(|user| user.user_id.clone()),
+        }
+    }
+
+    /// What a sync of the Identity Store would find: its users, and whom each key leads to.
+    fn directory(&self) -> (Vec<Person>, Links) {
+        let person = |user: &aws::User| Person {
+            user_id: user.user_id.clone(),
+            user_name: user.user_name.clone(),
+            display_name: Some(user.user_name.clone()),
+            emails: vec![user.email.clone()],
+            external_ids: Vec::new(),
+            missing_since: None,
+            gone_at: None,
+        };
+        let people: Vec<Person> = self.aws.users.iter().map(person).collect();
+        let mut links = Links::new();
+        for person in &people {
+            for key in person.link_keys() {
+                links.entry(key).or_default().insert(person.user_id.clone());
+            }
+        }
+        (people, links)
     }
 
     /// What a sync of Organizations and Identity Center would find.
@@ -179,6 +211,32 @@ impl Seed {
         }
         Ok(resources)
     }
+}
+
+/// Whom the keys of links lead to.
+type Links = BTreeMap<String, BTreeSet<String>>;
+
+fn link(key: &str, user_ids: BTreeSet<String>) -> PersonLink {
+    PersonLink { key: key.to_owned(), user_ids }
+}
+
+/// What is known of a person once they have called with a token of the issuer.
+fn signed_in(person: &DevUser, oidc: &OidcConfig, links: &Links) -> User {
+    let mut user = User {
+        sub: person.sub.clone(),
+        email: Some(person.email.clone()),
+        name: Some(person.name.clone()),
+        groups: person.groups.clone(),
+        directory_groups: None,
+        link: DirectoryLink {
+            external_id: Some(ExternalId { issuer: oidc.issuer_url.clone(), id: person.sub.clone() }),
+            ..DirectoryLink::default()
+        },
+        version: 0,
+    };
+    let keys = user.clone().into_principal().link_keys();
+    user.link.found = keys.iter().map(|key| link(key, links.get(key).cloned().unwrap_or_default())).collect();
+    user
 }
 
 /// Makes a tenant trust an issuer: at every start, since the port is part of the issuer's name.

@@ -322,13 +322,7 @@ pub(crate) async fn call(
 /// What a tenant is told about the development issuer, which is at that URL.
 #[must_use]
 pub(crate) fn trusted(issuer_url: String) -> OidcConfig {
-    OidcConfig {
-        issuer_url,
-        client_id: CLIENT_ID.to_owned(),
-        audience: None,
-        groups_claim: "groups".to_owned(),
-        email_claim: "email".to_owned(),
-    }
+    OidcConfig::new(issuer_url, CLIENT_ID)
 }
 
 /// In the template it is five minutes; whoever tries out short durations is less patient.

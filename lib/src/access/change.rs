@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{AccessError, Engines, Ids, TenantEngine};
 use crate::auth::Caller;
-use crate::domain::{Actor, Event, EventKind, EventSubject, Metadata, Provisioning, Tenant};
+use crate::domain::{Actor, Event, EventKind, EventSubject, Metadata, PersonLink, Provisioning, Tenant, User};
 use crate::store::{StoreError, TenantTable, Transaction};
 
 /// A caller in their tenant, at one moment: what a use case acts with.
@@ -19,6 +19,8 @@ pub struct Access {
     ids: Ids,
     now: Timestamp,
     call_id: Uuid,
+    known_user: Option<User>,
+    attempt: u32,
 }
 
 impl Access {
@@ -30,7 +32,27 @@ impl Access {
         now: Timestamp,
         call_id: Uuid,
     ) -> Self {
-        Self { caller, table, engines, ids, now, call_id }
+        Self { caller, table, engines, ids, now, call_id, known_user: None, attempt: 0 }
+    }
+
+    /// The same, with what the keys of the caller's links lead to and what is known from their last call.
+    pub(super) fn recognized(self, found: Vec<PersonLink>, known_user: Option<User>) -> Self {
+        Self { caller: self.caller.linked(found), known_user, ..self }
+    }
+
+    /// The same, in the given attempt at the same change.
+    pub(crate) fn in_attempt(self, attempt: u32) -> Self {
+        Self { attempt, ..self }
+    }
+
+    /// What is known of the caller from their last call; `None` also for machines, and for calls that change nothing.
+    pub(super) fn known_user(&self) -> Option<&User> {
+        self.known_user.as_ref()
+    }
+
+    /// How often this change was decided before and others got ahead of it.
+    pub(super) fn attempt(&self) -> u32 {
+        self.attempt
     }
 
     /// Who is calling.

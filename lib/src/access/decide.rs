@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::change::{Subject as _, record, system_event};
 use super::reconsider::{Facts, Newest, Reconsidered, Refusal, counts, held_seconds_besides, reconsider};
 use super::submit::{give, grant_of};
-use super::{Access, AccessError, Change, Ids, TenantEngine, request_visible};
+use super::{Access, AccessError, Change, Ids, TenantEngine, people, request_visible};
 use crate::domain::{AccessRequest, ApprovedBy, Decision, EventKind, RequestState, RequestStatus, TenantId, Verdict};
 use crate::policy::{Approve, Permit};
 use crate::store::{StoreError, Transaction};
@@ -22,13 +22,18 @@ const REFUSAL_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 pub async fn decide(
     access: &Access,
     request: Option<AccessRequest>,
-    newest: &Newest,
+    newest: Newest,
     verdict: Verdict,
     reasoning: Option<String>,
 ) -> Result<Change<AccessRequest>, AccessError> {
     let request = request_visible(access, request).await?;
     let caller = access.caller();
-    if request.was_made_by(&caller.principal().who) {
+    let own = match verdict {
+        // Whether it is the same person's is checked below, by what the directory says now.
+        Verdict::Approve => request.was_made_by(&caller.principal().who),
+        Verdict::Deny => people::is_party(&request, caller.principal()),
+    };
+    if own {
         return refused(access, request, verdict, AccessError::SelfApproval);
     }
     let engine = access.engine().await?;
@@ -51,8 +56,9 @@ pub async fn decide(
             let now = access.now();
             let held_seconds = held_seconds_besides(&engine, access.table(), &request, now).await?;
             let start_at = request.begins_at(now);
-            let facts = Facts { tenant: access.tenant(), newest, now, start_at, held_seconds };
-            approve(access, &engine, request, &facts, decision, &permit)
+            let newest = newest.with_caller(caller.principal());
+            let facts = Facts { tenant: access.tenant(), newest: &newest, now, start_at, held_seconds };
+            approve(access, &engine, request, &facts, decision, &permit).await
         }
     }
 }
@@ -70,7 +76,7 @@ fn deny(access: &Access, mut request: AccessRequest, decision: Decision) -> Resu
 }
 
 /// INVARIANT 10 (nothing is given that policy would refuse now): the approval that would grant asks policy again.
-fn approve(
+async fn approve(
     access: &Access,
     engine: &TenantEngine,
     stored: AccessRequest,
@@ -82,21 +88,24 @@ fn approve(
     let mut request = stored.clone();
     if let Some(place) = request.decisions.iter().position(|earlier| earlier.decided_by.who == caller) {
         let earlier = request.decisions.remove(place);
+        // One that does not count any more may be given anew.
         if counts(engine, &request, &earlier, facts)? {
-            return Err(AccessError::Conflict {
-                status: request.status().as_str(),
-                reason: "you have approved this already; it waits for others".to_owned(),
-            });
+            request.decisions.insert(place, earlier);
         }
+    }
+    match people::check_approval(access, &mut request).await {
+        Ok(()) => {}
+        Err(why) => return refused(access, stored, Verdict::Approve, why),
     }
     let mut writes = access.begin();
     let enough = approvals(&request) + 1 >= request.required_approvals();
-    let outcome = if enough { Some(reconsider(engine, &request, Some(permit), facts)?) } else { None };
+    let outcome = if enough { Some(reconsider(engine, &request, Some((&decision, permit)), facts)?) } else { None };
     if outcome.is_some() {
         facts.newest.check(&mut writes)?;
         request.policy_version = engine.policy_version;
         request.directory_version = engine.directory_version;
     }
+    people::hold(&mut writes, &request);
     request.updated_at = access.now();
     match outcome {
         Some(Reconsidered::Refused(Refusal { reason, notices })) => {
@@ -166,8 +175,7 @@ fn refuse(
 }
 
 fn approvals(request: &AccessRequest) -> u32 {
-    let approvals = request.decisions.iter().filter(|decision| decision.verdict == Verdict::Approve).count();
-    u32::try_from(approvals).unwrap_or(u32::MAX)
+    u32::try_from(people::counted(request).len()).unwrap_or(u32::MAX)
 }
 
 /// A request that has lapsed is no longer pending, whether or not somebody has written that down yet.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
+use super::people::Unlinked;
 use crate::auth::AuthError;
 use crate::domain::{ResourceRef, Seconds};
 use crate::policy::Problem;
@@ -50,6 +51,9 @@ pub enum AccessError {
     /// One's own request.
     #[error("nobody decides their own request; ask somebody else to")]
     SelfApproval,
+    /// An approval that would not be known to be another person's.
+    #[error("{}", not_a_person(*.0))]
+    NotAPerson(Unlinked),
     /// Not for this caller, or not in this tenant.
     #[error("{0}")]
     BreakGlassNotPermitted(String),
@@ -79,6 +83,23 @@ pub enum AccessError {
     /// The stored policies cannot be compiled: nothing is decided, so nothing is permitted.
     #[error("the tenant's policies cannot be compiled: {0}")]
     Policies(String),
+}
+
+fn not_a_person(unlinked: Unlinked) -> &'static str {
+    match unlinked {
+        Unlinked::Machine => "only people approve: an API key may deny, but its approval counts for nobody",
+        Unlinked::Caller => {
+            "the directory links your account to no one Identity Store user, so your approval counts for nobody; you may \
+             still deny"
+        }
+        Unlinked::Requester => {
+            "the directory links the requester to no one Identity Store user, so nobody is known to be another person"
+        }
+        Unlinked::Submitter => {
+            "the directory links who submitted the request to no one Identity Store user, so nobody is known to be another \
+             person"
+        }
+    }
 }
 
 fn count(problems: &[Problem]) -> String {

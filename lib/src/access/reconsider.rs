@@ -13,7 +13,7 @@ pub use newest::Newest;
 
 use super::held::held_seconds;
 use super::submit::unmatched_ticket_pattern;
-use super::{AccessError, TenantEngine, recent_grants};
+use super::{AccessError, TenantEngine, people, recent_grants};
 use crate::domain::{
     AccessRequest, ApprovalMode, Decision, Evaluation, Grant, Principal, RequestState, Seconds, Tenant, TenantSettings,
     Terms, Verdict,
@@ -107,7 +107,7 @@ pub fn is_approved(grant: &Grant, request: Option<&AccessRequest>) -> Result<(),
 pub fn reconsider(
     engine: &TenantEngine,
     request: &AccessRequest,
-    approval: Option<&Permit<Approve>>,
+    approval: Option<(&Decision, &Permit<Approve>)>,
     facts: &Facts<'_>,
 ) -> Result<Reconsidered, AccessError> {
     let requester = match facts.newest.of(&request.requester, facts.now) {
@@ -136,10 +136,14 @@ pub fn reconsider(
         return refused(reason);
     }
     if terms.approval_mode == ApprovalMode::Require {
-        let mut counted = u32::from(approval.is_some());
+        let mut valid = AccessRequest { decisions: Vec::new(), ..request.clone() };
         for decision in &request.decisions {
-            counted += u32::from(counts(engine, request, decision, facts)?);
+            if counts(engine, request, decision, facts)? {
+                valid.decisions.push(decision.clone());
+            }
         }
+        valid.decisions.extend(approval.map(|(decision, _)| decision.clone()));
+        let counted = u32::try_from(people::counted(&valid).len()).unwrap_or(u32::MAX);
         if counted < terms.required_approvals {
             return Ok(Reconsidered::NeedsApprovals { terms });
         }

@@ -7,11 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use super::change::record;
 use super::held::held_seconds;
 use super::reconsider::break_glass_maximum;
-use super::{Access, AccessError, Change, TenantEngine};
+use super::{Access, AccessError, Change, TenantEngine, people};
 use crate::auth::Scope;
 use crate::domain::{
     AccessRequest, ApprovalMode, ApprovedBy, Evaluation, EventKind, Grant, GrantStatus, Metadata, OnDrift, Principal,
-    PrincipalRef, Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
+    PrincipalKind, Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
 };
 use crate::policy::{AccessQuestion, Outcome};
 use crate::store::{StoreError, Transaction};
@@ -57,7 +57,7 @@ pub async fn submit(
     named: Option<User>,
     recent: &[Grant],
 ) -> Result<Change<AccessRequest>, AccessError> {
-    let requester = requester(access, &ask, named)?;
+    let requester = requester(access, &ask, named).await?;
     let engine = access.engine().await?;
     let asked = Asking { access, engine: &engine, requester, ask, held_seconds: held_seconds(recent, access.now()) };
     asked.check_start()?;
@@ -82,8 +82,12 @@ pub async fn submit(
     }
 }
 
+/// Why an API key is given nothing.
+const NO_SERVICE_USER: &str = "this API key is given no access: an administrator sets on it the Identity Store user who is \
+                               to receive it; its name leads to nobody";
+
 /// In whose name: the caller's own, or that of a person in the directory.
-fn requester(access: &Access, ask: &Ask, named: Option<User>) -> Result<Principal, AccessError> {
+async fn requester(access: &Access, ask: &Ask, named: Option<User>) -> Result<Principal, AccessError> {
     let caller = access.caller();
     let Some(sub) = &ask.on_behalf_of else { return Ok(caller.principal().clone()) };
     caller.require(Scope::AccessImpersonate)?;
@@ -93,7 +97,9 @@ fn requester(access: &Access, ask: &Ask, named: Option<User>) -> Result<Principa
     if ask.break_glass {
         return Err(AccessError::BreakGlassNotPermitted("nobody breaks the glass in another's name".to_owned()));
     }
-    Ok(Principal { who: PrincipalRef::user(user.sub), email: user.email, name: user.name, groups: user.groups })
+    let mut requester = user.into_principal();
+    people::look_up_one(access.table(), &mut requester).await?;
+    Ok(requester)
 }
 
 /// What came of weighing an ask: not yet written.
@@ -158,6 +164,9 @@ impl Asking<'_> {
     /// Weighs it by the policies.
     pub(super) fn weigh(&self) -> Result<Weighed, AccessError> {
         // What cannot be given is refused before policy is asked.
+        if self.requester.who.kind == PrincipalKind::ServiceAccount && self.requester.user_id().is_none() {
+            return Err(AccessError::input("identity_store_user_id", NO_SERVICE_USER));
+        }
         self.engine.check_type(&self.ask.resource)?;
         let question = self.question();
         let length = question.duration;
@@ -231,12 +240,12 @@ impl Asking<'_> {
     }
 
     fn request(&self, duration_seconds: Seconds, terms: Option<Terms>, state: RequestState) -> AccessRequest {
-        let caller = &self.access.caller().principal().who;
+        let caller = self.access.caller().principal();
         let ask = &self.ask;
         AccessRequest {
             id: self.access.call_id().into(),
             requester: self.requester.clone(),
-            submitted_by: (self.requester.who != *caller).then(|| caller.clone()),
+            submitted_by: (self.requester.who != caller.who).then(|| caller.clone()),
             resource: ask.resource.clone(),
             action: ask.action.clone(),
             reason: ask.reason.clone(),

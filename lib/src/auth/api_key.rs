@@ -143,6 +143,10 @@ pub struct ApiKey {
     pub revoked_by: Option<PrincipalRef>,
     /// The identity provider it was made for, whose directory it may write.
     pub identity_provider_id: Option<Uuid>,
+    /// The Identity Store user who receives what the key is given, as an administrator set it; without one the key is
+    /// given nothing. The key's name leads to nobody.
+    #[serde(default)]
+    pub identity_store_user_id: Option<String>,
 }
 
 impl ApiKey {
@@ -260,6 +264,7 @@ mod tests {
             revoked_at,
             revoked_by: None,
             identity_provider_id: None,
+            identity_store_user_id: None,
         };
         let cases = [
             (None, None, true),

@@ -10,7 +10,9 @@ use super::api_key::{ApiKey, PresentedKey};
 use super::jwks::JwksCache;
 use super::jwt::{OidcTrust, TokenError, UnverifiedClaims, Verifier};
 use super::scope::{Scope, scopes_of};
-use crate::domain::{Auth, Circumstances, Principal, PrincipalRef, Role, Tenant, TenantId};
+use crate::domain::{
+    Auth, Circumstances, DirectoryLink, PersonLink, Principal, PrincipalRef, Role, Tenant, TenantId, User,
+};
 use crate::policy::{Approve, Permit, Revoke};
 use crate::store::{Record, StoreError, Table};
 
@@ -74,6 +76,15 @@ impl Credential {
             Self::Token(token) => PrincipalRef::user(token.claims.sub().unwrap_or_default()),
         }
     }
+
+    /// The keys under which the directory may link who it claims to be, as [`Self::claimed_principal`] is good for.
+    #[must_use]
+    pub fn claimed_link_keys(&self) -> Vec<String> {
+        match self {
+            Self::ApiKey(_) => Vec::new(),
+            Self::Token(token) => token.claims.link_keys(),
+        }
+    }
 }
 
 /// Why a credential is not good enough.
@@ -88,6 +99,9 @@ pub enum AuthError {
     /// It is good, and lacks a scope.
     #[error("the scope `{0}` is missing")]
     InsufficientScope(Scope),
+    /// It is a good token that leaves out its owner's groups, and nobody else says which they are.
+    #[error("the token leaves out which groups you are in, and a rule may forbid by group")]
+    GroupsUnknown,
     /// It could not be checked.
     #[error("the credential could not be checked: {0}")]
     Unavailable(String),
@@ -125,6 +139,13 @@ impl Caller {
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.principal
+    }
+
+    /// The same caller, with what the keys of their links lead to.
+    #[must_use]
+    pub(crate) fn linked(mut self, found: Vec<PersonLink>) -> Self {
+        self.principal.link.found = found;
+        self
     }
 
     /// How they called.
@@ -215,6 +236,7 @@ async fn authenticate_key(
             email: None,
             name: Some(key.name),
             groups: key.groups,
+            link: DirectoryLink { service_user_id: key.identity_store_user_id, ..DirectoryLink::default() },
         },
         scopes: key.scopes,
         circumstances: Circumstances { auth: Auth::ApiKey, mfa: false, source_ip },
@@ -237,7 +259,11 @@ async fn authenticate_token(
     {
         let claims = Verifier::verify(&token.text, &trust, now, keys).await?;
         let circumstances = Circumstances { auth: Auth::Oidc, mfa: claims.mfa(), source_ip };
-        let principal = claims.into_principal();
+        let groups = match claims.groups().map(<[String]>::to_vec) {
+            Some(groups) => groups,
+            None => groups_left_out(table, tenant, &trust, claims.subject()).await?,
+        };
+        let principal = claims.into_principal(groups);
         let mut scopes: Vec<Scope> = roles_of(&record, &principal).into_iter().flat_map(scopes_of).copied().collect();
         scopes.sort_unstable();
         scopes.dedup();
@@ -245,7 +271,7 @@ async fn authenticate_token(
     }
     // Not a token of this tenant's issuer: if it is a good one of another tenant, say so.
     let issuer = token.claims.iss().unwrap_or_default();
-    let audiences = token.claims.aud().iter().take(MOST_AUDIENCES);
+    let audiences = token.claims.audiences().into_iter().take(MOST_AUDIENCES);
     for entry in try_join_all(audiences.map(|audience| table.issuer(issuer, audience))).await?.into_iter().flatten() {
         let other = table.tenant(entry.tenant_id).get::<Tenant>(Tenant::KIND).await?;
         if let Some(trust) = other.as_ref().and_then(|other| trust_in(other, &token.claims)) {
@@ -261,10 +287,20 @@ const MOST_AUDIENCES: usize = 4;
 
 /// What the tenant trusts, if the token claims to be of that issuer and for that audience.
 fn trust_in(tenant: &Tenant, claims: &UnverifiedClaims) -> Option<OidcTrust> {
-    let oidc = tenant.oidc.as_ref()?;
-    let meant =
-        claims.iss() == Some(&oidc.issuer_url) && claims.aud().iter().any(|audience| audience == oidc.audience());
-    meant.then(|| OidcTrust::from(oidc))
+    let trust = OidcTrust::of(tenant)?;
+    (claims.iss() == Some(&trust.issuer) && claims.is_for(&trust.oidc)).then_some(trust)
+}
+
+/// The groups of somebody whose token leaves them out: those the directory supplies, else none if the tenant says so.
+async fn groups_left_out(
+    table: &Table,
+    tenant: TenantId,
+    trust: &OidcTrust,
+    sub: &str,
+) -> Result<Vec<String>, AuthError> {
+    let known = table.tenant(tenant).get::<User>(sub).await?;
+    let supplied = known.and_then(|user| user.directory_groups);
+    supplied.or_else(|| trust.groups_left_out()).ok_or(AuthError::GroupsUnknown)
 }
 
 /// Whether a person's groups make them an administrator of the tenant.

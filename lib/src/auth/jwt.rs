@@ -4,6 +4,9 @@
 //! own algorithm; what the token says about keys (`jwk`, `jku`, `x5u`, `x5c`) is not looked at.
 
 mod claims;
+mod factors;
+mod groups;
+mod path;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +22,7 @@ use serde_json::{Map, Value};
 pub use claims::{UnverifiedClaims, VerifiedClaims};
 
 use super::jwks::{JwksCache, JwksError, KeySet, NoKey, VerificationKey};
-use crate::domain::OidcConfig;
+use crate::domain::{GroupsClaim, OidcConfig, Tenant};
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
@@ -33,20 +36,29 @@ pub struct OidcTrust {
     pub issuer: String,
     /// `aud` must contain one of these.
     pub audiences: Vec<String>,
-    /// The claim that lists the groups: its name, or a dotted path to it.
-    pub groups_claim: String,
-    /// The claim that holds the e-mail address: its name, or a dotted path to it.
-    pub email_claim: String,
+    /// Where claims are, and what is taken on trust.
+    pub oidc: OidcConfig,
+    /// Addresses in these domains may be trusted without the issuer's word.
+    pub verified_domains: Vec<String>,
 }
 
-impl From<&OidcConfig> for OidcTrust {
-    fn from(config: &OidcConfig) -> Self {
-        Self {
-            issuer: config.issuer_url.clone(),
-            audiences: vec![config.audience().to_owned()],
-            groups_claim: config.groups_claim.clone(),
-            email_claim: config.email_claim.clone(),
-        }
+impl OidcTrust {
+    /// Whose tokens a tenant trusts; `None` if nobody's.
+    #[must_use]
+    pub fn of(tenant: &Tenant) -> Option<Self> {
+        let oidc = tenant.oidc.clone()?;
+        Some(Self {
+            issuer: oidc.issuer_url.clone(),
+            audiences: vec![oidc.audience().to_owned()],
+            verified_domains: tenant.verified_domains.clone(),
+            oidc,
+        })
+    }
+
+    /// The groups of the owner of a token that leaves them out; `None` when it must not.
+    #[must_use]
+    pub fn groups_left_out(&self) -> Option<Vec<String>> {
+        (self.oidc.groups == GroupsClaim::Optional).then(Vec::new)
     }
 }
 
@@ -104,10 +116,10 @@ pub enum Refusal {
     /// `nbf` or `iat` is no number, or lies ahead.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// `sub` is missing, or not 1 to 255 visible ASCII characters.
+    /// `sub` is missing, or not 1 to 255 printable ASCII characters; or a space is at its ends or beside another.
     #[error("the subject is missing or unusable")]
     Subject,
-    /// The groups are neither text nor a list of texts, or the issuer left them out for their number.
+    /// The groups are neither text nor a list of texts.
     #[error("the groups cannot be read")]
     Groups,
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::ApiKeyId;
+use super::{ApiKeyId, ExternalId, PersonLink};
 
 /// Whether a principal is a person or a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,12 +57,68 @@ pub struct Principal {
     /// Who.
     #[serde(flatten)]
     pub who: PrincipalRef,
-    /// The e-mail address of a person, or the name of a service account: how Identity Store finds the user.
+    /// The e-mail address of a person, only if it is verified; of a service account none.
     pub email: Option<String>,
     /// What people call it.
     pub name: Option<String>,
     /// The groups it is a member of.
     pub groups: Vec<String>,
+    /// What links it to a user of the Identity Store.
+    #[serde(default)]
+    pub link: DirectoryLink,
+}
+
+/// What links a principal to a user of the Identity Store: names never do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DirectoryLink {
+    /// The id the identity provider gives a person, as the directory keys it; `None` for service accounts.
+    pub external_id: Option<ExternalId>,
+    /// The Identity Store user an administrator set on an API key; `None` for people.
+    pub service_user_id: Option<String>,
+    /// What the keys of the person led to when the directory was last asked, the strongest key first. A key that led to
+    /// nobody names no users. Empty: the directory has not been asked.
+    pub found: Vec<PersonLink>,
+}
+
+impl Principal {
+    /// A principal of whom nothing but the id is known.
+    #[must_use]
+    pub fn stranger(who: PrincipalRef) -> Self {
+        Self { who, email: None, name: None, groups: Vec::new(), link: DirectoryLink::default() }
+    }
+
+    /// The keys of the directory's links that may lead to a person, the strongest first: the external id, then the
+    /// verified e-mail address. Service accounts have none.
+    #[must_use]
+    pub fn link_keys(&self) -> Vec<String> {
+        if self.who.kind != PrincipalKind::User {
+            return Vec::new();
+        }
+        let external =
+            self.link.external_id.as_ref().map(|external| PersonLink::by_external_id(&external.issuer, &external.id));
+        external.into_iter().chain(self.email.as_deref().map(PersonLink::by_email)).collect()
+    }
+
+    /// The Identity Store user who receives what this principal is given: the one an administrator set on an API key; of
+    /// a person the one their strongest link that leads anywhere leads to. `None` if that link leads to several users:
+    /// a weaker one does not decide between them.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        match self.who.kind {
+            PrincipalKind::ServiceAccount => self.link.service_user_id.as_deref(),
+            PrincipalKind::User => self.link.found.iter().find(|link| !link.user_ids.is_empty())?.user_id(),
+        }
+    }
+
+    /// The person this principal is, as an Identity Store user id; a service account is nobody.
+    #[must_use]
+    pub fn person(&self) -> Option<&str> {
+        match self.who.kind {
+            PrincipalKind::ServiceAccount => None,
+            PrincipalKind::User => self.user_id(),
+        }
+    }
 }
 
 /// How the caller proved who they are.

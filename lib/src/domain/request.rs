@@ -19,7 +19,7 @@ pub struct AccessRequest {
     /// Who is to have the access.
     pub requester: Principal,
     /// Who asked in the requester's name, when that is somebody else.
-    pub submitted_by: Option<PrincipalRef>,
+    pub submitted_by: Option<Principal>,
     /// Access to what.
     pub resource: ResourceRef,
     /// Which access: the permission set's name, or the verb.
@@ -164,7 +164,8 @@ impl AccessRequest {
     /// Whether `principal` asked for it, for themselves or in another's name.
     #[must_use]
     pub fn was_made_by(&self, principal: &PrincipalRef) -> bool {
-        self.requester.who == *principal || self.submitted_by.as_ref() == Some(principal)
+        self.requester.who == *principal
+            || self.submitted_by.as_ref().is_some_and(|submitter| submitter.who == *principal)
     }
 
     /// When its access begins if it is given at `now`.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Seconds, TenantId};
+use super::{DirectoryLink, Principal, PrincipalRef, Seconds, TenantId};
 
 /// What a person may do in a tenant, besides what policies say about resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -34,6 +34,10 @@ pub struct Tenant {
     pub oidc: Option<OidcConfig>,
     /// The groups whose members have a role; everybody is a [`Role::User`].
     pub roles: BTreeMap<Role, Vec<String>>,
+    /// The domains it has proved to own, in lower case: e-mail addresses in them may be trusted without the issuer's word
+    /// (`OidcConfig::trust_email`).
+    #[serde(default)]
+    pub verified_domains: Vec<String>,
     /// Its settings.
     pub settings: TenantSettings,
     /// Counts the changes to its policies; decisions record it.
@@ -57,13 +61,65 @@ pub struct OidcConfig {
     pub client_id: String,
     /// What `aud` must contain; the client id unless set.
     pub audience: Option<String>,
-    /// Which claim lists the groups.
+    /// Which claim lists the groups: a JSON Pointer (`/a/b`), a name, or a dotted path.
     pub groups_claim: String,
-    /// Which claim holds the e-mail address.
+    /// Which claim holds the e-mail address, named likewise.
     pub email_claim: String,
+    /// Whether a token must say which groups its owner is in.
+    #[serde(default)]
+    pub groups: GroupsClaim,
+    /// Values of `acr` that mean more than one factor was used; none unless set.
+    #[serde(default)]
+    pub mfa_acr_values: Vec<String>,
+    /// Whether addresses in the tenant's verified domains count as verified although the token does not say so.
+    #[serde(default)]
+    pub trust_email: bool,
+    /// Whether an access token without `aud` (Cognito's, `token_use: access`) is accepted by its `client_id`.
+    #[serde(default)]
+    pub client_id_as_audience: bool,
+    /// Where the Identity Store's external ids come from; unless set, the issuer and `sub` of the token.
+    #[serde(default)]
+    pub external_id: Option<ExternalIdSource>,
+}
+
+/// Whether a token must say which groups its owner is in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupsClaim {
+    /// A token that leaves its groups out is refused: a rule may forbid by group.
+    #[default]
+    Required,
+    /// A token that leaves its groups out is of a member of none.
+    Optional,
+}
+
+/// What a token's owner is called in the Identity Store's external ids.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExternalIdSource {
+    /// The `Issuer` of the external ids in the Identity Store: provisioning often uses another than `iss`.
+    pub issuer: String,
+    /// Which claim holds the `Id`, such as Entra ID's `oid`.
+    pub claim: String,
 }
 
 impl OidcConfig {
+    /// An issuer with the usual claims and nothing taken on trust.
+    #[must_use]
+    pub fn new(issuer_url: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self {
+            issuer_url: issuer_url.into(),
+            client_id: client_id.into(),
+            audience: None,
+            groups_claim: "groups".to_owned(),
+            email_claim: "email".to_owned(),
+            groups: GroupsClaim::Required,
+            mfa_acr_values: Vec::new(),
+            trust_email: false,
+            client_id_as_audience: false,
+            external_id: None,
+        }
+    }
+
     /// What `aud` must contain.
     #[must_use]
     pub fn audience(&self) -> &str {
@@ -103,15 +159,47 @@ pub struct BreakGlass {
     pub max_duration_seconds: Seconds,
 }
 
-/// A person in the tenant's directory.
+/// A person in the tenant's directory: known from their last sign-in, or put there by an administrator or SCIM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// The subject of their tokens.
     pub sub: String,
-    /// Their e-mail address.
+    /// Their verified e-mail address.
     pub email: Option<String>,
     /// Their name.
     pub name: Option<String>,
-    /// Their groups.
+    /// The newest groups known of them: those of the last verified token, or of the directory.
     pub groups: Vec<String>,
+    /// The groups an administrator or SCIM says they are in, for tokens that leave theirs out; `None` when nobody says.
+    #[serde(default)]
+    pub directory_groups: Option<Vec<String>>,
+    /// What links them to the Identity Store.
+    #[serde(default)]
+    pub link: DirectoryLink,
+    /// Counts the changes.
+    #[serde(default)]
+    pub version: u64,
+}
+
+impl User {
+    /// The person as policies see them.
+    #[must_use]
+    pub fn into_principal(self) -> Principal {
+        let Self { sub, email, name, groups, link, .. } = self;
+        Principal { who: PrincipalRef::user(sub), email, name, groups, link }
+    }
+
+    /// What is known of a person after they called as `principal`; `known` is what was known before.
+    #[must_use]
+    pub fn signed_in(principal: &Principal, known: Option<&Self>) -> Self {
+        Self {
+            sub: principal.who.id.clone(),
+            email: principal.email.clone(),
+            name: principal.name.clone(),
+            groups: principal.groups.clone(),
+            directory_groups: known.and_then(|known| known.directory_groups.clone()),
+            link: principal.link.clone(),
+            version: known.map_or(0, |known| known.version),
+        }
+    }
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::precondition::etag;
 use crate::access::AccessError;
+use crate::access::people::Unlinked;
 use crate::auth::AuthError;
 use crate::store::{CommitError, StoreError};
 
@@ -159,6 +160,14 @@ fn auth(error: &AuthError) -> Parts {
         AuthError::InsufficientScope(scope) => {
             (StatusCode::FORBIDDEN, "insufficient_scope", error.to_string(), json!({"required": scope}))
         }
+        AuthError::GroupsUnknown => (
+            StatusCode::FORBIDDEN,
+            "groups_unknown",
+            error.to_string(),
+            json!({"remedy": "let the identity provider put the groups into the token (ask for its scope, or have it send \
+                              only the groups assigned to the application); or let an administrator have the directory \
+                              supply them, or set `groups` of the tenant's identity provider to `optional`"}),
+        ),
         AuthError::Unavailable(_) | AuthError::Store(StoreError::Unavailable(_) | StoreError::NoTable) => unavailable(),
         AuthError::Store(StoreError::Corrupt { .. } | StoreError::Unstorable(_) | StoreError::TooManyPending(_)) => {
             internal()
@@ -191,6 +200,16 @@ fn access(error: &AccessError) -> (StatusCode, ErrorBody) {
             (StatusCode::FORBIDDEN, body("policy_denied", json!({}), Some(notices)))
         }
         AccessError::SelfApproval => (StatusCode::FORBIDDEN, body("self_approval", json!({}), None)),
+        AccessError::NotAPerson(unlinked) => {
+            let who = match unlinked {
+                Unlinked::Machine | Unlinked::Caller => "caller",
+                Unlinked::Requester => "requester",
+                Unlinked::Submitter => "submitter",
+            };
+            let remedy =
+                "an Identity Store user needs the same external id or verified e-mail address, and no other user";
+            (StatusCode::FORBIDDEN, body("not_a_person", json!({"who": who, "remedy": remedy}), None))
+        }
         AccessError::BreakGlassNotPermitted(_) => {
             (StatusCode::FORBIDDEN, body("break_glass_not_permitted", json!({}), None))
         }

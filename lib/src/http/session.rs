@@ -12,7 +12,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::future::{join, try_join};
+use futures_util::future::{join, try_join3};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ use super::app::{Api, Call};
 use super::body::{Body, Input};
 use super::error::Error;
 use super::precondition::etag;
-use crate::access::{Access, Change};
+use crate::access::{Access, Change, people};
 use crate::auth::{AuthError, Credential, RequiredScope, authenticate};
 use crate::domain::{PrincipalRef, TenantId};
 use crate::store::{CommitError, IdempotencyRecord, TenantTable};
@@ -168,16 +168,27 @@ impl<S: RequiredScope> Session<S> {
     {
         let key = self.stored_answer_key().await?;
         for attempt in 0..ATTEMPTS {
-            let read = |table: TenantTable| try_join(stored_answer(table.clone(), key.clone()), read(table));
-            let (access, (stored, loaded)) = self.open(read).await?;
+            let read = |table: TenantTable| {
+                let (stored, read) = (stored_answer(table.clone(), key.clone()), read(table.clone()));
+                let credential = self.credential.as_ref();
+                let known = async move { Ok(people::known(&table, credential).await?) };
+                try_join3(stored, known, read)
+            };
+            let (access, (stored, known, loaded)) = self.open(read).await?;
+            let access = access.in_attempt(attempt).recognize(known).await?;
             let forgotten = match stored {
                 Some(stored) if stored.expires_at > access.now() => return replay(stored, &body.fingerprint),
                 other => other,
             };
             let table = access.table().clone();
             let now = access.now();
-            let Change { mut writes, answer, version } = match act(access, loaded).await {
-                Ok(change) => change,
+            let Change { mut writes, answer, version } = match act(access.clone(), loaded).await {
+                Ok(mut change) => {
+                    if !change.writes.is_empty() {
+                        people::remember(&access, &mut change.writes)?;
+                    }
+                    change
+                }
                 // The stored answer was read beside what this was decided on, not with it.
                 Err(refusal) => match stored_answer(table, key).await? {
                     Some(stored) if stored.expires_at > now => return replay(stored, &body.fingerprint),

@@ -24,15 +24,25 @@ pub use written::{WrittenPolicy, WrittenPolicyRule};
 use serde_json::Value;
 
 use super::error::Error;
+use crate::domain::text::{has_control, without_invisible};
 
-/// Text of at most `longest` characters.
+/// Free text of at most `longest` characters.
 fn bounded(field: &'static str, text: Option<String>, longest: usize) -> Result<Option<String>, Error> {
     match &text {
         Some(value) if value.chars().count() > longest => {
             Err(Error::input(field, format!("must be at most {longest} characters")))
         }
-        Some(_) | None => Ok(text),
+        Some(value) => free_text(field, value).map(Some),
+        None => Ok(None),
     }
+}
+
+/// Text that people will read, without what is not seen: it must not show them something else than it says.
+fn free_text(field: &str, text: &str) -> Result<String, Error> {
+    if has_control(text) {
+        return Err(Error::input(field, "must have no control characters but tab and line breaks"));
+    }
+    Ok(without_invisible(text))
 }
 
 /// A reason for anything.

@@ -262,6 +262,7 @@ mod tests {
             email: None,
             name: None,
             groups: vec!["12".to_owned(), "15".to_owned(), "15".to_owned(), "unheard-of".to_owned()],
+            link: crate::domain::DirectoryLink::default(),
         };
         let bucket = ResourceRef::new(ResourceType::AwsS3Bucket, "bucket-17").unwrap();
         let resource = World::new(&Directory::default()).unwrap().resource(&bucket).unwrap();

@@ -135,7 +135,7 @@ impl Node {
     pub(super) fn stranger(uid: &EntityUid) -> Result<Self, String> {
         let kind = if *uid.type_name() == TYPES.user { PrincipalKind::User } else { PrincipalKind::ServiceAccount };
         let who = PrincipalRef { kind, id: uid.id().unescaped().to_owned() };
-        Self::principal(&Principal { who, email: None, name: None, groups: Vec::new() })
+        Self::principal(&Principal::stranger(who))
     }
 }
 
@@ -356,6 +356,7 @@ mod tests {
             email: Some("x@example.com".to_owned()),
             name: None,
             groups: vec!["g".to_owned()],
+            link: crate::domain::DirectoryLink::default(),
         };
         let schema = TenantSchema::new(&directory).unwrap();
         for world in [full, empty] {

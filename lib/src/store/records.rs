@@ -24,6 +24,10 @@ impl Record for User {
     fn sort_key(&self) -> String {
         self.sub.clone()
     }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
 }
 
 impl Record for AwsResource {

@@ -1,6 +1,6 @@
 //! Transactions: a state change with its conditions and its event, all or nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -13,7 +13,7 @@ use super::record::{Item, to_item};
 use super::sync::ListedTenant;
 use super::table::issuer_item;
 use super::{CommitError, IssuerEntry, OutboxEvent, Record, StoreError, TenantTable};
-use crate::domain::{Event, Grant, SyncState, Tenant, TenantId};
+use crate::domain::{Event, Grant, PersonLink, SyncState, Tenant, TenantId};
 
 /// Writes that are committed together, in the part of one tenant, and of the Identity Center instance it uses.
 ///
@@ -39,6 +39,7 @@ enum Write {
     Delete { pk: String, sk: String, expected_version: u64 },
     Check { pk: String, sk: String, expected_version: u64 },
     CheckFields { pk: String, sk: String, fields: Vec<(&'static str, AttributeValue)>, or_absent: bool },
+    CheckLink { pk: String, sk: String, user_ids: Vec<AttributeValue> },
     Count { pk: String, sk: String, counter: &'static str },
     Trust { item: Item, tenant: TenantId },
     Pending(PendingWrite),
@@ -172,6 +173,15 @@ impl Transaction {
         if pending::counts(before) && !pending::counts(after) {
             self.writes.push(Write::Pending(PendingWrite::remove(self.tenant, before)));
         }
+    }
+
+    /// Commits only if the directory's link of this key still leads to just these users; to nobody, if there are none.
+    pub fn check_link(&mut self, key: &str, user_ids: &BTreeSet<String>) {
+        self.writes.push(Write::CheckLink {
+            pk: keys::partition(self.tenant, PersonLink::KIND),
+            sk: key.to_owned(),
+            user_ids: user_ids.iter().map(|id| AttributeValue::S(id.clone())).collect(),
+        });
     }
 
     /// Counts the version of the tenant's policies up.
@@ -315,6 +325,7 @@ impl Write {
             | Self::Delete { .. }
             | Self::Check { .. }
             | Self::CheckFields { .. }
+            | Self::CheckLink { .. }
             | Self::Count { .. }
             | Self::Trust { .. } => None,
         }
@@ -371,6 +382,20 @@ impl Write {
                         .expression_attribute_values(format!(":f{place}"), value);
                 }
                 item.condition_check(check.condition_expression(condition).build()?)
+            }
+            Self::CheckLink { pk, sk, user_ids } => {
+                let check = ConditionCheck::builder().table_name(table).set_key(Some(key(pk, sk)));
+                // A set is stored as a list, in its order.
+                let check = if user_ids.is_empty() {
+                    check
+                        .condition_expression("attribute_not_exists(pk) OR size(user_ids) = :none")
+                        .expression_attribute_values(":none", AttributeValue::N("0".to_owned()))
+                } else {
+                    check
+                        .condition_expression("user_ids = :users")
+                        .expression_attribute_values(":users", AttributeValue::L(user_ids))
+                };
+                item.condition_check(check.build()?)
             }
             Self::Count { pk, sk, counter } => item.update(
                 Update::builder()

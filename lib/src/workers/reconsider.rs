@@ -4,11 +4,11 @@
 use futures_util::future::try_join;
 
 use super::context::{WorkerError, Workers};
-use crate::access::AccessError;
 use crate::access::reconsider::{
     Facts, Newest, Reconsidered, Refusal, check, held_seconds_besides, is_approved, is_outdated, reconsider,
     reconsider_break_glass,
 };
+use crate::access::{AccessError, people};
 use crate::domain::{AccessRequest, Evaluation, Grant, Principal, Tenant};
 use crate::store::{Record, StoreError, Transaction};
 
@@ -26,6 +26,8 @@ pub(super) enum Confirmation {
 pub(super) struct Confirmed {
     tenant: Tenant,
     newest: Newest,
+    /// Its request, with the people it is about as the directory links them now.
+    request: AccessRequest,
     /// Who is to have it, as they are known now, and by what that was evaluated; none when nothing had changed.
     evaluated: Option<(Principal, Evaluation)>,
 }
@@ -43,14 +45,16 @@ impl Workers {
         if let Err(refusal) = is_approved(grant, request.as_ref()) {
             return Ok(Confirmation::Refused(refusal));
         }
-        let (Some(mut tenant), Some(request)) = (tenant, request) else {
+        let (Some(mut tenant), Some(mut request)) = (tenant, request) else {
             return Ok(Confirmation::Unknown("its tenant cannot be read".to_owned()));
         };
         let newest = Newest::read(&table, &request).await?;
+        let stored = request.clone();
+        people::look_up(&table, &mut request).await?;
         let now = self.now();
         let start_at = grant.granted_at;
         let mut facts = Facts { tenant: &tenant, newest: &newest, now, start_at, held_seconds: 0 };
-        let outdated = is_outdated(grant, &facts);
+        let outdated = is_outdated(grant, &facts) || request != stored;
         let outcome = if request.break_glass {
             // Its settings have just been read.
             reconsider_break_glass(&request, &facts)
@@ -69,7 +73,7 @@ impl Workers {
                 Err(error) => return unknown(error),
             }
         } else {
-            return Ok(Confirmation::Confirmed(Box::new(Confirmed { tenant, newest, evaluated: None })));
+            return Ok(Confirmation::Confirmed(Box::new(Confirmed { tenant, newest, request, evaluated: None })));
         };
         Ok(match outcome {
             Reconsidered::Holds { requester, .. } => {
@@ -79,7 +83,7 @@ impl Workers {
                     at: now,
                 };
                 let evaluated = outdated.then_some((requester, evaluation));
-                Confirmation::Confirmed(Box::new(Confirmed { tenant, newest, evaluated }))
+                Confirmation::Confirmed(Box::new(Confirmed { tenant, newest, request, evaluated }))
             }
             Reconsidered::NeedsApprovals { terms } => Confirmation::Refused(Refusal {
                 reason: format!("{} people have to approve it now, and fewer did", terms.required_approvals),
@@ -119,6 +123,7 @@ impl Confirmed {
 
     /// Makes a commit conditional on it.
     pub(super) fn check(&self, writes: &mut Transaction) -> Result<(), StoreError> {
+        people::hold(writes, &self.request);
         check(&self.tenant, &self.newest, writes)
     }
 }

@@ -3,6 +3,8 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint::auth::Scope;
+use stint::domain::{GroupsClaim, Tenant, User};
+use stint::store::{Record as _, Transaction};
 use stint_tests::{Answer, As, PRODUCTION, SANDBOX, World, ask};
 
 async fn lists(world: &World, who: As<'_>) -> Answer {
@@ -174,7 +176,7 @@ async fn groups_and_roles_are_those_of_the_token() {
     let stranger = world.token_with("eve", |claims| claims["groups"] = json!(["engineering"]));
     let request = world.post(As::Token(&stranger), "/v1/requests", sandbox()).await.expect(StatusCode::CREATED);
     assert_eq!(request["requester_id"], "eve");
-    for groups in [json!([]), json!(null), json!(["Engineering"]), json!(["engineering "])] {
+    for groups in [json!([]), json!(["Engineering"]), json!(["engineering "])] {
         let token = world.token_with("alice", |claims| claims["groups"] = groups.clone());
         world.post(As::Token(&token), "/v1/requests", sandbox()).await.refused(403, "policy_denied");
     }
@@ -203,4 +205,71 @@ async fn nothing_of_a_credential_comes_back() {
         let text = format!("{}{:?}", answer.body, answer.headers);
         assert!(!text.contains(secret) && !text.contains(&token), "{text}");
     }
+}
+
+/// A rule may forbid by group: who is in groups that the token does not list is not let through as a member of none.
+#[tokio::test]
+async fn groups_a_token_leaves_out_are_not_no_groups() {
+    let world = World::start().await;
+    type Edit = fn(&mut Value);
+    let left_out: [(&str, Edit); 8] = [
+        ("no claim", |claims| drop(claims.as_object_mut().unwrap().remove("groups"))),
+        ("null", |claims| claims["groups"] = json!(null)),
+        ("hasgroups", |claims| claims["hasgroups"] = json!(true)),
+        ("hasgroups as text", |claims| claims["hasgroups"] = json!("true")),
+        ("in _claim_names", |claims| claims["_claim_names"] = json!({"groups": "src1"})),
+        ("in _claim_names, spelled otherwise", |claims| claims["_claim_names"] = json!({"Groups": "src1"})),
+        ("in _claim_names, as text", |claims| claims["_claim_names"] = json!("{\"groups\":\"src1\"}")),
+        ("in short", |claims| claims["groups:src1"] = json!("https://graph.example.com")),
+    ];
+    for (name, edit) in left_out {
+        let token = world.token_with("alice", edit);
+        let error = lists(&world, As::Token(&token)).await.refused(403, "groups_unknown");
+        assert!(error["details"]["remedy"].is_string(), "{name}: {error}");
+        let body = ask(SANDBOX, "ReadOnlyAccess", 60);
+        world.post(As::Token(&token), "/v1/requests", body).await.refused(403, "groups_unknown");
+    }
+    let none = world.token_with("alice", |claims| claims["groups"] = json!([]));
+    lists(&world, As::Token(&none)).await.expect(StatusCode::OK);
+    // A bad token is one all the same, and of another tenant it is said so.
+    let expired = world.token_with("alice", |claims| {
+        claims["groups"] = json!(null);
+        claims["exp"] = json!(1);
+    });
+    lists(&world, As::Token(&expired)).await.refused(401, "unauthenticated");
+}
+
+#[tokio::test]
+async fn the_directory_supplies_the_groups_a_token_leaves_out() {
+    let world = World::start().await;
+    let table = world.local.table().tenant(world.local.tenant_id());
+    let token = world.token_with("alice", |claims| claims["hasgroups"] = json!(true));
+    let mut alice = table.get::<User>("alice").await.unwrap().unwrap();
+    alice.directory_groups = Some(vec!["admins".to_owned()]);
+    let mut writes = Transaction::new(table.id());
+    writes.put(&alice).unwrap();
+    table.commit(writes).await.unwrap();
+    world.get(As::Token(&token), "/v1/policies").await.expect(StatusCode::OK);
+    let body = ask(SANDBOX, "ReadOnlyAccess", 60);
+    world.post(As::Token(&token), "/v1/requests", body).await.refused(403, "policy_denied");
+    let known = table.get::<User>("alice").await.unwrap().unwrap();
+    assert_eq!((known.groups, known.directory_groups), (vec!["admins".to_owned()], Some(vec!["admins".to_owned()])));
+    // A token that lists its groups is believed.
+    world.get(As::Person("alice"), "/v1/policies").await.refused(403, "insufficient_scope");
+}
+
+#[tokio::test]
+async fn a_tenant_may_take_groups_left_out_for_none() {
+    let world = World::start().await;
+    let token = world.token_with("alice", |claims| claims["groups"] = json!(null));
+    lists(&world, As::Token(&token)).await.refused(403, "groups_unknown");
+    let table = world.local.table().tenant(world.local.tenant_id());
+    let mut tenant = table.get::<Tenant>(Tenant::KIND).await.unwrap().unwrap();
+    tenant.oidc.as_mut().unwrap().groups = GroupsClaim::Optional;
+    let mut writes = Transaction::new(tenant.id);
+    writes.put(&tenant).unwrap();
+    table.commit(writes).await.unwrap();
+    lists(&world, As::Token(&token)).await.expect(StatusCode::OK);
+    let body = ask(SANDBOX, "ReadOnlyAccess", 60);
+    world.post(As::Token(&token), "/v1/requests", body).await.refused(403, "policy_denied");
 }

@@ -143,6 +143,12 @@ async fn on_behalf_of_others(calls: &mut Cold) {
             post(As::Person("alice"), path, json!({"duration_seconds": 60}))
         })
         .await;
+    calls
+        .call(2, "approveRequest, under a rule on `held_seconds`", async |world| {
+            ask_how_long_it_was_held(world).await;
+            post(bob(), format!("{}/approve", the_request(world).await), json!({}))
+        })
+        .await;
     calls.call(1, "listGrants of a status", async |_| get(As::Key, "/v1/grants?status=active")).await;
     let rules = json!({"cedar_policy_set": "permit (principal, action, resource) when { true };"});
     calls
@@ -163,6 +169,14 @@ async fn on_behalf_of_others(calls: &mut Cold) {
             send(As::Key, Method::PATCH, "/v1/policies/reorder", json!({"ids": ids}))
         })
         .await;
+}
+
+/// A rule that has it read for how long somebody had an access.
+async fn ask_how_long_it_was_held(world: &World) {
+    let rule =
+        "forbid (principal, action == Action::\"ReadOnlyAccess\", resource) when { context.held_seconds > 80000 };";
+    let policy = json!({"name": "no renewal without end", "max_duration_seconds": 60, "cedar_policy_set": rule});
+    world.post(As::Key, "/v1/policies", policy).await.expect(StatusCode::CREATED);
 }
 
 /// A worker is called about a grant; `sweep` finds it by itself, when it is due.
@@ -235,6 +249,7 @@ async fn for_another_grant(worker: &str) -> ByFunction {
 async fn what_another_left(worker: &str) -> ByFunction {
     let limits = Limits { outstanding_changes: Some(1), requests_per_second: Some(20) };
     let world = World::limited(Seed::example(), limits, Duration::from_secs(5)).await;
+    ask_how_long_it_was_held(&world).await;
     let ended = grant(&world).await;
     call(&world, "provision_grant", &ended).await;
     end(&world, &ended).await;

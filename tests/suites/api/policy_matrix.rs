@@ -53,6 +53,7 @@ fn outcome(answer: &Answer) -> String {
         (403, "policy_denied") => "denied".to_owned(),
         (403, "insufficient_scope") => "no scope".to_owned(),
         (403, "self_approval") => "own".to_owned(),
+        (403, "not_a_person") => "no person".to_owned(),
         (403, "break_glass_not_permitted") => "no glass".to_owned(),
         (404, "not_found") => "unseen".to_owned(),
         (status, code) => format!("{status} {code}"),

@@ -259,13 +259,7 @@ async fn a_token_of_their_issuer() {
     let (world, elsewhere) = (World::start().await, World::start().await);
     let other = world.second_tenant().await;
     let issuer = elsewhere.local.issuer();
-    let oidc = OidcConfig {
-        issuer_url: issuer.issuer().to_owned(),
-        client_id: issuer.claims("alice", 1)["aud"].as_str().unwrap().to_owned(),
-        audience: None,
-        groups_claim: "groups".to_owned(),
-        email_claim: "email".to_owned(),
-    };
+    let oidc = OidcConfig::new(issuer.issuer(), issuer.claims("alice", 1)["aud"].as_str().unwrap());
     stint_local::seed::trust(world.local.table(), other.id, &oidc).await.unwrap();
     let (here, there) = (world.local.tenant_id().to_string(), other.id.to_string());
     let ask = async |token: &str, tenant: &str| {

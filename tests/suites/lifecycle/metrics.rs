@@ -38,7 +38,7 @@ async fn each_outcome_of_asking_is_counted_once() {
     assert_eq!(decisions(&world), [Outcome::Auto, Outcome::Require]);
     // What people decide about it is no second outcome of asking.
     let id = pending["id"].as_str().unwrap();
-    world.post(As::Key, format!("/v1/requests/{id}/approve"), json!({})).await.expect(StatusCode::OK);
+    world.post(As::Person("bob"), format!("/v1/requests/{id}/approve"), json!({})).await.expect(StatusCode::OK);
     world.settle().await;
     assert_eq!(decisions(&world), [Outcome::Auto, Outcome::Require]);
     let pending = world.request("alice", PRODUCTION, "ReadOnlyAccess", 600).await.expect(StatusCode::CREATED);

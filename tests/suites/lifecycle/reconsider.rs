@@ -348,7 +348,9 @@ async fn a_time_window_that_is_over_when_it_begins_gives_nothing() {
 async fn access_of_a_key_that_was_revoked_does_not_begin() {
     let world = World::start().await;
     let groups = vec!["engineering".to_owned()];
-    let secret = world.api_key_with(|key| (key.groups, key.name) = (groups, "stint-local".to_owned())).await;
+    let service_user = world.local.aws().world().user("stint-local").unwrap().user_id.clone();
+    let edit = |key: &mut ApiKey| (key.groups, key.identity_store_user_id) = (groups, Some(service_user));
+    let secret = world.api_key_with(edit).await;
     let mut body = ask(SANDBOX, "PowerUserAccess", 3600);
     body["start_at"] = json!(world.now() + jiff::SignedDuration::from_hours(1));
     let request = world.post(As::ApiKey(&secret), "/v1/requests", body).await.expect(StatusCode::CREATED);

@@ -57,7 +57,12 @@ async fn the_event_of_an_endpoint_is_answered_with_success() {
         let said: Value = serde_json::from_str(&event).unwrap();
         let (method, path) = (said["httpMethod"].as_str().unwrap(), said["path"].as_str().unwrap());
         let operation = Operation::of(&method.parse().unwrap(), path).unwrap();
-        assert!(answer.status.is_success(), "{name}: {} {}", answer.status, answer.body);
+        if name == "approve_request" {
+            // Nobody issues tokens here, and a key approves nothing.
+            answer.clone().refused(403, "not_a_person");
+        } else {
+            assert!(answer.status.is_success(), "{name}: {} {}", answer.status, answer.body);
+        }
         operation.documents(&answer);
     }
 }

@@ -109,6 +109,7 @@ pub(crate) fn user(sub: &str, groups: &[&str]) -> Principal {
         email: Some(format!("{sub}@example.com")),
         name: None,
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        link: stint::domain::DirectoryLink::default(),
     }
 }
 

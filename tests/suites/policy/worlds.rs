@@ -123,6 +123,7 @@ fn principal() -> impl Strategy<Value = Principal> {
         email: email.map(str::to_owned),
         name,
         groups: groups.into_iter().map(str::to_owned).collect(),
+        link: stint::domain::DirectoryLink::default(),
     })
 }
 

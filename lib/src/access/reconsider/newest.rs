@@ -14,7 +14,7 @@ use crate::store::{StoreError, TenantTable, Transaction};
 /// The attributes of a [`User`] that policy can ask about.
 const USER_FIELDS: &[&str] = &["email", "groups"];
 /// The attributes of an [`ApiKey`] that decide whether it is good, and for what.
-const KEY_FIELDS: &[&str] = &["expires_at", "groups", "revoked_at", "scopes"];
+const KEY_FIELDS: &[&str] = &["expires_at", "groups", "identity_store_user_id", "revoked_at", "scopes"];
 
 /// The newest facts known of everybody a request is about: who is to have the access, and who approved it.
 ///
@@ -39,6 +39,8 @@ enum Record {
     User(User),
     /// A machine's.
     Key(ApiKey),
+    /// Who is calling, by their own credential.
+    Caller(Principal),
     /// A machine whose key does not exist any more.
     NoKey,
 }
@@ -70,6 +72,14 @@ impl Newest {
         Ok(Self { people: try_join_all(people).await? })
     }
 
+    /// The same, knowing the caller by their own credential.
+    #[must_use]
+    pub(in crate::access) fn with_caller(mut self, caller: &Principal) -> Self {
+        self.people.retain(|person| person.stored.who != caller.who);
+        self.people.push(Person { stored: caller.clone(), record: Record::Caller(caller.clone()) });
+        self
+    }
+
     /// Makes a commit conditional on these facts still being the newest.
     ///
     /// # Errors
@@ -80,9 +90,9 @@ impl Newest {
             match record {
                 Record::User(user) => writes.check_fields(user, USER_FIELDS)?,
                 Record::Key(key) => writes.check_fields(key, KEY_FIELDS)?,
-                Record::None => writes.check_absent_or_fields(&as_user(stored), USER_FIELDS)?,
+                Record::None => writes.check_absent_or_fields(&User::signed_in(stored, None), USER_FIELDS)?,
                 // Nothing is given to, or by, a key that is not there.
-                Record::NoKey => {}
+                Record::NoKey | Record::Caller(_) => {}
             }
         }
         Ok(())
@@ -93,11 +103,11 @@ impl Newest {
         match self.record(&stored.who) {
             None | Some(Record::None) => Ok(stored.clone()),
             Some(Record::User(user)) => Ok(Principal {
-                who: stored.who.clone(),
                 email: user.email.clone().or_else(|| stored.email.clone()),
-                name: stored.name.clone(),
                 groups: user.groups.clone(),
+                ..stored.clone()
             }),
+            Some(Record::Caller(caller)) => Ok(caller.clone()),
             Some(Record::Key(key)) if key.usable(now) => Ok(Principal { groups: key.groups.clone(), ..stored.clone() }),
             Some(Record::Key(_) | Record::NoKey) => Err("the API key it was asked for with has expired or was revoked"),
         }
@@ -116,7 +126,7 @@ impl Newest {
         match self.record(&newest.who) {
             Some(Record::Key(key)) => key.scopes.contains(&Scope::Admin),
             Some(Record::NoKey) => false,
-            None | Some(Record::None | Record::User(_)) => administers(tenant, newest),
+            None | Some(Record::None | Record::User(_) | Record::Caller(_)) => administers(tenant, newest),
         }
     }
 
@@ -134,13 +144,4 @@ fn involved(request: &AccessRequest) -> impl Iterator<Item = &Principal> {
 
 fn set(groups: &[String]) -> BTreeSet<&String> {
     groups.iter().collect()
-}
-
-fn as_user(principal: &Principal) -> User {
-    User {
-        sub: principal.who.id.clone(),
-        email: principal.email.clone(),
-        name: principal.name.clone(),
-        groups: principal.groups.clone(),
-    }
 }

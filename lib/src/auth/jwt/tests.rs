@@ -31,15 +31,22 @@ impl World {
         OidcTrust {
             issuer: self.issuer.url.clone(),
             audiences: vec!["other".to_owned(), OURS.to_owned()],
-            groups_claim: "groups".to_owned(),
-            email_claim: "email".to_owned(),
+            oidc: OidcConfig::new(self.issuer.url.clone(), OURS),
+            verified_domains: vec!["example.com".to_owned()],
         }
+    }
+
+    /// The same trust with something else about its configuration.
+    fn trust_with(&self, edit: impl FnOnce(&mut OidcConfig)) -> OidcTrust {
+        let mut trust = self.trust();
+        edit(&mut trust.oidc);
+        trust
     }
 
     /// Good claims, with `changes` made; a `null` takes a claim away.
     fn claims(&self, changes: &Value) -> Value {
         let mut claims = json!({"iss": self.issuer.url, "aud": OURS, "sub": "alice", "exp": NOW + 300, "iat": NOW,
-            "nbf": NOW, "email": "alice@example.com", "name": "Alice", "groups": ["engineering"]});
+            "nbf": NOW, "email": "alice@example.com", "email_verified": true, "name": "Alice", "groups": ["engineering"]});
         let object = claims.as_object_mut().unwrap();
         object.extend(changes.as_object().unwrap().clone());
         object.retain(|_, value| !value.is_null());
@@ -75,7 +82,7 @@ async fn a_valid_token_of_each_algorithm() {
         assert_eq!(claims.subject(), "alice", "{kid}");
         assert_eq!(claims.email(), Some("alice@example.com"));
         assert_eq!(claims.name(), Some("Alice"));
-        assert_eq!(claims.groups(), ["engineering"]);
+        assert_eq!(claims.groups(), Some(["engineering".to_owned()].as_slice()));
         assert_eq!(claims.expires_at(), Timestamp::from_second(NOW + 300).unwrap());
         assert!(!claims.mfa());
     }
@@ -256,7 +263,16 @@ async fn claims() {
         (json!({"sub": null}), Err(Refusal::Subject)),
         (json!({"sub": ""}), Err(Refusal::Subject)),
         (json!({"sub": 7}), Err(Refusal::Subject)),
-        (json!({"sub": "a b"}), Err(Refusal::Subject)),
+        (json!({"sub": "a b"}), Ok(())),
+        (json!({"sub": "CN=Alice Doe, OU=People"}), Ok(())),
+        (json!({"sub": " a"}), Err(Refusal::Subject)),
+        (json!({"sub": "a "}), Err(Refusal::Subject)),
+        (json!({"sub": "a  b"}), Err(Refusal::Subject)),
+        (json!({"sub": " "}), Err(Refusal::Subject)),
+        (json!({"sub": "a\tb"}), Err(Refusal::Subject)),
+        (json!({"sub": "a\u{a0}b"}), Err(Refusal::Subject)),
+        (json!({"sub": "a\u{200b}b"}), Err(Refusal::Subject)),
+        (json!({"sub": "a\u{7f}"}), Err(Refusal::Subject)),
         (json!({"sub": "alice\n"}), Err(Refusal::Subject)),
         (json!({"sub": "al\u{456}ce"}), Err(Refusal::Subject)),
         (json!({"sub": "a".repeat(255)}), Ok(())),
@@ -282,66 +298,148 @@ async fn nobody_is_the_audience_where_none_is_configured() {
 async fn groups_by_name_and_by_path() {
     let world = World::new().await;
     let cases = [
-        ("groups", json!({}), Some(vec!["engineering"])),
-        ("groups", json!({"groups": "sre"}), Some(vec!["sre"])),
-        ("groups", json!({"groups": []}), Some(vec![])),
-        ("groups", json!({"groups": ["a", "", "b"]}), Some(vec!["a", "b"])),
-        ("groups", json!({"groups": null}), Some(vec![])),
-        ("groups", json!({"groups": [1]}), None),
-        ("groups", json!({"groups": {"a": true}}), None),
-        ("groups", json!({"groups": null, "_claim_names": {"groups": "src1"}}), None),
-        ("realm_access.roles", json!({"realm_access": {"roles": ["sre"]}}), Some(vec!["sre"])),
-        ("realm_access.roles", json!({"realm_access": "x"}), Some(vec![])),
-        ("a.b.c", json!({"a": {"b": {"c": ["d"]}}}), Some(vec!["d"])),
-        ("https://example.com/groups", json!({"https://example.com/groups": ["sre"]}), Some(vec!["sre"])),
-        ("cognito:groups", json!({"cognito:groups": ["sre"]}), Some(vec!["sre"])),
+        ("groups", json!({}), Ok(Some(vec!["engineering"]))),
+        ("groups", json!({"groups": "sre"}), Ok(Some(vec!["sre"]))),
+        ("groups", json!({"groups": []}), Ok(Some(vec![]))),
+        ("groups", json!({"groups": ["a", "", "b"]}), Ok(Some(vec!["a", "b"]))),
+        ("groups", json!({"groups": null}), Ok(None)),
+        ("groups", json!({"groups": [1]}), Err(())),
+        ("groups", json!({"groups": {"a": true}}), Err(())),
+        ("groups", json!({"groups": null, "_claim_names": {"groups": "src1"}}), Ok(None)),
+        ("realm_access.roles", json!({"realm_access": {"roles": ["sre"]}}), Ok(Some(vec!["sre"]))),
+        ("realm_access.roles", json!({"realm_access": "x"}), Ok(None)),
+        ("a.b.c", json!({"a": {"b": {"c": ["d"]}}}), Ok(Some(vec!["d"]))),
+        ("https://example.com/groups", json!({"https://example.com/groups": ["sre"]}), Ok(Some(vec!["sre"]))),
+        ("cognito:groups", json!({"cognito:groups": ["sre"]}), Ok(Some(vec!["sre"]))),
     ];
     for (claim, changes, expected) in cases {
-        let trust = OidcTrust { groups_claim: claim.to_owned(), ..world.trust() };
+        let trust = world.trust_with(|oidc| oidc.groups_claim = claim.to_owned());
         let token = world.ec.token("ec", &world.claims(&changes));
         match (Verifier::verify(&token, &trust, world.clock.now(), &world.cache).await, expected) {
-            (Ok(claims), Some(expected)) => assert_eq!(claims.groups(), expected, "{claim} {changes}"),
-            (Err(TokenError::Unauthenticated(Refusal::Groups)), None) => {}
+            (Ok(claims), Ok(expected)) => {
+                let expected: Option<Vec<String>> =
+                    expected.map(|groups: Vec<&str>| groups.into_iter().map(str::to_owned).collect());
+                assert_eq!(claims.groups(), expected.as_deref(), "{claim} {changes}");
+            }
+            (Err(TokenError::Unauthenticated(Refusal::Groups)), Err(())) => {}
             (outcome, expected) => panic!("{claim} {changes}: {outcome:?}, not {expected:?}"),
         }
     }
 }
 
 #[tokio::test]
-async fn email_name_and_second_factor() {
+async fn an_email_address_is_one_only_if_it_is_verified() {
     let world = World::new().await;
-    let verified = |verified| json!({"email_verified": verified});
-    let emails = [
-        (verified(json!(true)), Some("alice@example.com")),
-        (verified(json!("true")), Some("alice@example.com")),
-        (verified(json!(false)), None),
-        (verified(json!("false")), None),
-        (json!({"email": 1}), None),
-        (json!({"email": ""}), None),
-        (json!({"email": "a\nb@example.com"}), None),
-        (json!({"email": "a".repeat(321)}), None),
+    let address = Some("alice@example.com");
+    // Without trust, and with it: the domain is one of the tenant's own.
+    let cases = [
+        (json!({}), address, address),
+        (json!({"email_verified": "true"}), address, address),
+        (json!({"email_verified": null}), None, address),
+        (json!({"email_verified": false}), None, None),
+        (json!({"email_verified": "false"}), None, None),
+        (json!({"email_verified": {}}), None, None),
+        (json!({"email_verified": null, "xms_edov": true}), address, address),
+        (json!({"email_verified": null, "xms_edov": "1"}), address, address),
+        (json!({"email_verified": null, "xms_edov": 1}), address, address),
+        (json!({"email_verified": null, "xms_edov": false}), None, None),
+        (json!({"xms_edov": "0"}), None, None),
+        (json!({"email": "a@elsewhere.example", "email_verified": null}), None, None),
+        (json!({"email": "a@sub.example.com", "email_verified": null}), None, None),
+        (json!({"email": "a@EXAMPLE.com", "email_verified": null}), None, Some("a@EXAMPLE.com")),
+        (json!({"email": 1}), None, None),
+        (json!({"email": ""}), None, None),
+        (json!({"email": "example.com"}), None, None),
+        (json!({"email": "@example.com"}), None, None),
+        (json!({"email": "a@b@example.com"}), None, None),
+        (json!({"email": "a b@example.com"}), None, None),
+        (json!({"email": "a\nb@example.com"}), None, None),
+        (json!({"email": "\u{212a}im@example.com"}), None, None),
+        (json!({"email": "bob\u{200b}@example.com"}), None, None),
+        (json!({"email": format!("{}@example.com", "a".repeat(320))}), None, None),
     ];
-    for (changes, email) in emails {
-        assert_eq!(world.claimed(&changes).await.unwrap().email(), email, "{changes}");
+    for (changes, untrusted, trusted) in cases {
+        for (trust_email, expected) in [(false, untrusted), (true, trusted)] {
+            let trust = world.trust_with(|oidc| oidc.trust_email = trust_email);
+            let token = world.ec.token("ec", &world.claims(&changes));
+            let claims = Verifier::verify(&token, &trust, world.clock.now(), &world.cache).await.unwrap();
+            assert_eq!(claims.email(), expected, "{changes}, trusted: {trust_email}");
+        }
     }
+    // What is said of the claim `email` is said of no other.
+    for (trust_email, expected) in [(false, None), (true, Some("a@example.com"))] {
+        let trust = world.trust_with(|oidc| {
+            oidc.email_claim = "profile.mail".to_owned();
+            oidc.trust_email = trust_email;
+        });
+        let token = world.ec.token("ec", &world.claims(&json!({"profile": {"mail": "a@example.com"}})));
+        let claims = Verifier::verify(&token, &trust, world.clock.now(), &world.cache).await.unwrap();
+        let principal = claims.into_principal(Vec::new());
+        assert_eq!((principal.who.to_string().as_str(), principal.email.as_deref()), ("user:alice", expected));
+    }
+}
 
-    let trust = OidcTrust { email_claim: "profile.mail".to_owned(), ..world.trust() };
-    let token = world.ec.token("ec", &world.claims(&json!({"profile": {"mail": "a@example.com"}})));
-    let claims = Verifier::verify(&token, &trust, world.clock.now(), &world.cache).await.unwrap();
-    let principal = claims.into_principal();
-    assert_eq!((principal.who.to_string().as_str(), principal.email.as_deref()), ("user:alice", Some("a@example.com")));
-
+#[tokio::test]
+async fn more_than_one_factor() {
+    let world = World::new().await;
     let methods = [
-        (json!(["pwd"]), false),
-        (json!(["pwd", "mfa"]), true),
-        (json!(["otp"]), true),
-        (json!(["hwk", "user"]), true),
-        (json!("mfa"), true),
-        (json!([]), false),
-        (json!({"mfa": true}), false),
+        (json!({"amr": ["pwd"]}), false),
+        (json!({"amr": ["pwd", "mfa"]}), true),
+        (json!({"amr": ["otp"]}), false),
+        (json!({"amr": ["hwk", "user"]}), false),
+        (json!({"amr": ["pwd", "sms"]}), true),
+        (json!({"amr": "mfa"}), true),
+        (json!({"amr": []}), false),
+        (json!({"amr": ["pwd", "otp", 1]}), false),
+        (json!({"amr": {"mfa": true}}), false),
+        (json!({"acr": "urn:two-factors"}), true),
+        (json!({"acr": "urn:two-factors/"}), false),
+        (json!({"acr": ["urn:two-factors"]}), false),
+        (json!({"acr": ""}), false),
     ];
-    for (amr, mfa) in methods {
-        assert_eq!(world.claimed(&json!({"amr": amr})).await.unwrap().mfa(), mfa, "{amr}");
+    let trust = world.trust_with(|oidc| oidc.mfa_acr_values = vec!["urn:two-factors".to_owned()]);
+    for (changes, mfa) in methods {
+        let token = world.ec.token("ec", &world.claims(&changes));
+        let claims = Verifier::verify(&token, &trust, world.clock.now(), &world.cache).await.unwrap();
+        assert_eq!(claims.mfa(), mfa, "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn names_are_shown_without_what_is_not_seen() {
+    let world = World::new().await;
+    let names = [
+        ("Alice \u{202e}ecila", Some("Alice ecila")),
+        ("\u{200b}", None),
+        (" Bo\u{200d}b ", Some("Bob")),
+        ("a\nb", None),
+    ];
+    for (name, shown) in names {
+        assert_eq!(world.claimed(&json!({"name": name})).await.unwrap().name(), shown, "{name:?}");
+    }
+}
+
+/// Amazon Cognito's access tokens have `client_id` where others have `aud`.
+#[tokio::test]
+async fn an_access_token_without_an_audience_is_matched_by_its_client_if_the_tenant_says_so() {
+    let world = World::new().await;
+    let access = json!({"aud": null, "token_use": "access", "client_id": OURS});
+    let cases = [
+        (true, access.clone(), true),
+        (false, access, false),
+        (true, json!({"aud": null, "token_use": "access", "client_id": "another"}), false),
+        (true, json!({"aud": null, "token_use": "access", "client_id": [OURS]}), false),
+        (true, json!({"aud": null, "token_use": "id", "client_id": OURS}), false),
+        (true, json!({"aud": null, "client_id": OURS}), false),
+        (true, json!({"aud": "another", "token_use": "access", "client_id": OURS}), false),
+        (true, json!({"aud": [], "token_use": "access", "client_id": OURS}), false),
+    ];
+    for (says_so, changes, good) in cases {
+        let trust = world.trust_with(|oidc| oidc.client_id_as_audience = says_so);
+        let token = world.ec.token("ec", &world.claims(&changes));
+        let outcome = Verifier::verify(&token, &trust, world.clock.now(), &world.cache).await;
+        assert_eq!(outcome.is_ok(), good, "{changes}");
+        assert_eq!(UnverifiedClaims::read(&token).unwrap().is_for(&trust.oidc), good, "{changes}");
     }
 }
 
@@ -390,7 +488,7 @@ async fn an_issuer_that_is_down_is_no_bad_token() {
 #[tokio::test]
 async fn errors_say_the_same_to_callers_and_quote_nothing() {
     let world = World::new().await;
-    let claims = world.claims(&json!({"sub": "secret subject"}));
+    let claims = world.claims(&json!({"sub": " secret subject"}));
     let error = world.verify(&world.ec.token("ec", &claims)).await.unwrap_err();
     assert_eq!(error.to_string(), "the token is not valid");
     assert!(!format!("{error:?}").contains("secret"));

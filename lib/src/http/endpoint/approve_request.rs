@@ -15,6 +15,10 @@ pub fn router() -> OpenApiRouter<Api> {
 }
 
 /// Approve an access request
+///
+/// The approval that would grant asks policy again, by what is known now. If policy refuses, the answer is 403
+/// `policy_denied`, the approval is not counted, and the request stays pending. `approved` says what is decided; that access
+/// is given is said by the grant: `active` with `provisioning_status: successful`.
 #[utoipa::path(
     post,
     path = "/v1/requests/{id}/approve",
@@ -57,7 +61,7 @@ pub(super) async fn decide_request(
             |access, (request, newest)| {
                 let reasoning = body.value.clone().reasoning();
                 async move {
-                    let change = decide(&access, request, &newest, verdict, reasoning?).await?;
+                    let change = decide(&access, request, newest, verdict, reasoning?).await?;
                     Ok(change.map(view::AccessRequest::from))
                 }
             },

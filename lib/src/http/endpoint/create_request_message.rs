@@ -30,9 +30,9 @@ async fn create_request_message(session: Session<scope::RequestsRead>, id: Input
             &body,
             |table| read::<AccessRequest>(table, id),
             |access, request| {
-                let (content, metadata) = (body.value.content.clone(), body.value.metadata());
+                let (content, metadata) = (body.value.content(), body.value.metadata());
                 async move {
-                    let change = add_message(&access, request, content, metadata?).await?;
+                    let change = add_message(&access, request, content?, metadata?).await?;
                     Ok(change.map(view::RequestMessage::from))
                 }
             },

@@ -44,6 +44,9 @@ async fn ensure_access(session: Session<scope::AccessRequest>, body: Input<Body<
                 let (entitlements, justification) = (entitlements.clone(), justification.clone());
                 let dry_run = body.value.dry_run;
                 async move {
+                    if !dry_run {
+                        access.record_sign_in().await?;
+                    }
                     // Each is committed by itself: one refusal, or one race, never hides another's answer.
                     let mut ensured = Vec::new();
                     for (entitlement, known) in entitlements.iter().zip(known) {

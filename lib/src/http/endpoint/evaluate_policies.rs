@@ -79,15 +79,16 @@ async fn read(
 
 /// What is known of a principal; of one who is not known, just who it is.
 async fn principal(table: &TenantTable, who: PrincipalRef) -> Result<Principal, StoreError> {
-    let stranger = |who| Principal { who, email: None, name: None, groups: Vec::new() };
     Ok(match who.kind {
         PrincipalKind::User => match table.get::<User>(who.id.clone()).await? {
-            Some(User { email, name, groups, .. }) => Principal { who, email, name, groups },
-            None => stranger(who),
+            Some(user) => user.into_principal(),
+            None => Principal::stranger(who),
         },
         PrincipalKind::ServiceAccount => match table.get::<ApiKey>(who.id.clone()).await? {
-            Some(ApiKey { name, groups, .. }) => Principal { who, email: None, name: Some(name), groups },
-            None => stranger(who),
+            Some(ApiKey { name, groups, .. }) => {
+                Principal { name: Some(name), groups, ..Principal::stranger(who) }
+            }
+            None => Principal::stranger(who),
         },
     })
 }

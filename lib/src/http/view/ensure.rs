@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::grant::ProvisioningStatus;
-use super::{MAX_REASON, bounded};
+use super::{MAX_REASON, bounded, free_text};
 use crate::access::ensure::{Diagnostic, EnsureChange, EnsureStatus, Ensured, Entitlement, Justification};
 use crate::domain::{AccountId, RequestId, ResourceRef, Seconds};
 use crate::http::error::Error;
@@ -81,6 +81,8 @@ impl EnsureAccess {
         let given = self.justification.clone().unwrap_or_default();
         let attachments = given.attachments.unwrap_or_default();
         super::request::check_tickets("justification.attachments", &attachments)?;
+        let attachments =
+            attachments.iter().map(|text| free_text("justification.attachments", text)).collect::<Result<_, _>>()?;
         let reason = bounded("justification.reason", given.reason, MAX_REASON)?;
         Ok((entitlements, Justification { reason, attachments }))
     }

@@ -21,6 +21,10 @@ pub struct CreateRequestMessage {
 }
 
 impl CreateRequestMessage {
+    pub(in crate::http) fn content(&self) -> Result<String, Error> {
+        super::free_text("content", &self.content)
+    }
+
     pub(in crate::http) fn metadata(&self) -> Result<Metadata, Error> {
         super::metadata(self.metadata.clone())
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{MAX_REASON, bounded, metadata};
+use super::{MAX_REASON, bounded, free_text, metadata};
 use crate::access::Ask;
 use crate::domain::{
     self, ApprovedBy, GrantId, GrantStatus, Metadata, RequestId, RequestState, RequestStatus, ResourceError,
@@ -99,7 +99,7 @@ fn tickets(metadata: &Metadata) -> Result<Vec<String>, Error> {
     let tickets = value.as_array().ok_or_else(refused)?;
     let tickets: Vec<String> = tickets
         .iter()
-        .map(|ticket| ticket.as_str().map(str::to_owned).ok_or_else(refused))
+        .map(|ticket| free_text("metadata.tickets", ticket.as_str().ok_or_else(refused)?))
         .collect::<Result<_, _>>()?;
     check_tickets("metadata.tickets", &tickets)?;
     Ok(tickets)

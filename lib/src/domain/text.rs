@@ -1,0 +1,51 @@
+//! Text that people read to decide something: names, reasons, messages.
+
+/// The text without characters that change how the rest is shown and are not seen themselves: bidirectional controls,
+/// zero-width characters, blank fillers and tags (Unicode Technical Report 36, section 2.5; Unicode's
+/// `Default_Ignorable_Code_Point`, without variation selectors, which only choose a glyph).
+#[must_use]
+pub fn without_invisible(text: &str) -> String {
+    text.chars().filter(|char| !is_invisible(*char)).collect()
+}
+
+fn is_invisible(char: char) -> bool {
+    matches!(char,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Whether a text has a control character other than tab and line breaks.
+#[must_use]
+pub fn has_control(text: &str) -> bool {
+    text.chars().any(|char| char.is_control() && !matches!(char, '\t' | '\n' | '\r'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_seen_is_left_out_and_the_rest_stays() {
+        let cases = [
+            ("Alice \u{202e}ecila\u{202c}", "Alice ecila"),
+            ("\u{2066}read\u{2069} only\u{200b}", "read only"),
+            ("b\u{200d}o\u{feff}b\u{ad}", "bob"),
+            ("\u{e0041}x\u{3164}", "x"),
+            ("Zoë 李 ❤\u{fe0f} שלום", "Zoë 李 ❤\u{fe0f} שלום"),
+            ("two\nlines\t", "two\nlines\t"),
+        ];
+        for (text, shown) in cases {
+            assert_eq!(without_invisible(text), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn tab_and_line_breaks_are_the_only_controls() {
+        for (text, has) in [("a\tb\r\nc", false), ("a\0", true), ("\u{1b}[31m", true), ("\u{85}", true), ("é", false)]
+        {
+            assert_eq!(has_control(text), has, "{text:?}");
+        }
+    }
+}

@@ -64,7 +64,7 @@ async fn a_worker_killed_while_it_gives_access_delays_the_deletion_by_fifteen_se
             let (begun, revoked_at) = (deletions(&world), world.now());
             revoke(&world, &id).await;
             world.settle().await;
-            let first = begun.lock().unwrap().first().copied().expect("a deletion");
+            let first = begun.lock().unwrap().first().copied().unwrap();
             let delay = first.duration_since(revoked_at).as_secs_f64();
             assert!(delay <= MOST_SECONDS, "{operation} {kind:?}, {turns:?} turns: {delay} s");
         }
@@ -85,7 +85,7 @@ async fn turns_of_dead_workers_delay_a_deletion_by_fifteen_seconds_at_most() {
     let (begun, revoked_at) = (deletions(&world), world.now());
     revoke(&world, &id).await;
     world.settle().await;
-    let first = begun.lock().unwrap().first().copied().expect("a deletion");
+    let first = begun.lock().unwrap().first().copied().unwrap();
     let delay = first.duration_since(revoked_at).as_secs_f64();
     assert!(delay <= MOST_SECONDS, "{delay} s");
     assert_eq!(world.grant(&id).await["revocation"]["status"], "done");

@@ -11,6 +11,9 @@ pub fn router() -> OpenApiRouter<Api> {
 }
 
 /// Approve an access request
+///
+/// Approvals count by person, as the directory links accounts to Identity Store users. Who is linked to nobody, or is a
+/// machine, is refused with `not_a_person`; the requester, with whatever account, with `self_approval`.
 #[utoipa::path(
     post,
     path = "/v1/requests/{id}/approve",

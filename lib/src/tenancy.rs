@@ -76,6 +76,8 @@ pub struct NewTenant {
     pub oidc: Option<OidcConfig>,
     /// The groups whose members have a role.
     pub roles: BTreeMap<Role, Vec<String>>,
+    /// The domains it has proved to own, in lower case.
+    pub verified_domains: Vec<String>,
     /// Its settings.
     pub settings: TenantSettings,
 }
@@ -90,7 +92,7 @@ impl NewTenant {
             slug: self.slug,
             oidc: self.oidc,
             roles: self.roles,
-            verified_domains: Vec::new(),
+            verified_domains: self.verified_domains,
             settings: self.settings,
             policy_version: 0,
             directory_version: 0,

@@ -17,7 +17,9 @@ use stint::auth::scope::scopes_of;
 use stint::clock::Clock;
 use stint::context::{self, RandomError, random_bytes};
 use stint::directory::DirectoryError;
-use stint::domain::{ApiKeyId, BreakGlass, OidcConfig, Role, Seconds, Tenant, TenantId, TenantSettings};
+use stint::domain::{
+    ApiKeyId, BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Seconds, Tenant, TenantId, TenantSettings,
+};
 use stint::store::{CommitError, StoreError, TenantTable};
 use stint::tenancy::{self, NewKey, NewTenant, Slug, SlugError, TenancyError};
 use stint::workers::sync::SyncCall;
@@ -54,6 +56,30 @@ pub struct Arguments {
     /// The claim that holds their e-mail address, by which the Identity Store knows them.
     #[arg(long, requires = "issuer", default_value = "email")]
     pub email_claim: String,
+    /// Takes people whose tokens leave their groups out for members of none, instead of refusing them.
+    #[arg(long, requires = "issuer")]
+    pub groups_optional: bool,
+    /// A value of `acr` that means more than one factor was used; may be given several times.
+    #[arg(long, requires = "issuer")]
+    pub mfa_acr_value: Vec<String>,
+    /// Takes e-mail addresses in the verified domains for verified although the tokens do not say so.
+    #[arg(long, requires = "verified_domain")]
+    pub trust_email: bool,
+    /// An e-mail domain that is the tenant's own; may be given several times.
+    #[arg(long, requires = "issuer")]
+    pub verified_domain: Vec<String>,
+    /// Accepts access tokens without `aud` by their `client_id` (Amazon Cognito).
+    #[arg(long, requires = "issuer")]
+    pub client_id_as_audience: bool,
+    /// The `Issuer` of the external ids in the Identity Store, if it is not the identity provider's `iss`.
+    #[arg(long, requires = "issuer")]
+    pub external_id_issuer: Option<String>,
+    /// The claim that holds people's `Id` in those external ids.
+    #[arg(long, requires = "external_id_issuer", default_value = "sub")]
+    pub external_id_claim: String,
+    /// The Identity Store user who receives what the key asks for; without one it is given no access.
+    #[arg(long)]
+    pub identity_store_user_id: Option<String>,
     /// A group whose members administer the tenant; may be given several times.
     #[arg(long)]
     pub admin_group: Vec<String>,
@@ -148,7 +174,8 @@ pub async fn run(
     let tenant = table.tenant(id);
     let new = arguments.tenant(&slug).record(random_bytes()?, now);
     let ids = Ids::new(clock.clone());
-    let (key, secret) = administrator(ids.id()).issue(id, random_bytes()?, now);
+    let (key, secret) =
+        administrator(ids.id(), arguments.identity_store_user_id.clone()).issue(id, random_bytes()?, now);
     let founded = tenancy::found(&table, &new, &key, [ids.id(), ids.id()]).await;
     match founded.map_err(|error| arguments.named(error, aws))? {
         None => {
@@ -194,16 +221,26 @@ impl Arguments {
 
     fn tenant(&self, slug: &Slug) -> NewTenant {
         let oidc = self.issuer.clone().zip(self.client_id.clone()).map(|(issuer_url, client_id)| OidcConfig {
+            issuer_url,
+            client_id,
             audience: self.audience.clone(),
             groups_claim: self.groups_claim.clone(),
             email_claim: self.email_claim.clone(),
-            ..OidcConfig::new(issuer_url, client_id)
+            groups: if self.groups_optional { GroupsClaim::Optional } else { GroupsClaim::Required },
+            mfa_acr_values: self.mfa_acr_value.clone(),
+            trust_email: self.trust_email,
+            client_id_as_audience: self.client_id_as_audience,
+            external_id: self
+                .external_id_issuer
+                .clone()
+                .map(|issuer| ExternalIdSource { issuer, claim: self.external_id_claim.clone() }),
         });
         let administrators = Some(self.admin_group.clone()).filter(|groups| !groups.is_empty());
         NewTenant {
             id: slug.tenant_id(),
             name: self.tenant_name.clone(),
             slug: slug.as_str().to_owned(),
+            verified_domains: self.verified_domain.iter().map(|domain| domain.to_ascii_lowercase()).collect(),
             oidc,
             roles: administrators.map(|groups| (Role::Admin, groups)).into_iter().collect(),
             settings: TenantSettings {
@@ -220,13 +257,8 @@ impl Arguments {
 }
 
 /// All an administrator may; acting for others is for keys that are made for just that.
-fn administrator(id: ApiKeyId) -> NewKey {
-    NewKey {
-        id,
-        name: "administrator".to_owned(),
-        scopes: scopes_of(Role::Admin).to_vec(),
-        identity_store_user_id: None,
-    }
+fn administrator(id: ApiKeyId, identity_store_user_id: Option<String>) -> NewKey {
+    NewKey { id, name: "administrator".to_owned(), scopes: scopes_of(Role::Admin).to_vec(), identity_store_user_id }
 }
 
 fn differences(existing: &Tenant, given: &Tenant) -> Vec<&'static str> {

@@ -135,6 +135,7 @@ impl Seed {
             slug: self.tenant.slug.clone(),
             oidc: Some(oidc.clone()),
             roles: self.tenant.roles.clone(),
+            verified_domains: Vec::new(),
             settings: TenantSettings {
                 break_glass: self.tenant.break_glass.clone(),
                 default_duration_seconds: self.tenant.default_duration_seconds,
@@ -177,8 +178,8 @@ impl Seed {
             user_id: user.user_id.clone(),
             user_name: user.user_name.clone(),
             display_name: Some(user.user_name.clone()),
-            emails: vec![user.email.clone()],
-            external_ids: Vec::new(),
+            emails: Some(user.email.clone()).filter(|email| !email.is_empty()).into_iter().collect(),
+            external_ids: user.external_ids.iter().map(external_id).collect(),
             missing_since: None,
             gone_at: None,
         };
@@ -211,6 +212,10 @@ impl Seed {
         }
         Ok(resources)
     }
+}
+
+fn external_id(given: &aws::ExternalId) -> ExternalId {
+    ExternalId { issuer: given.issuer.clone(), id: given.id.clone() }
 }
 
 /// Whom the keys of links lead to.

@@ -109,7 +109,7 @@ failures! {
     Failures {
         "400" "Invalid input."
         "401" "Unauthenticated."
-        "403" "Forbidden: another tenant's credential, a missing scope, or policy."
+        "403" "Forbidden: another tenant's credential, a token that leaves its owner's groups out, a missing scope, or policy."
         "429" "Too many calls; wait as long as `Retry-After` says."
         "500" "Our fault."
         "503" "Something this needs is down; wait as long as `Retry-After` says."
@@ -118,7 +118,7 @@ failures! {
     WriteFailures {
         "400" "Invalid input."
         "401" "Unauthenticated."
-        "403" "Forbidden: another tenant's credential, a missing scope, or policy."
+        "403" "Forbidden: another tenant's credential, a token that leaves its owner's groups out, a missing scope, or policy."
         "409" "Wrong state, or an `Idempotency-Key` that came with another body before."
         "413" "The body is over 256 KiB."
         "415" "The body is not JSON."

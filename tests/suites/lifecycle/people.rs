@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use stint::domain::{PersonLink, Tenant, User};
+use stint::domain::{ExternalIdSource, PersonLink, Tenant, User};
 use stint::store::{Record, Transaction};
 use stint_local::seed::Seed;
 use stint_tests::{Answer, As, PRODUCTION, SANDBOX, World, ask};
@@ -230,6 +230,25 @@ async fn an_external_id_is_stronger_than_an_address() {
     link(&world, PersonLink::by_external_id("https://elsewhere.example", "bob"), &["alice"]).await;
     link(&world, PersonLink::by_external_id(&issuer, "Bob"), &["alice"]).await;
     approve(&world, As::Person("bob"), &id).await.expect(StatusCode::OK);
+}
+
+/// What is given goes to whom the external id leads to, not to whom the address does.
+#[tokio::test]
+async fn access_is_given_to_the_user_with_the_external_id() {
+    let mut seed = Seed::example();
+    let mut idp = stint_local::aws::User::named("provisioned");
+    idp.external_ids = vec![stint_local::aws::ExternalId { issuer: "https://scim".to_owned(), id: "00u1".to_owned() }];
+    seed.aws.users.push(idp);
+    let world = World::with(seed).await;
+    let source = ExternalIdSource { issuer: "https://scim".to_owned(), claim: "oid".to_owned() };
+    edit_tenant(&world, |tenant| tenant.oidc.as_mut().unwrap().external_id = Some(source)).await;
+    let alice = world.token_with("alice", |claims| claims["oid"] = json!("00u1"));
+    world
+        .post(As::Token(&alice), "/v1/requests", ask(SANDBOX, "PowerUserAccess", 60))
+        .await
+        .expect(StatusCode::CREATED);
+    world.settle().await;
+    assert_eq!(world.assignments(), ["provisioned PowerUserAccess 111111111111"]);
 }
 
 #[tokio::test]

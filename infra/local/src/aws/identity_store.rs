@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Services;
 use super::wire::{Answer, Failure, page, read};
-use super::world::User;
+use super::world::{ExternalId as Known, User};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -19,6 +19,14 @@ struct GetUserId {
 #[serde(rename_all = "PascalCase")]
 struct AlternateIdentifier {
     unique_attribute: Option<Attribute>,
+    external_id: Option<ExternalId>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ExternalId {
+    issuer: String,
+    id: String,
 }
 
 #[derive(Deserialize)]
@@ -70,16 +78,20 @@ impl Services {
         }
         match operation {
             "GetUserId" => {
-                let wanted = read::<GetUserId>(input)?.alternate_identifier.unique_attribute;
-                let wanted =
-                    wanted.ok_or_else(|| Failure::validation("only UniqueAttribute identifies a user here"))?;
-                let by = attribute(&wanted.attribute_path)?;
+                let wanted = read::<GetUserId>(input)?.alternate_identifier;
+                let is_wanted: Box<dyn Fn(&User) -> bool> = match (wanted.unique_attribute, wanted.external_id) {
+                    (Some(unique), None) => {
+                        let by = attribute(&unique.attribute_path)?;
+                        Box::new(move |user| by(user).eq_ignore_ascii_case(&unique.attribute_value))
+                    }
+                    (None, Some(ExternalId { issuer, id })) => {
+                        let is = move |known: &Known| known.issuer == issuer && known.id == id;
+                        Box::new(move |user| user.external_ids.iter().any(&is))
+                    }
+                    _ => return Err(Failure::validation("one of UniqueAttribute and ExternalId identifies a user")),
+                };
                 let state = self.store.lock();
-                let user = state
-                    .users
-                    .iter()
-                    .find(|user| by(user).eq_ignore_ascii_case(&wanted.attribute_value))
-                    .ok_or_else(no_user)?;
+                let user = state.users.iter().find(|user| is_wanted(user)).ok_or_else(no_user)?;
                 Ok(json!({ "IdentityStoreId": ours, "UserId": user.user_id }))
             }
             "DescribeUser" => {

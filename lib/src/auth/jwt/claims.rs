@@ -47,7 +47,7 @@ impl UnverifiedClaims {
     #[must_use]
     pub fn is_for(&self, oidc: &OidcConfig) -> bool {
         let named = self.aud.iter().any(|audience| audience == oidc.audience());
-        named || oidc.client_id_as_audience && self.client_id.as_deref() == Some(&oidc.client_id)
+        named || oidc.client_id_as_audience && self.client_id.as_deref() == Some(oidc.audience())
     }
 
     /// Whom it may be for: its audiences, or the client of an access token that has none.
@@ -102,9 +102,9 @@ impl VerifiedClaims {
             return Err(Refusal::Issuer);
         }
         let audiences = claims.get("aud").and_then(texts).unwrap_or_default();
-        let named = audiences.iter().any(|audience| trust.audiences.iter().any(|ours| ours == audience));
-        let by_client =
-            trust.oidc.client_id_as_audience && client_id(claims).is_some_and(|client| client == trust.oidc.client_id);
+        let is_ours = |audience: &str| trust.audiences.iter().any(|ours| ours == audience);
+        let named = audiences.into_iter().any(is_ours);
+        let by_client = trust.oidc.client_id_as_audience && client_id(claims).is_some_and(is_ours);
         if !named && !by_client {
             return Err(Refusal::Audience);
         }

@@ -19,6 +19,9 @@ pub fn router() -> OpenApiRouter<Api> {
 /// The approval that would grant asks policy again, by what is known now. If policy refuses, the answer is 403
 /// `policy_denied`, the approval is not counted, and the request stays pending. `approved` says what is decided; that access
 /// is given is said by the grant: `active` with `provisioning_status: successful`.
+///
+/// Approvals count by person, as the directory links accounts to Identity Store users. Who is linked to nobody, or is a
+/// machine, is refused with `not_a_person`; the requester, with whatever account, with `self_approval`.
 #[utoipa::path(
     post,
     path = "/v1/requests/{id}/approve",

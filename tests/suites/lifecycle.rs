@@ -37,6 +37,8 @@ mod submit;
 mod sync;
 #[path = "lifecycle/sync_people.rs"]
 mod sync_people;
+#[path = "lifecycle/sync_runs.rs"]
+mod sync_runs;
 #[path = "lifecycle/sync_warnings.rs"]
 mod sync_warnings;
 #[path = "lifecycle/turns.rs"]

@@ -11,6 +11,7 @@
 //! `stint-local` keeps one in a directory, on the machine's clock; each test has its own in memory, on its own clock.
 
 mod calls;
+mod changes;
 mod database;
 mod death;
 mod delivery;
@@ -359,33 +360,6 @@ impl AwsEndpoint {
         self.services.database.items()
     }
 
-    /// Changes the organization: moves, closes and tags accounts, makes and removes units. A restart forgets it.
-    pub fn change_organization(&self, change: impl FnOnce(&mut Unit)) {
-        let mut current = self.services.current.write().unwrap_or_else(PoisonError::into_inner);
-        let mut world = World::clone(&current);
-        change(&mut world.root);
-        *current = Arc::new(world.with_ids());
-    }
-
-    /// Changes the people in the Identity Store.
-    pub fn change_people(&self, change: impl FnOnce(&mut Vec<User>)) {
-        change(&mut self.services.store.lock().users);
-    }
-
-    /// Changes the permission sets of the instance. Assignments of one that is removed are removed with it.
-    pub fn change_permission_sets(&self, change: impl FnOnce(&mut Vec<PermissionSet>)) {
-        let mut state = self.services.store.lock();
-        change(&mut state.permission_sets);
-        let arns: BTreeSet<String> = state.permission_sets.iter().map(|set| set.arn.clone()).collect();
-        state.assignments.retain(|held| arns.contains(&held.key.permission_set_arn));
-    }
-
-    /// The organization as it is by now.
-    #[must_use]
-    pub fn organization(&self) -> Unit {
-        self.services.current_world().root.clone()
-    }
-
     /// The world it was started with, every id filled in.
     #[must_use]
     pub fn world(&self) -> &World {
@@ -442,10 +416,6 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
 }
 
 impl Services {
-    fn current_world(&self) -> Arc<World> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
     async fn answer(&self, request: &Request, parts: &Parts, body: Bytes, function: Option<String>) -> Response<Body> {
         let operation = request.operation.as_str();
         let fault = self.faults.meet(request.service, operation);

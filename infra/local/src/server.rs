@@ -273,22 +273,15 @@ impl Local {
     /// Delivers everything as it falls due, sweeps every few seconds and syncs every few minutes, until the future is
     /// dropped.
     pub async fn run(&self) {
-        let sweeps = async {
+        let every = async |function: &'static str, pause| {
             loop {
-                if let Err(cause) = self.sweep().await {
-                    tracing::warn!(cause, "sweep");
+                if let Err(cause) = self.aws.invoke(function).await {
+                    tracing::warn!(cause, function);
                 }
-                self.clock.sleep(SWEEP_EVERY).await;
+                self.clock.sleep(pause).await;
             }
         };
-        let syncs = async {
-            loop {
-                if let Err(cause) = self.sync().await {
-                    tracing::warn!(cause, "sync");
-                }
-                self.clock.sleep(SYNC_EVERY).await;
-            }
-        };
+        let (sweeps, syncs) = (every("sweep", SWEEP_EVERY), every("sync", SYNC_EVERY));
         tokio::join!(Arc::clone(&self.aws).run(), sweeps, syncs);
     }
 }

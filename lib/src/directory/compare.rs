@@ -151,7 +151,7 @@ fn is_too_much(lost: usize, live: usize, found_any: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
     use super::*;
     use crate::directory::account;
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::retry::paced;
 use super::{DirectoryError, Page, account, unit};
 use crate::clock::Clock;
-use crate::domain::{AwsResource, ResourceRef};
+use crate::domain::AwsResource;
 
 /// An organization, as its management account or a delegated administrator sees it.
 #[derive(Debug, Clone)]
@@ -19,11 +19,11 @@ pub struct Organizations {
 
 /// An account of the organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FoundAccount {
-    /// Access to it can be given.
-    Active(AwsResource),
-    /// It is closed, suspended, or not active yet.
-    Inactive(ResourceRef),
+pub struct FoundAccount {
+    /// The account.
+    pub account: AwsResource,
+    /// Whether access to it can be given: it is not closed, suspended, or not active yet.
+    pub is_active: bool,
 }
 
 impl Organizations {
@@ -83,10 +83,10 @@ impl Organizations {
         let ask = || self.client.list_accounts_for_parent().parent_id(parent).set_next_token(token.clone()).send();
         let answer = paced(&self.clock, "organizations:ListAccountsForParent", ask).await?;
         let found = answer.accounts.unwrap_or_default().into_iter().map(|found| {
-            let active = is_active(&found);
+            let is_active = is_active(&found);
             let id = found.id.unwrap_or_default();
-            let known = account(&id, found.name.as_deref().unwrap_or(&id), parent, now)?;
-            Ok(if active { FoundAccount::Active(known) } else { FoundAccount::Inactive(known.resource) })
+            let account = account(&id, found.name.as_deref().unwrap_or(&id), parent, now)?;
+            Ok(FoundAccount { account, is_active })
         });
         Ok(Page { found: found.collect::<Result<_, DirectoryError>>()?, next: answer.next_token })
     }

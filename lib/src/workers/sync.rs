@@ -60,10 +60,9 @@ pub struct Synced {
 ///
 /// [`WorkerError`] when something was not read or not written; the rest was.
 pub async fn handle(workers: &Workers, call: Value) -> Result<Value, WorkerError> {
-    let call: SyncCall = match call {
-        Value::Null => SyncCall::default(),
-        call => serde_json::from_value(call).map_err(|error| WorkerError::Event(error.to_string()))?,
-    };
+    let unreadable = |error: serde_json::Error| WorkerError::Event(error.to_string());
+    let call: SyncCall =
+        if call.is_null() { SyncCall::default() } else { serde_json::from_value(call).map_err(unreadable)? };
     match run(workers, &call).await {
         Ok(Synced { found, written, missing, gone, held_back, finished }) => {
             let (missing, gone, held_back) = (missing.len(), gone.len(), held_back.len());

@@ -149,7 +149,11 @@ impl Run<'_> {
                 self.workers.clock.sleep(Duration::from_secs(1 << requests.tries)).await;
                 Ok(())
             }
-            fault => Err(fault.into()),
+            fault @ (Fault::Passing(_)
+            | Fault::Conflict
+            | Fault::NotFound(_)
+            | Fault::Invalid(_)
+            | Fault::Unanswered(_)) => Err(fault.into()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::context::{ATTEMPTS, WorkerError};
 use super::{Ended, Run, TAGS_A_RUN, kind_name};
-use crate::directory::{Difference, FoundAccount, compare};
+use crate::directory::{Difference, compare};
 use crate::domain::{AwsResource, ResourceRef, ResourceType};
 use crate::store::{CommitError, TenantTable, Transaction};
 
@@ -80,11 +80,10 @@ impl Run<'_> {
                 self.lease.keep().await?;
                 let page = organizations.accounts_below(&parent, token, now).await?;
                 for found in page.found {
-                    match found {
-                        FoundAccount::Active(account) => tree.accounts.push(account),
-                        FoundAccount::Inactive(account) => {
-                            tree.closed.insert(account);
-                        }
+                    if found.is_active {
+                        tree.accounts.push(found.account);
+                    } else {
+                        tree.closed.insert(found.account.resource);
                     }
                 }
                 token = page.next;

@@ -102,7 +102,7 @@ fn read<R: DeserializeOwned>(item: &Value) -> R {
 }
 
 /// The records of assignments, of whatever instance.
-fn assignments(items: &[Value]) -> impl Iterator<Item = Assignment> {
+pub fn assignments(items: &[Value]) -> impl Iterator<Item = Assignment> {
     let is_one = |item: &&Value| item["pk"]["S"].as_str().unwrap().starts_with("ASSIGNMENT#");
     items.iter().filter(is_one).map(read)
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
-use stint::domain::{Assignment, Urgency};
+use stint::domain::Urgency;
 use stint_local::aws::{Fault, FaultKind, Faults, Limits, Service};
 use stint_local::seed::Seed;
+use stint_tests::invariants::assignments;
 use stint_tests::{As, SANDBOX, World};
 use uuid::Uuid;
 
@@ -119,15 +120,14 @@ async fn a_worker_killed_while_it_takes_access_away_is_followed_by_another_withi
 async fn a_worker_that_waits_renews_its_lease_and_its_turn() {
     let world = world(Some(1), 18).await;
     let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
-    let table = world.local.table().tenant(world.local.tenant_id());
     let mut running = tokio::task::JoinSet::new();
     let part = world.clock.take_part();
     let mut held = 0;
     for _ in 0..20 {
         world.local.aws().begin_deliveries(&mut running).await;
         world.clock.sleep(Duration::from_secs(1)).await;
-        let assignments: Vec<Assignment> = table.list_all().await.unwrap();
-        let leases = assignments.iter().filter_map(|assignment| assignment.lease.as_ref());
+        let items = world.local.aws().items();
+        let leases = assignments(&items).filter_map(|assignment| assignment.lease);
         let turns = world.local.table().turns(&world.local.seed().aws.instance_arn).await.unwrap().turns;
         let turns = turns.iter().filter(|turn| turn.holder.is_some()).map(|turn| turn.until);
         for until in leases.map(|lease| lease.until).chain(turns) {

@@ -14,14 +14,14 @@ use stint_local::seed::Seed;
 use stint_tests::permissions::{ByFunction, excess, granted, missing, needed_by_event_sources};
 use stint_tests::{As, SANDBOX, World};
 
-use super::operations::{Calls, Ready, every, get, policy, policy_and_rules, post, send, waiting};
+use super::operations::{Calls, Ready, every, get, policy, policy_and_rules, post, seed, send, waiting};
 
 /// The three that give and take access.
 const WORKERS: [&str; 3] = ["provision_grant", "deprovision_grant", "sweep"];
 
 #[tokio::test]
 async fn what_is_granted_is_what_is_done() {
-    let mut cold = Cold { world: World::start().await, calls: 0 };
+    let mut cold = Cold { world: World::with(seed()).await, calls: 0 };
     every(&mut cold).await;
     on_behalf_of_others(&mut cold).await;
     let mut needed = cold.world.local.aws().needed_permissions();
@@ -231,6 +231,8 @@ async fn as_it_goes_wrong(worker: &str) -> ByFunction {
 /// Of two grants of one access neither could be given; when the first ends, the second still wants it.
 async fn for_another_grant(worker: &str) -> ByFunction {
     let world = World::start().await;
+    // The same access through a group is looked for before an assignment is made.
+    world.assign_to_group_outside("alice", "PowerUserAccess", SANDBOX).await;
     let grants = [grant(&world).await, grant(&world).await];
     let create = Fault::new(FaultKind::Refuse).on(Service::SsoAdmin, "CreateAccountAssignment");
     world.local.aws().set_faults(Faults { rules: vec![create.times(1000)] });
@@ -255,13 +257,20 @@ async fn what_another_left(worker: &str) -> ByFunction {
     end(&world, &ended).await;
     let left = world.granted("bob", SANDBOX, "ReadOnlyAccess", 28_800).await;
     let begun = || world.local.aws().calls().iter().any(|call| call.operation == "DeleteAccountAssignment");
+    // Time stands still until the other has found no turn.
+    let (part, anothers_part) = (world.clock.take_part(), world.clock.take_part());
     let another = async {
         while !begun() {
             tokio::task::yield_now().await;
         }
         invoke(&world, "provision_grant", &left).await;
+        drop(anothers_part);
     };
-    join(call(&world, worker, &ended), another).await;
+    let one = async {
+        call(&world, worker, &ended).await;
+        drop(part);
+    };
+    join(one, another).await;
     assert_eq!(world.grant(&left).await["provisioning_status"], "successful", "{worker}");
     world.local.aws().needed_permissions()
 }

@@ -22,7 +22,7 @@ fn two_statements() -> Value {
     })
 }
 
-/// The policy that was made, as it is read later.
+/// Makes a policy nothing is to be warned about, and returns it as it is read.
 async fn create(world: &World, body: &Value) -> Value {
     let mut policy = world.post(As::Key, "/v1/policies", body.clone()).await.expect(StatusCode::CREATED);
     assert_eq!(policy.as_object_mut().unwrap().remove("warnings"), Some(json!([])));

@@ -159,10 +159,10 @@ impl Leased<'_> {
         if self.assignment.lease.as_ref().is_none_or(|lease| lease.until <= self.workers.now()) {
             return Err(WorkerError::LeaseLost);
         }
-        let was_deleted_outside = std::mem::take(&mut self.sees_drift) && kind == OperationKind::Delete;
         self.began_creation |= kind == OperationKind::Create;
         match center.begin(kind, &self.assignment.key).await {
             Ok(request) => {
+                self.sees_drift = false;
                 self.write(|assignment| {
                     assignment.was_ours |= kind == OperationKind::Create;
                     if let Some(operation) = &mut assignment.operation {
@@ -175,7 +175,7 @@ impl Leased<'_> {
             }
             Err(Fault::Conflict) => Ok(Next::Wait("another change of the assignment is under way".to_owned())),
             Err(Fault::NotFound(_) | Fault::Invalid(_)) if kind == OperationKind::Delete => {
-                self.is_drift |= was_deleted_outside;
+                self.is_drift |= std::mem::take(&mut self.sees_drift);
                 self.look_for_it(shift).await
             }
             Err(Fault::NotFound(why) | Fault::Invalid(why)) => {
@@ -191,6 +191,7 @@ impl Leased<'_> {
             }
             Err(Fault::Passing(why)) => Ok(Next::Wait(why)),
             Err(Fault::Unanswered(why)) => {
+                self.sees_drift = false;
                 // Written down with the next change; if there is none, whoever finds our lease lapsed does it.
                 lease::doubt(&mut self.assignment, self.workers.now());
                 Ok(Next::Wait(why))

@@ -70,7 +70,7 @@ fn deny(access: &Access, mut request: AccessRequest, decision: Decision) -> Resu
         RequestState::Denied { by: Some(decision.decided_by.who.clone()), reasoning: decision.reasoning.clone() };
     request.decisions.push(decision);
     let mut writes = access.begin();
-    record(access, &mut writes, EventKind::RequestDenied, &request)?;
+    record_decision(access, &mut writes, EventKind::RequestDenied, &request)?;
     writes.update(&request)?;
     Ok(Change::new(writes, request))
 }
@@ -114,12 +114,12 @@ async fn approve(
         }
         None => {
             request.decisions.push(decision);
-            record(access, &mut writes, EventKind::RequestApprovalAdded, &request)?;
+            record_decision(access, &mut writes, EventKind::RequestApprovalAdded, &request)?;
         }
         Some(Reconsidered::NeedsApprovals { terms }) => {
             request.terms = Some(terms);
             request.decisions.push(decision);
-            record(access, &mut writes, EventKind::RequestApprovalAdded, &request)?;
+            record_decision(access, &mut writes, EventKind::RequestApprovalAdded, &request)?;
         }
         Some(Reconsidered::Holds { requester, terms }) => {
             let mode = ApprovedBy::People { last: caller };
@@ -129,12 +129,23 @@ async fn approve(
             (request.requester, request.terms) = (requester, terms);
             let (approved, grant) = grant_of(access, engine, request, maximum)?;
             request = approved;
-            record(access, &mut writes, EventKind::RequestApproved, &request)?;
+            record_decision(access, &mut writes, EventKind::RequestApproved, &request)?;
             give(access, &mut writes, &grant)?;
         }
     }
     writes.update(&request)?;
     Ok(Change::new(writes, request))
+}
+
+/// Writes the event of a decision, which names the rules that authorized it.
+fn record_decision(
+    access: &Access,
+    writes: &mut Transaction,
+    kind: EventKind,
+    request: &AccessRequest,
+) -> Result<(), StoreError> {
+    let rules = request.decisions.last().map_or_else(Vec::new, |decision| decision.authorized_by.clone());
+    writes.event(access.event(kind, request.about().authorized_by(&rules)))
 }
 
 /// Refuses a decision the caller has no authority for. An approval of what still waits is recorded.

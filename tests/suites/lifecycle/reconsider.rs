@@ -322,6 +322,41 @@ async fn a_grant_does_not_begin_longer_than_is_allowed_then() {
     assert_refused(&world, &grant, "600 seconds").await;
 }
 
+/// What the newest audit entry of that kind says of the rules.
+async fn authorized_by(world: &World, kind: &str) -> Value {
+    world.settle().await;
+    let entries = world.get(As::Key, format!("/v1/audit-log?action={kind}")).await.expect(StatusCode::OK);
+    entries["data"][0]["metadata"]["authorized_by"].clone()
+}
+
+#[tokio::test]
+async fn events_name_the_rules_of_the_decision_they_record_and_of_no_other() {
+    let mut seed = Seed::example();
+    seed.policies[1]["required_approvals"] = json!(2);
+    let world = World::with(seed).await;
+    let rules = world.get(As::Key, policy(&world, PRODUCTION_POLICY).await).await.expect(StatusCode::OK);
+    let approves = json!([rules["rules"][1]["id"]]);
+    let id = pending(&world).await;
+    approve(&world, "bob", &id).await.expect(StatusCode::OK);
+    assert_eq!(authorized_by(&world, "request.approval_added").await, approves);
+    freeze(&world).await;
+    approve(&world, "carol", &id).await.refused(403, "policy_denied");
+    assert_eq!(authorized_by(&world, "request.approval_refused").await, Value::Null);
+    delete(&world, "freeze").await;
+    let request = approve(&world, "carol", &id).await.expect(StatusCode::OK);
+    assert_eq!(authorized_by(&world, "request.approved").await, approves);
+    let path = format!("/v1/grants/{}", request["grant_ids"][0].as_str().unwrap());
+    let ended = world.call(As::Person("bob"), Method::DELETE, path).send().await;
+    assert!(ended.status.is_success(), "{}", ended.body);
+    assert_eq!(authorized_by(&world, "grant.revoked").await, approves);
+
+    let id = pending(&world).await;
+    approve(&world, "bob", &id).await.expect(StatusCode::OK);
+    let cancelled = world.post(As::Person("alice"), format!("/v1/requests/{id}/cancel"), json!({})).await;
+    cancelled.expect(StatusCode::OK);
+    assert_eq!(authorized_by(&world, "request.cancelled").await, Value::Null);
+}
+
 #[tokio::test]
 async fn a_grant_begins_as_decided_when_nothing_changed() {
     let world = World::start().await;

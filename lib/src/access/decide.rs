@@ -57,7 +57,8 @@ pub async fn decide(
             let held_seconds = held_seconds_besides(&engine, access.table(), &request, now).await?;
             let start_at = request.begins_at(now);
             let newest = newest.with_caller(caller.principal());
-            let facts = Facts { tenant: access.tenant(), newest: &newest, now, start_at, held_seconds };
+            let duration = request.duration_seconds;
+            let facts = Facts { tenant: access.tenant(), newest: &newest, now, start_at, duration, held_seconds };
             approve(access, &engine, request, &facts, decision, &permit).await
         }
     }
@@ -86,6 +87,7 @@ async fn approve(
 ) -> Result<Change<AccessRequest>, AccessError> {
     let caller = decision.decided_by.who.clone();
     let mut request = stored.clone();
+    facts.newest.identify(&mut request, facts.now);
     if let Some(place) = request.decisions.iter().position(|earlier| earlier.decided_by.who == caller) {
         let earlier = request.decisions.remove(place);
         // One that does not count any more may be given anew.

@@ -156,7 +156,7 @@ impl Seed {
         let (people, links) = self.directory();
         tenant.put_all(&people).await?;
         tenant.put_all(&links.iter().map(|(key, user_ids)| link(key, user_ids.clone())).collect::<Vec<_>>()).await?;
-        let users: Vec<User> = self.people.iter().map(|person| signed_in(person, &oidc, &links)).collect();
+        let users: Vec<User> = self.people.iter().map(|person| signed_in(person, &oidc)).collect();
         tenant.put_all(&users).await?;
         tenant.put_all(&self.resources(now)?).await?;
         trust(table, id, &oidc).await?;
@@ -229,8 +229,8 @@ fn link(key: &str, user_ids: BTreeSet<String>) -> PersonLink {
 }
 
 /// What is known of a person once they have called with a token of the issuer.
-fn signed_in(person: &DevUser, oidc: &OidcConfig, links: &Links) -> User {
-    let mut user = User {
+fn signed_in(person: &DevUser, oidc: &OidcConfig) -> User {
+    User {
         sub: person.sub.clone(),
         email: Some(person.email.clone()),
         name: Some(person.name.clone()),
@@ -241,10 +241,7 @@ fn signed_in(person: &DevUser, oidc: &OidcConfig, links: &Links) -> User {
             ..DirectoryLink::default()
         },
         version: 0,
-    };
-    let keys = user.clone().into_principal().link_keys();
-    user.link.found = keys.iter().map(|key| link(key, links.get(key).cloned().unwrap_or_default())).collect();
-    user
+    }
 }
 
 /// Makes a tenant trust an issuer: at every start, since the port is part of the issuer's name.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{AccessError, Engines, Ids, TenantEngine};
 use crate::auth::Caller;
-use crate::domain::{Actor, Event, EventKind, EventSubject, Metadata, PersonLink, Provisioning, Tenant, User};
+use crate::domain::{Actor, Event, EventKind, EventSubject, Metadata, PersonLink, Provisioning, RuleId, Tenant, User};
 use crate::store::{StoreError, TenantTable, Transaction};
 
 /// A caller in their tenant, at one moment: what a use case acts with.
@@ -126,6 +126,14 @@ pub struct About {
 }
 
 impl About {
+    /// The same, naming the rules that authorized what was done; none for an administrator, or for what is the caller's own.
+    #[must_use]
+    pub(super) fn authorized_by(mut self, rules: &[RuleId]) -> Self {
+        let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
+        self.metadata.insert("authorized_by".to_owned(), rules.into());
+        self
+    }
+
     /// The event.
     #[must_use]
     pub fn event(
@@ -193,8 +201,6 @@ pub(crate) trait Subject {
 
 impl Subject for crate::domain::AccessRequest {
     fn about(&self) -> About {
-        let authorized_by = self.decisions.last().into_iter().flat_map(|decision| &decision.authorized_by);
-        let authorized_by = authorized_by.map(ToString::to_string);
         let metadata = metadata([
             ("requester_id", self.requester.who.id.clone().into()),
             ("resource", self.resource.to_string().into()),
@@ -205,7 +211,6 @@ impl Subject for crate::domain::AccessRequest {
             // Of people: none means that policy decided.
             ("decisions", self.decisions.len().into()),
             ("policy_version", self.policy_version.into()),
-            ("authorized_by", authorized_by.collect::<Vec<_>>().into()),
         ]);
         About {
             resource_type: EventSubject::Request,

@@ -57,7 +57,8 @@ pub async fn decide(
             let held_seconds = held_seconds_besides(&engine, access.table(), &request, now).await?;
             let start_at = request.begins_at(now);
             let newest = newest.with_caller(caller.principal());
-            let facts = Facts { tenant: access.tenant(), newest: &newest, now, start_at, held_seconds };
+            let duration = request.duration_seconds;
+            let facts = Facts { tenant: access.tenant(), newest: &newest, now, start_at, duration, held_seconds };
             approve(access, &engine, request, &facts, decision, &permit).await
         }
     }
@@ -70,7 +71,7 @@ fn deny(access: &Access, mut request: AccessRequest, decision: Decision) -> Resu
         RequestState::Denied { by: Some(decision.decided_by.who.clone()), reasoning: decision.reasoning.clone() };
     request.decisions.push(decision);
     let mut writes = access.begin();
-    record(access, &mut writes, EventKind::RequestDenied, &request)?;
+    record_decision(access, &mut writes, EventKind::RequestDenied, &request)?;
     writes.update(&request)?;
     Ok(Change::new(writes, request))
 }
@@ -86,6 +87,7 @@ async fn approve(
 ) -> Result<Change<AccessRequest>, AccessError> {
     let caller = decision.decided_by.who.clone();
     let mut request = stored.clone();
+    facts.newest.identify(&mut request, facts.now);
     if let Some(place) = request.decisions.iter().position(|earlier| earlier.decided_by.who == caller) {
         let earlier = request.decisions.remove(place);
         // One that does not count any more may be given anew.
@@ -114,12 +116,12 @@ async fn approve(
         }
         None => {
             request.decisions.push(decision);
-            record(access, &mut writes, EventKind::RequestApprovalAdded, &request)?;
+            record_decision(access, &mut writes, EventKind::RequestApprovalAdded, &request)?;
         }
         Some(Reconsidered::NeedsApprovals { terms }) => {
             request.terms = Some(terms);
             request.decisions.push(decision);
-            record(access, &mut writes, EventKind::RequestApprovalAdded, &request)?;
+            record_decision(access, &mut writes, EventKind::RequestApprovalAdded, &request)?;
         }
         Some(Reconsidered::Holds { requester, terms }) => {
             let mode = ApprovedBy::People { last: caller };
@@ -129,12 +131,23 @@ async fn approve(
             (request.requester, request.terms) = (requester, terms);
             let (approved, grant) = grant_of(access, engine, request, maximum)?;
             request = approved;
-            record(access, &mut writes, EventKind::RequestApproved, &request)?;
+            record_decision(access, &mut writes, EventKind::RequestApproved, &request)?;
             give(access, &mut writes, &grant)?;
         }
     }
     writes.update(&request)?;
     Ok(Change::new(writes, request))
+}
+
+/// Writes the event of a decision, which names the rules that authorized it.
+fn record_decision(
+    access: &Access,
+    writes: &mut Transaction,
+    kind: EventKind,
+    request: &AccessRequest,
+) -> Result<(), StoreError> {
+    let rules = request.decisions.last().map_or_else(Vec::new, |decision| decision.authorized_by.clone());
+    writes.event(access.event(kind, request.about().authorized_by(&rules)))
 }
 
 /// Refuses a decision the caller has no authority for. An approval of what still waits is recorded.

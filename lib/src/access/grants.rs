@@ -1,6 +1,6 @@
 //! Who may see a grant, ending one early, and its settings.
 
-use super::change::record;
+use super::change::{Subject as _, record};
 use super::{Access, AccessError, Change, TenantEngine};
 use crate::auth::Scope;
 use crate::domain::{EventKind, Grant, GrantStatus};
@@ -60,16 +60,18 @@ impl TenantEngine {
 /// [`AccessError`] when the caller may not.
 pub async fn revoke(access: &Access, grant: Option<Grant>) -> Result<Change<Grant>, AccessError> {
     let mut grant = grant_visible(access, grant).await?;
-    if !is_own(access, &grant) {
-        let _permit = access.engine().await?.revocation(access, &grant)?;
-    }
+    let rules = if is_own(access, &grant) {
+        Vec::new()
+    } else {
+        access.engine().await?.revocation(access, &grant)?.rules().to_vec()
+    };
     let mut writes = access.begin();
     if grant.status == GrantStatus::Active {
         let before = grant.clone();
         grant.end(GrantStatus::Revoked, Some(access.caller().principal().who.clone()), access.now());
         writes.update(&grant)?;
         writes.uncount_pending(&before, &grant);
-        record(access, &mut writes, EventKind::GrantRevoked, &grant)?;
+        writes.event(access.event(EventKind::GrantRevoked, grant.about().authorized_by(&rules)))?;
     }
     Ok(Change::new(writes, grant))
 }

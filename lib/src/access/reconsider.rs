@@ -15,8 +15,8 @@ use super::held::held_seconds;
 use super::submit::unmatched_ticket_pattern;
 use super::{AccessError, TenantEngine, people, recent_grants};
 use crate::domain::{
-    AccessRequest, ApprovalMode, Decision, Evaluation, Grant, Principal, RequestState, Seconds, Tenant, TenantSettings,
-    Terms, Verdict,
+    AccessRequest, ApprovalMode, AwsResource, Decision, Evaluation, Grant, Principal, RequestState, ResourceType,
+    Seconds, Tenant, TenantSettings, Terms, Verdict,
 };
 use crate::policy::{AccessQuestion, Approve, DecidedAccess, DecisionQuestion, Outcome, Permit};
 use crate::store::{StoreError, TenantTable, Transaction};
@@ -34,6 +34,8 @@ pub struct Facts<'a> {
     pub now: Timestamp,
     /// When the access begins.
     pub start_at: Timestamp,
+    /// How long it lasts: an extension makes that longer than it was asked for.
+    pub duration: Seconds,
     /// For how many seconds the requester had this same access within the last 24 hours, not counting what is to be given.
     pub held_seconds: i64,
 }
@@ -83,22 +85,62 @@ pub fn is_outdated(grant: &Grant, facts: &Facts<'_>) -> bool {
     (policy_version, directory_version) != versions || late || facts.newest.changed(facts.now)
 }
 
-/// Whether `grant` is what its request was approved for: nothing else is ever given.
+/// Whether `grant` is what its request was approved for: nothing else is ever given. `permission_set` is what the directory
+/// says, or said before it was gone, of the permission set the grant gives.
 ///
 /// # Errors
 ///
 /// The [`Refusal`] when it is not.
-pub fn is_approved(grant: &Grant, request: Option<&AccessRequest>) -> Result<(), Refusal> {
+pub fn is_approved(
+    grant: &Grant,
+    request: Option<&AccessRequest>,
+    permission_set: Option<&AwsResource>,
+) -> Result<(), Refusal> {
     let request = request.ok_or("the request it came of does not exist")?;
     let approved = matches!(request.state, RequestState::Approved { .. }) && request.grant_ids.contains(&grant.id);
     let same = request.requester.who == grant.grantee.who
         && request.resource == grant.resource
         && request.action == grant.action
         && request.break_glass == grant.break_glass;
-    if approved && same { Ok(()) } else { Err("no approved request asks for it".into()) }
+    let target = permission_set.is_some_and(|known| is_target(grant, known));
+    if approved && same && target && is_within(grant, request) {
+        Ok(())
+    } else {
+        Err("no approved request asks for it".into())
+    }
 }
 
-/// Evaluates a request by today's policies, for access of the length it was asked for. `approval` is one that is being given
+/// Whether the account and the permission set of a grant are those its resource and action name.
+fn is_target(grant: &Grant, permission_set: &AwsResource) -> bool {
+    if permission_set.resource.kind() != ResourceType::AwsPermissionSet
+        || permission_set.resource.id() != grant.permission_set_arn
+    {
+        return false;
+    }
+    match grant.resource.kind() {
+        ResourceType::AwsAccount => {
+            grant.resource.id() == grant.account_id.as_str() && permission_set.name == grant.action
+        }
+        ResourceType::AwsPermissionSet => {
+            permission_set.resource == grant.resource && permission_set.account_id.as_ref() == Some(&grant.account_id)
+        }
+        ResourceType::AwsS3Bucket
+        | ResourceType::AwsRdsInstance
+        | ResourceType::AwsEc2Instance
+        | ResourceType::AwsOrganizationalUnit => false,
+    }
+}
+
+/// Whether a grant begins when its request says, and ends no later than it or the terms allow. An emergency has no terms:
+/// its maximum is the tenant's, and is asked again.
+fn is_within(grant: &Grant, request: &AccessRequest) -> bool {
+    let begins = grant.created_at >= request.created_at && grant.granted_at == request.begins_at(grant.created_at);
+    let maximum = request.terms.as_ref().map(|terms| terms.max_duration_seconds);
+    let latest = maximum.map(|maximum| grant.granted_at + maximum.span());
+    begins && grant.expires_at <= grant.latest_end && latest.is_none_or(|latest| grant.latest_end <= latest)
+}
+
+/// Evaluates a request by today's policies, for access of the length that is to be given. `approval` is one that is being given
 /// now, and counts beside those the request has.
 ///
 /// # Errors
@@ -120,7 +162,7 @@ pub fn reconsider(
         action: &request.action,
         reason: request.reason.as_deref(),
         tickets: &request.tickets,
-        duration: request.duration_seconds,
+        duration: facts.duration,
         start_at: facts.start_at,
         now: facts.now,
         circumstances: request.circumstances,
@@ -132,7 +174,7 @@ pub fn reconsider(
     let refused = |reason: String| Ok(Reconsidered::Refused(Refusal { reason, notices: decision.notices.clone() }));
     let Outcome::Permitted(terms) = &decision.outcome else { return refused(engine.explain(&decision)) };
     let terms = request.terms.as_ref().map_or_else(|| terms.clone(), |old| old.stricter(terms));
-    if let Some(reason) = unmet(&terms, request) {
+    if let Some(reason) = unmet(&terms, request, facts.duration) {
         return refused(reason);
     }
     if terms.approval_mode == ApprovalMode::Require {
@@ -152,9 +194,9 @@ pub fn reconsider(
 }
 
 /// What the terms ask for and the request does not have. Policies may have come to ask for it since.
-fn unmet(terms: &Terms, request: &AccessRequest) -> Option<String> {
+fn unmet(terms: &Terms, request: &AccessRequest, duration: Seconds) -> Option<String> {
     let maximum = terms.max_duration_seconds;
-    if request.duration_seconds > maximum {
+    if duration > maximum {
         return Some(format!("the longest that is allowed now is {} seconds: make a new request", maximum.get()));
     }
     if terms.require_reason && request.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
@@ -215,7 +257,7 @@ pub fn reconsider_break_glass(request: &AccessRequest, facts: &Facts<'_>) -> Rec
     };
     match break_glass_maximum(&facts.tenant.settings, &requester.groups) {
         Err(why) => Reconsidered::Refused(why.into()),
-        Ok(maximum) if request.duration_seconds > maximum => Reconsidered::Refused(Refusal {
+        Ok(maximum) if facts.duration > maximum => Reconsidered::Refused(Refusal {
             reason: format!("the longest emergency access is {} seconds now", maximum.get()),
             notices: Vec::new(),
         }),

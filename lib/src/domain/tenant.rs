@@ -173,7 +173,7 @@ pub struct User {
     /// The groups an administrator or SCIM says they are in, for tokens that leave theirs out; `None` when nobody says.
     #[serde(default)]
     pub directory_groups: Option<Vec<String>>,
-    /// What links them to the Identity Store.
+    /// What links them to the Identity Store, without what that leads to: it is looked up when it is needed.
     #[serde(default)]
     pub link: DirectoryLink,
     /// Counts the changes.
@@ -198,7 +198,7 @@ impl User {
             name: principal.name.clone(),
             groups: principal.groups.clone(),
             directory_groups: known.and_then(|known| known.directory_groups.clone()),
-            link: principal.link.clone(),
+            link: DirectoryLink { found: Vec::new(), ..principal.link.clone() },
             version: known.map_or(0, |known| known.version),
         }
     }

@@ -8,7 +8,7 @@ use super::reconsider::Confirmation;
 use super::shift::Shift;
 use crate::access::reconsider::Refusal;
 use crate::domain::{
-    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, InstanceTenants, Presence, Provisioning,
+    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, InstanceTenants, Presence, Principal, Provisioning,
     RevocationStatus, Urgency,
 };
 use crate::identity_center::Fault;
@@ -18,6 +18,10 @@ use crate::store::{CommitError, Transaction};
 /// Why a tenant's grants give no access with an instance that another tenant registered.
 const NOT_SHARED: &str = "this tenant may not use the stack's Identity Center instance: who administers the stack shares it \
                           with `stint-bootstrap --share-instance`";
+
+/// Why a grant waits whose grantee is not who the directory says.
+const NOT_SYNCED: &str = "the Identity Store leads to another user than the directory links the grantee to: nothing is given \
+                          before the next sync";
 
 impl Workers {
     /// Brings a grant to where it should be now: usable, if it is live.
@@ -45,27 +49,13 @@ impl Workers {
     async fn give(&self, shift: &mut Shift<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
         // What was confirmed before is not believed: who is told that access is usable can use it.
         let since = Some(self.now());
-        let outcome = match self.identity_center.user_id(&grant.grantee).await {
-            Ok(principal_id) => {
-                let key = AssignmentKey {
-                    instance_arn: self.identity_center.instance_arn().to_owned(),
-                    principal_id,
-                    account_id: grant.account_id.clone(),
-                    permission_set_arn: grant.permission_set_arn.clone(),
-                };
-                match self.hold(shift, call, &key).await? {
-                    Hold::Holds(assignment) => {
-                        self.reconcile(shift, &Purpose { grant, since }, &key, assignment.map(|read| *read)).await?
-                    }
-                    Hold::NotYet(reconciled) => reconciled,
-                    Hold::Refused(refusal) => return self.fail(shift, call, refusal).await,
-                    Hold::Over => return self.revoke(shift, call).await,
-                }
+        let outcome = match self.hold(shift, call).await? {
+            Hold::Holds(key, assignment) => {
+                self.reconcile(shift, &Purpose { grant, since }, &key, assignment.map(|read| *read)).await?
             }
-            Err(Fault::NotFound(why) | Fault::Invalid(why)) => Reconciled::Hopeless(why),
-            Err(fault @ (Fault::Passing(_) | Fault::Unanswered(_) | Fault::Conflict)) => {
-                Reconciled::Unsettled(fault.to_string())
-            }
+            Hold::NotYet(reconciled) => reconciled,
+            Hold::Refused(refusal) => return self.fail(shift, call, refusal).await,
+            Hold::Over => return self.revoke(shift, call).await,
         };
         let now = self.now();
         match outcome {
@@ -162,9 +152,30 @@ impl Workers {
         }
     }
 
+    /// The assignment that gives a grant to whom the directory links its grantee to. Their approvals were counted by that
+    /// link: if the Identity Store leads to another user, nothing is given until a sync has read who they are now.
+    async fn assignment_for(&self, grant: &Grant, grantee: &Principal) -> Result<AssignmentKey, Reconciled> {
+        let principal_id = match self.identity_center.user_id(grantee).await {
+            Ok(user_id) => user_id,
+            Err(Fault::NotFound(why) | Fault::Invalid(why)) => return Err(Reconciled::Hopeless(why)),
+            Err(fault @ (Fault::Passing(_) | Fault::Unanswered(_) | Fault::Conflict)) => {
+                return Err(Reconciled::Unsettled(fault.to_string()));
+            }
+        };
+        if grantee.user_id().is_some_and(|linked| linked != principal_id) {
+            return Err(Reconciled::Unsettled(NOT_SYNCED.to_owned()));
+        }
+        Ok(AssignmentKey {
+            instance_arn: self.identity_center.instance_arn().to_owned(),
+            principal_id,
+            account_id: grant.account_id.clone(),
+            permission_set_arn: grant.permission_set_arn.clone(),
+        })
+    }
+
     /// Makes a live grant a holder of its assignment, in one transaction with the grant: one that ends in the meantime
     /// holds nothing.
-    async fn hold(&self, shift: &mut Shift<'_>, call: GrantCall, key: &AssignmentKey) -> Result<Hold, WorkerError> {
+    async fn hold(&self, shift: &mut Shift<'_>, call: GrantCall) -> Result<Hold, WorkerError> {
         let table = self.table.tenant(call.tenant_id);
         for _ in 0..ATTEMPTS {
             let now = self.now();
@@ -177,7 +188,11 @@ impl Workers {
                 Confirmation::Refused(refusal) => return Ok(Hold::Refused(refusal)),
                 Confirmation::Unknown(why) => return Ok(Hold::NotYet(Reconciled::Unsettled(why))),
             };
-            if let Some(other) = grant.assignment.clone().filter(|other| other != key) {
+            let key = match self.assignment_for(&grant, confirmed.requester()).await {
+                Ok(key) => key,
+                Err(reconciled) => return Ok(Hold::NotYet(reconciled)),
+            };
+            if let Some(other) = grant.assignment.clone().filter(|other| *other != key) {
                 // The person's user in the Identity Store was replaced: what was begun for the old one is undone first.
                 let (released, assignment) = self.release(grant, &other).await?;
                 grant = released;
@@ -195,13 +210,13 @@ impl Workers {
                 }
             }
             let (assignment, instance) =
-                try_join(self.table.assignment(key), self.table.instance(&key.instance_arn)).await?;
+                try_join(self.table.assignment(&key), self.table.instance(&key.instance_arn)).await?;
             if instance.as_ref().is_some_and(|instance| !instance.tenants.contains(&call.tenant_id)) {
                 return Ok(Hold::NotYet(Reconciled::Hopeless(NOT_SHARED.to_owned())));
             }
             let held = assignment.as_ref().is_some_and(|one| one.is_held_by(call.tenant_id, grant.id));
-            if grant.assignment.as_ref() == Some(key) && held && !confirmed.is_new() {
-                return Ok(Hold::Holds(assignment.map(Box::new)));
+            if grant.assignment.as_ref() == Some(&key) && held && !confirmed.is_new() {
+                return Ok(Hold::Holds(key, assignment.map(Box::new)));
             }
             grant.assignment = Some(key.clone());
             grant.updated_at = now;
@@ -224,7 +239,7 @@ impl Workers {
                 }
             }
             match table.commit(writes).await {
-                Ok(()) => return Ok(Hold::Holds(None)),
+                Ok(()) => return Ok(Hold::Holds(key, None)),
                 Err(CommitError::Conflict) => {}
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
@@ -236,7 +251,7 @@ impl Workers {
 /// Whether a grant holds its assignment.
 enum Hold {
     /// It does; the record, if it was just read.
-    Holds(Option<Box<Assignment>>),
+    Holds(AssignmentKey, Option<Box<Assignment>>),
     /// Its earlier one is not undone, or policy cannot be asked.
     NotYet(Reconciled),
     /// Policy would refuse it now.

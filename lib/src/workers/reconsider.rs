@@ -1,7 +1,7 @@
 //! Policy is asked again before a grant is given: its decision may be old, or have been made by policies that are not in
 //! force any more.
 
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 
 use super::context::{WorkerError, Workers};
 use crate::access::reconsider::{
@@ -9,7 +9,9 @@ use crate::access::reconsider::{
     reconsider_break_glass,
 };
 use crate::access::{AccessError, people};
-use crate::domain::{AccessRequest, Evaluation, Grant, Principal, Tenant};
+use crate::domain::{
+    AccessRequest, AwsResource, Evaluation, Grant, Principal, ResourceRef, ResourceType, Seconds, Tenant, Terms,
+};
 use crate::store::{Record, StoreError, Transaction};
 
 /// Whether a grant may be given now.
@@ -28,8 +30,10 @@ pub(super) struct Confirmed {
     newest: Newest,
     /// Its request, with the people it is about as the directory links them now.
     request: AccessRequest,
-    /// Who is to have it, as they are known now, and by what that was evaluated; none when nothing had changed.
-    evaluated: Option<(Principal, Evaluation)>,
+    /// Who is to have it, as they are known now.
+    requester: Principal,
+    /// By what it was evaluated anew, and on which terms; none when nothing had changed. An emergency has no terms.
+    evaluated: Option<(Evaluation, Option<Terms>)>,
 }
 
 impl Workers {
@@ -40,9 +44,19 @@ impl Workers {
         let Some(request_id) = grant.request_id else {
             return Ok(Confirmation::Refused("no request asks for it".into()));
         };
-        let (tenant, request) =
-            try_join(table.get::<Tenant>(Tenant::KIND), table.get::<AccessRequest>(request_id.to_string())).await?;
-        if let Err(refusal) = is_approved(grant, request.as_ref()) {
+        let permission_set = async {
+            match ResourceRef::new(ResourceType::AwsPermissionSet, &grant.permission_set_arn) {
+                Ok(resource) => table.get::<AwsResource>(resource.to_string()).await,
+                Err(_) => Ok(None),
+            }
+        };
+        let (tenant, request, permission_set) = try_join3(
+            table.get::<Tenant>(Tenant::KIND),
+            table.get::<AccessRequest>(request_id.to_string()),
+            permission_set,
+        )
+        .await?;
+        if let Err(refusal) = is_approved(grant, request.as_ref(), permission_set.as_ref()) {
             return Ok(Confirmation::Refused(refusal));
         }
         let (Some(mut tenant), Some(mut request)) = (tenant, request) else {
@@ -50,10 +64,13 @@ impl Workers {
         };
         let newest = Newest::read(&table, &request).await?;
         let stored = request.clone();
+        newest.identify(&mut request, self.now());
         people::look_up(&table, &mut request).await?;
         let now = self.now();
         let start_at = grant.granted_at;
-        let mut facts = Facts { tenant: &tenant, newest: &newest, now, start_at, held_seconds: 0 };
+        // Longer than can be asked for is longer than any policy's maximum, too.
+        let duration = Seconds::new(grant.expires_at.duration_since(start_at).as_secs()).unwrap_or(Seconds::MAX);
+        let mut facts = Facts { tenant: &tenant, newest: &newest, now, start_at, duration, held_seconds: 0 };
         let outdated = is_outdated(grant, &facts) || request != stored;
         let outcome = if request.break_glass {
             // Its settings have just been read.
@@ -73,17 +90,19 @@ impl Workers {
                 Err(error) => return unknown(error),
             }
         } else {
-            return Ok(Confirmation::Confirmed(Box::new(Confirmed { tenant, newest, request, evaluated: None })));
+            let requester = request.requester.clone();
+            let confirmed = Confirmed { tenant, newest, request, requester, evaluated: None };
+            return Ok(Confirmation::Confirmed(Box::new(confirmed)));
         };
         Ok(match outcome {
-            Reconsidered::Holds { requester, .. } => {
+            Reconsidered::Holds { requester, terms } => {
                 let evaluation = Evaluation {
                     policy_version: tenant.policy_version,
                     directory_version: tenant.directory_version,
                     at: now,
                 };
-                let evaluated = outdated.then_some((requester, evaluation));
-                Confirmation::Confirmed(Box::new(Confirmed { tenant, newest, request, evaluated }))
+                let evaluated = outdated.then_some((evaluation, terms));
+                Confirmation::Confirmed(Box::new(Confirmed { tenant, newest, request, requester, evaluated }))
             }
             Reconsidered::NeedsApprovals { terms } => Confirmation::Refused(Refusal {
                 reason: format!("{} people have to approve it now, and fewer did", terms.required_approvals),
@@ -108,16 +127,25 @@ fn unknown(error: AccessError) -> Result<Confirmation, WorkerError> {
 }
 
 impl Confirmed {
+    /// Who is to have the access, linked as the directory links them now.
+    pub(super) fn requester(&self) -> &Principal {
+        &self.requester
+    }
+
     /// Whether policy was asked, and what it was asked by has to be written down.
     pub(super) fn is_new(&self) -> bool {
         self.evaluated.is_some()
     }
 
-    /// Writes down by what a grant was evaluated.
+    /// Writes down by what a grant was evaluated, and the terms it has now where they are stricter.
     pub(super) fn note(&self, grant: &mut Grant) {
-        if let Some((requester, evaluation)) = &self.evaluated {
-            grant.grantee = requester.clone();
-            grant.evaluation = *evaluation;
+        let Some((evaluation, terms)) = &self.evaluated else { return };
+        grant.grantee = self.requester.clone();
+        grant.evaluation = *evaluation;
+        if let Some(terms) = terms {
+            grant.latest_end = grant.latest_end.min(grant.granted_at + terms.max_duration_seconds.span());
+            grant.on_drift = grant.on_drift.min(terms.on_drift);
+            grant.audit_enabled |= terms.audit_session;
         }
     }
 

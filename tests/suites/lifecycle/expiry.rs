@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use stint::domain::Grant;
+use stint::domain::User;
 use stint::store::Transaction;
 use stint_local::aws::{Fault, FaultKind, Faults, Service};
 use stint_tests::{As, SANDBOX, World};
@@ -207,12 +207,12 @@ async fn whose_user_in_the_identity_store_was_replaced_is_given_access_as_the_ne
     assert_eq!(world.assignments(), ["alice PowerUserAccess 111111111111"], "it was begun for the old user");
     assert_eq!(world.grant(&id).await["provisioning_status"], "pending");
 
-    // The address is another user's now.
+    // Her address is another user's now.
     let table = world.local.table().tenant(world.local.tenant_id());
-    let mut grant: Grant = table.get(id.clone()).await.unwrap().unwrap();
-    grant.grantee.email = Some("bob@example.com".to_owned());
+    let mut alice: User = table.get("alice").await.unwrap().unwrap();
+    alice.email = Some("bob@example.com".to_owned());
     let mut writes = Transaction::new(table.id());
-    writes.update(&grant).unwrap();
+    writes.update(&alice).unwrap();
     table.commit(writes).await.unwrap();
     world.local.aws().set_faults(Faults::default());
     world.wait(60).await;

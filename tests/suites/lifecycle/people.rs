@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use stint::auth::api_key::ApiKey;
 use stint::domain::{AccessRequest, ExternalIdSource, PersonLink, Tenant, User};
 use stint::store::{Record, Transaction};
 use stint_local::seed::Seed;
@@ -311,6 +312,66 @@ async fn two_accounts_whose_links_were_read_at_different_times_keep_nobody_from_
 
     let request = approve(&world, As::Person("carol"), &id).await.expect(StatusCode::OK);
     assert_eq!(request["status"], "pending", "{request}");
+}
+
+/// Gives alice's address to somebody else in the Identity Store.
+fn move_address(world: &World, to: &str) {
+    world.local.aws().change_people(|people| {
+        people.iter_mut().find(|user| user.user_name == "alice").unwrap().email = String::new();
+        people.iter_mut().find(|user| user.user_name == to).unwrap().email = "alice@example.com".to_owned();
+    });
+}
+
+#[tokio::test]
+async fn nothing_is_given_while_the_identity_store_leads_to_another_user_than_the_directory() {
+    let world = World::start().await;
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 7200).await;
+    move_address(&world, "dave");
+    world.settle().await;
+    let grant = world.grant(&id).await;
+    assert_eq!((&grant["status"], &grant["provisioning_status"]), (&json!("active"), &json!("pending")), "{grant}");
+    assert!(grant["provisioning_error"].as_str().unwrap().contains("before the next sync"), "{grant}");
+    assert_eq!(world.assignments(), Vec::<String>::new());
+    world.sync().await;
+    world.wait(901).await;
+    assert_eq!(world.assignments(), ["dave PowerUserAccess 111111111111"]);
+}
+
+#[tokio::test]
+async fn who_approved_does_not_receive_it_because_the_requesters_address_became_theirs() {
+    let world = World::start().await;
+    let id = pending(&world).await;
+    let request = approve(&world, As::Person("dave"), &id).await.expect(StatusCode::OK);
+    move_address(&world, "dave");
+    world.settle().await;
+    assert_eq!(world.assignments(), Vec::<String>::new());
+    world.sync().await;
+    world.wait(60).await;
+    let grant = world.grant(request["grant_ids"][0].as_str().unwrap()).await;
+    assert_eq!((&grant["status"], &grant["provisioning_status"]), (&json!("revoked"), &json!("failed")), "{grant}");
+    assert!(world.local.aws().calls().iter().all(|call| call.operation != "CreateAccountAssignment"));
+}
+
+#[tokio::test]
+async fn access_is_given_to_the_user_set_on_the_key_when_it_is_given() {
+    let world = World::start().await;
+    let alice = user_id(&world, "alice");
+    let secret = world
+        .api_key_with(|key| {
+            key.groups = vec!["engineering".to_owned()];
+            key.identity_store_user_id = Some(alice);
+        })
+        .await;
+    let body = ask(SANDBOX, "PowerUserAccess", 600);
+    let request = world.post(As::ApiKey(&secret), "/v1/requests", body).await.expect(StatusCode::CREATED);
+    let table = world.local.table().tenant(world.local.tenant_id());
+    let mut key = table.get::<ApiKey>(request["requester_id"].as_str().unwrap()).await.unwrap().unwrap();
+    key.identity_store_user_id = Some(user_id(&world, "stint-local"));
+    let mut writes = Transaction::new(table.id());
+    writes.put(&key).unwrap();
+    table.commit(writes).await.unwrap();
+    world.settle().await;
+    assert_eq!(world.assignments(), ["stint-local PowerUserAccess 111111111111"]);
 }
 
 #[tokio::test]

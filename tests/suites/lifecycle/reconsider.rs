@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint::auth::api_key::ApiKey;
-use stint::domain::{Tenant, User};
+use stint::domain::{AccountId, Grant, OnDrift, Tenant, User};
 use stint::store::{Record, Transaction};
 use stint_local::aws::{Fault, FaultKind, Faults, Service};
 use stint_local::seed::Seed;
@@ -320,6 +320,111 @@ async fn a_grant_does_not_begin_longer_than_is_allowed_then() {
     edit(&world, SANDBOX_POLICY, json!({"max_duration_seconds": 600, "default_duration_seconds": null})).await;
     world.wait(3600).await;
     assert_refused(&world, &grant, "600 seconds").await;
+}
+
+#[tokio::test]
+async fn an_extended_grant_does_not_begin_longer_than_is_allowed_then() {
+    let world = World::start().await;
+    let grant = for_later(&world).await;
+    let path = format!("/v1/grants/{grant}/extend");
+    world.post(As::Person("alice"), path, json!({"duration_seconds": 7200})).await.expect(StatusCode::OK);
+    // The hour it was asked for would be allowed.
+    edit(&world, SANDBOX_POLICY, json!({"max_duration_seconds": 3600, "default_duration_seconds": null})).await;
+    world.wait(3600).await;
+    assert_refused(&world, &grant, "3600 seconds").await;
+}
+
+#[tokio::test]
+async fn a_grant_has_the_stricter_terms_it_begins_under() {
+    let world = World::start().await;
+    edit(&world, SANDBOX_POLICY, json!({"on_drift": "restore"})).await;
+    let id = for_later(&world).await;
+    let change = json!({"max_duration_seconds": 5400, "default_duration_seconds": null, "on_drift": "report"});
+    edit(&world, SANDBOX_POLICY, change).await;
+    world.wait(3600).await;
+    assert_eq!(world.grant(&id).await["provisioning_status"], "successful");
+    let stored = stored(&world, &id).await;
+    assert_eq!(stored.latest_end, stored.granted_at + jiff::SignedDuration::from_secs(5400));
+    assert_eq!(stored.on_drift, OnDrift::Report);
+}
+
+async fn stored(world: &World, id: &str) -> Grant {
+    world.local.table().tenant(world.local.tenant_id()).get(id).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn what_differs_from_what_was_approved_is_not_given() {
+    let hour = jiff::SignedDuration::from_hours(1);
+    let edits: [&dyn Fn(&mut Grant); 6] = [
+        &|grant| grant.account_id = AccountId::parse(PRODUCTION).unwrap(),
+        &|grant| grant.permission_set_arn = grant.permission_set_arn.replace("ssoins", "other"),
+        &|grant| grant.expires_at = grant.latest_end + hour,
+        &|grant| (grant.latest_end, grant.expires_at) = (grant.latest_end + hour, grant.latest_end + hour),
+        &|grant| grant.granted_at -= hour,
+        &|grant| grant.action = "AdministratorAccess".to_owned(),
+    ];
+    for edit in edits {
+        let world = World::start().await;
+        let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+        let mut grant = stored(&world, &id).await;
+        edit(&mut grant);
+        let mut writes = Transaction::new(grant.tenant_id);
+        writes.update(&grant).unwrap();
+        world.local.table().tenant(grant.tenant_id).commit(writes).await.unwrap();
+        world.settle().await;
+        assert_refused(&world, &id, "no approved request asks for it").await;
+    }
+}
+
+#[tokio::test]
+async fn another_permission_set_than_the_approved_is_not_given() {
+    let world = World::start().await;
+    let id = world.granted("alice", SANDBOX, "ReadOnlyAccess", 3600).await;
+    let more = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+    let mut grant = stored(&world, &id).await;
+    grant.permission_set_arn = stored(&world, &more).await.permission_set_arn;
+    let mut writes = Transaction::new(grant.tenant_id);
+    writes.update(&grant).unwrap();
+    world.local.table().tenant(grant.tenant_id).commit(writes).await.unwrap();
+    world.settle().await;
+    let grant = world.grant(&id).await;
+    assert_eq!((&grant["status"], &grant["provisioning_status"]), (&json!("revoked"), &json!("failed")), "{grant}");
+    assert_eq!(creations(&world), 1);
+}
+
+/// What the newest audit entry of that kind says of the rules.
+async fn authorized_by(world: &World, kind: &str) -> Value {
+    world.settle().await;
+    let entries = world.get(As::Key, format!("/v1/audit-log?action={kind}")).await.expect(StatusCode::OK);
+    entries["data"][0]["metadata"]["authorized_by"].clone()
+}
+
+#[tokio::test]
+async fn events_name_the_rules_of_the_decision_they_record_and_of_no_other() {
+    let mut seed = Seed::example();
+    seed.policies[1]["required_approvals"] = json!(2);
+    let world = World::with(seed).await;
+    let rules = world.get(As::Key, policy(&world, PRODUCTION_POLICY).await).await.expect(StatusCode::OK);
+    let approves = json!([rules["rules"][1]["id"]]);
+    let id = pending(&world).await;
+    approve(&world, "bob", &id).await.expect(StatusCode::OK);
+    assert_eq!(authorized_by(&world, "request.approval_added").await, approves);
+    freeze(&world).await;
+    approve(&world, "carol", &id).await.refused(403, "policy_denied");
+    assert_eq!(authorized_by(&world, "request.approval_refused").await, Value::Null);
+    delete(&world, "freeze").await;
+    let request = approve(&world, "carol", &id).await.expect(StatusCode::OK);
+    assert_eq!(authorized_by(&world, "request.approved").await, approves);
+    let path = format!("/v1/grants/{}", request["grant_ids"][0].as_str().unwrap());
+    let ended = world.call(As::Person("bob"), Method::DELETE, path).send().await;
+    assert!(ended.status.is_success(), "{}", ended.body);
+    assert_eq!(authorized_by(&world, "grant.revoked").await, approves);
+
+    let id = pending(&world).await;
+    approve(&world, "bob", &id).await.expect(StatusCode::OK);
+    let cancelled = world.post(As::Person("alice"), format!("/v1/requests/{id}/cancel"), json!({})).await;
+    cancelled.expect(StatusCode::OK);
+    assert_eq!(authorized_by(&world, "request.cancelled").await, Value::Null);
 }
 
 #[tokio::test]

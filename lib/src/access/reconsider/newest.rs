@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use crate::auth::Scope;
 use crate::auth::administers;
 use crate::auth::api_key::ApiKey;
-use crate::domain::{AccessRequest, Principal, PrincipalKind, PrincipalRef, Tenant, User};
+use crate::domain::{AccessRequest, DirectoryLink, Principal, PrincipalKind, PrincipalRef, Tenant, User, Verdict};
 use crate::store::{StoreError, TenantTable, Transaction};
 
-/// The attributes of a [`User`] that policy can ask about.
-const USER_FIELDS: &[&str] = &["email", "groups"];
+/// The attributes of a [`User`] that policy can ask about, and that say whom they receive access as.
+const USER_FIELDS: &[&str] = &["email", "groups", "link"];
 /// The attributes of an [`ApiKey`] that decide whether it is good, and for what.
 const KEY_FIELDS: &[&str] = &["expires_at", "groups", "identity_store_user_id", "revoked_at", "scopes"];
 
@@ -98,17 +98,35 @@ impl Newest {
         Ok(())
     }
 
-    /// What is known of a principal of the request now, or why it is nobody any more.
+    /// Gives everybody a request is about the address and the ids that identify them now. What these lead to has to be
+    /// looked up after it, where they are not those that were stored.
+    pub(crate) fn identify(&self, request: &mut AccessRequest, now: Timestamp) {
+        let approvals = request.decisions.iter_mut().filter(|decision| decision.verdict == Verdict::Approve);
+        let approvers = approvals.map(|decision| &mut decision.decided_by);
+        for principal in std::iter::once(&mut request.requester).chain(approvers) {
+            if let Ok(Principal { email, link, .. }) = self.of(principal, now) {
+                (principal.email, principal.link) = (email, link);
+            }
+        }
+    }
+
+    /// What is known of a principal of the request now, or why it is nobody any more. Their links are those looked up for
+    /// `stored`.
     pub(super) fn of(&self, stored: &Principal, now: Timestamp) -> Result<Principal, &'static str> {
         match self.record(&stored.who) {
             None | Some(Record::None) => Ok(stored.clone()),
             Some(Record::User(user)) => Ok(Principal {
                 email: user.email.clone().or_else(|| stored.email.clone()),
                 groups: user.groups.clone(),
+                link: DirectoryLink { external_id: user.link.external_id.clone(), ..stored.link.clone() },
                 ..stored.clone()
             }),
             Some(Record::Caller(caller)) => Ok(caller.clone()),
-            Some(Record::Key(key)) if key.usable(now) => Ok(Principal { groups: key.groups.clone(), ..stored.clone() }),
+            Some(Record::Key(key)) if key.usable(now) => Ok(Principal {
+                groups: key.groups.clone(),
+                link: DirectoryLink { service_user_id: key.identity_store_user_id.clone(), ..stored.link.clone() },
+                ..stored.clone()
+            }),
             Some(Record::Key(_) | Record::NoKey) => Err("the API key it was asked for with has expired or was revoked"),
         }
     }
@@ -116,7 +134,11 @@ impl Newest {
     /// Whether anything is known of them that the request does not have.
     pub(super) fn changed(&self, now: Timestamp) -> bool {
         self.people.iter().any(|person| match self.of(&person.stored, now) {
-            Ok(newest) => set(&newest.groups) != set(&person.stored.groups) || newest.email != person.stored.email,
+            Ok(newest) => {
+                let Principal { email, groups, link, .. } = &person.stored;
+                let ids = |link: &DirectoryLink| (link.external_id.clone(), link.service_user_id.clone());
+                set(&newest.groups) != set(groups) || newest.email != *email || ids(&newest.link) != ids(link)
+            }
             Err(_) => true,
         })
     }

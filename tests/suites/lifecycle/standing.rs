@@ -193,3 +193,23 @@ fn list_calls(world: &World) -> usize {
     let calls = world.local.aws().calls();
     calls.iter().filter(|call| call.operation == "ListAccountAssignments" && call.function.is_some()).count()
 }
+
+/// Identity Center keeps the assignments of a group that was deleted, and the Identity Store refuses to be asked about it.
+#[tokio::test]
+async fn an_assignment_of_a_deleted_group_keeps_nobody_from_access_and_counts_for_nobody() {
+    let world = World::start().await;
+    for _ in 0..3 {
+        let group = world.assign_to_group_outside("alice", "PowerUserAccess", SANDBOX).await;
+        world.delete_group_outside(&group).await;
+    }
+    let alone = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    world.settle().await;
+    let grant = world.grant(&alone).await;
+    assert_eq!((&grant["provisioning_status"], &grant["access_persists"]), (&json!("successful"), &json!(false)));
+    // Beside a group that exists, that one counts.
+    world.assign_to_group_outside("bob", "PowerUserAccess", SANDBOX).await;
+    let member = world.granted("bob", SANDBOX, "PowerUserAccess", 600).await;
+    world.settle().await;
+    let grant = world.grant(&member).await;
+    assert_eq!((&grant["provisioning_status"], &grant["access_persists"]), (&json!("successful"), &json!(true)));
+}

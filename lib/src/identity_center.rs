@@ -305,14 +305,16 @@ impl IdentityCenter {
         Ok(listed)
     }
 
-    /// Whether a user is a member of any of the groups. It asks the Identity Store, whose requests are no share of
-    /// Identity Center's.
+    /// Whether a user is a member of any of the groups. Nobody is a member of a group that was deleted; its assignments
+    /// stay. It asks the Identity Store, whose requests are no share of Identity Center's: one for each hundred groups, and
+    /// more to tell those apart that do not exist.
     ///
     /// # Errors
     ///
-    /// [`Fault::NotFound`] when the user or a group does not exist.
+    /// [`Fault`] when it cannot be told.
     pub async fn is_in_any(&self, user_id: &str, groups: &[String]) -> Result<bool, Fault> {
-        for groups in groups.chunks(MOST_GROUPS) {
+        let mut unasked: Vec<&[String]> = groups.chunks(MOST_GROUPS).collect();
+        while let Some(groups) = unasked.pop() {
             let answer = self
                 .identity_store
                 .is_member_in_groups()
@@ -320,10 +322,17 @@ impl IdentityCenter {
                 .member_id(MemberId::UserId(user_id.to_owned()))
                 .set_group_ids(Some(groups.to_vec()))
                 .send()
-                .await
-                .map_err(fault)?;
-            if answer.results.into_iter().any(|result| result.membership_exists) {
-                return Ok(true);
+                .await;
+            match answer.map_err(fault) {
+                Ok(answer) if answer.results.iter().any(|result| result.membership_exists) => return Ok(true),
+                Ok(_) => {}
+                // One of them does not exist, and the answer says nothing of the others.
+                Err(Fault::NotFound(_)) if groups.len() > 1 => {
+                    let (first, second) = groups.split_at(groups.len() / 2);
+                    unasked.extend([first, second]);
+                }
+                Err(Fault::NotFound(_)) => {}
+                Err(fault) => return Err(fault),
             }
         }
         Ok(false)

@@ -38,14 +38,21 @@ impl World {
         call.principal_type(PrincipalType::User).principal_id(self.user_id(sub)).send().await.unwrap();
     }
 
-    /// Somebody makes a group of one person and assigns a permission set to it. Returns the membership's id.
+    /// Somebody makes a group of one person and assigns a permission set to it. Returns the group's id.
     pub async fn assign_to_group_outside(&self, sub: &str, permission_set: &str, account: &str) -> String {
         let store = &self.local.aws().world().identity_store_id;
         let client = aws_sdk_identitystore::Client::new(&self.local.aws().sdk_config());
         let group = client.create_group().identity_store_id(store).display_name("a group").send().await.unwrap();
         let call = client.create_group_membership().identity_store_id(store).group_id(&group.group_id);
-        let membership = call.member_id(MemberId::UserId(self.user_id(sub))).send().await.unwrap();
-        self.assign(PrincipalType::Group, group.group_id, permission_set, account).await;
-        membership.membership_id
+        call.member_id(MemberId::UserId(self.user_id(sub))).send().await.unwrap();
+        self.assign(PrincipalType::Group, group.group_id.clone(), permission_set, account).await;
+        group.group_id
+    }
+
+    /// Somebody deletes a group. What is assigned to it stays assigned.
+    pub async fn delete_group_outside(&self, group: &str) {
+        let store = &self.local.aws().world().identity_store_id;
+        let client = aws_sdk_identitystore::Client::new(&self.local.aws().sdk_config());
+        client.delete_group().identity_store_id(store).group_id(group).send().await.unwrap();
     }
 }

@@ -274,6 +274,18 @@ impl Assignment {
         self.operation = Some(Operation { kind: OperationKind::Create, request_id: None, started_at: now });
     }
 
+    /// Drops a recorded creation of which Identity Center certainly has taken nothing, as it was when it was recorded: not
+    /// there. Whether it still is not has to be looked at before the next try. One that may have been taken stays.
+    pub fn drop_refused_creation(&mut self) {
+        let is_recorded = self
+            .operation
+            .as_ref()
+            .is_some_and(|operation| operation.kind == OperationKind::Create && operation.request_id.is_none());
+        if is_recorded && self.in_doubt_until.is_none() {
+            self.confirm_absent();
+        }
+    }
+
     /// Records that stint intends to delete it.
     pub fn record_deletion(&mut self, now: Timestamp) {
         self.presence = Presence::Unknown;

@@ -153,13 +153,22 @@ impl Leased<'_> {
     async fn begin(&mut self, shift: &mut Shift<'_>, kind: OperationKind) -> Result<Next, WorkerError> {
         if kind != self.assignment.wanted() {
             // The holders changed since it was written down.
-            return self.drop_operation(Next::Go).await;
+            let unresolved = self.creation_unresolved;
+            self.write(|assignment| {
+                if !unresolved {
+                    assignment.drop_refused_creation();
+                }
+                assignment.operation = None;
+            })
+            .await?;
+            return Ok(Next::Go);
         }
         let center = self.center(shift).await?;
         if self.assignment.lease.as_ref().is_none_or(|lease| lease.until <= self.workers.now()) {
             return Err(WorkerError::LeaseLost);
         }
         self.began_creation |= kind == OperationKind::Create;
+        self.creation_unresolved = kind == OperationKind::Create;
         match center.begin(kind, &self.assignment.key).await {
             Ok(request) => {
                 self.sees_drift = false;
@@ -170,26 +179,34 @@ impl Leased<'_> {
                     }
                 })
                 .await?;
+                self.creation_unresolved = false;
                 self.sleep(shift, shift.pause()).await?;
                 Ok(Next::Go)
             }
-            Err(Fault::Conflict) => Ok(Next::Wait("another change of the assignment is under way".to_owned())),
+            Err(Fault::Conflict) => {
+                // What is under way may be somebody else's creation of the same: it is looked for again.
+                self.creation_unresolved = false;
+                self.write(Assignment::drop_refused_creation).await?;
+                Ok(Next::Wait("another change of the assignment is under way".to_owned()))
+            }
             Err(Fault::NotFound(_) | Fault::Invalid(_)) if kind == OperationKind::Delete => {
                 self.is_drift |= std::mem::take(&mut self.sees_drift);
                 self.look_for_it(shift).await
             }
             Err(Fault::NotFound(why) | Fault::Invalid(why)) => {
+                self.creation_unresolved = false;
                 self.write(|assignment| {
-                    assignment.operation = None;
                     // It was refused, so nothing was made, unless an earlier creation was not answered.
-                    if assignment.in_doubt_until.is_none() {
-                        assignment.confirm_absent();
-                    }
+                    assignment.drop_refused_creation();
+                    assignment.operation = None;
                 })
                 .await?;
                 Ok(Next::Stop(Reconciled::Hopeless(why)))
             }
-            Err(Fault::Passing(why)) => Ok(Next::Wait(why)),
+            Err(Fault::Passing(why)) => {
+                self.creation_unresolved = false;
+                Ok(Next::Wait(why))
+            }
             Err(Fault::Unanswered(why)) => {
                 self.sees_drift = false;
                 // Written down with the next change; if there is none, whoever finds our lease lapsed does it.

@@ -152,3 +152,64 @@ async fn ensure_reports_standing_access_as_usable() {
     let ensured = world.ensure("alice", SANDBOX, "PowerUserAccess", json!({})).await.expect(StatusCode::OK);
     assert_eq!(ensured["grants"][0]["status"], "active");
 }
+
+/// A creation that was refused has made nothing: whatever exists when it is tried again is somebody else's.
+#[tokio::test]
+async fn what_is_made_by_hand_while_a_creation_is_refused_is_standing_and_stays() {
+    for kind in [FaultKind::Throttle, FaultKind::Conflict] {
+        let world = World::start().await;
+        let refused = Fault::new(kind).on(Service::SsoAdmin, "CreateAccountAssignment").times(1000);
+        world.local.aws().set_faults(Faults { rules: vec![refused] });
+        let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+        world.settle().await;
+        assert_eq!(world.grant(&id).await["provisioning_status"], "pending", "{kind:?}");
+        assert_invariants(&world);
+        world.local.aws().set_faults(Faults::default());
+        world.assign_outside("alice", "PowerUserAccess", SANDBOX).await;
+        world.wait(1200).await;
+        let grant = world.grant(&id).await;
+        let given = (&grant["provisioning_status"], &grant["access_persists"]);
+        assert_eq!(given, (&json!("successful"), &json!(true)), "{kind:?}");
+        world.wait(3600).await;
+        rest(&world).await;
+        assert_eq!(world.grant(&id).await["revocation"]["status"], "done", "{kind:?}");
+        assert_eq!(world.assignments(), [ALICE], "{kind:?}: it is not ours");
+    }
+}
+
+/// Somebody creates the same between our look and our creation, and Identity Center says so: it is looked at again.
+#[tokio::test]
+async fn after_a_conflict_what_somebody_else_has_made_is_found_within_the_run() {
+    let world = World::start().await;
+    let conflict = Fault::new(FaultKind::Conflict).on(Service::SsoAdmin, "CreateAccountAssignment").times(1);
+    world.local.aws().set_faults(Faults { rules: vec![conflict] });
+    let before = list_calls(&world);
+    world.granted("alice", SANDBOX, "PowerUserAccess", 60).await;
+    world.settle().await;
+    assert_eq!(list_calls(&world) - before, 2, "before each creation");
+}
+
+fn list_calls(world: &World) -> usize {
+    let calls = world.local.aws().calls();
+    calls.iter().filter(|call| call.operation == "ListAccountAssignments" && call.function.is_some()).count()
+}
+
+/// Identity Center keeps the assignments of a group that was deleted, and the Identity Store refuses to be asked about it.
+#[tokio::test]
+async fn an_assignment_of_a_deleted_group_keeps_nobody_from_access_and_counts_for_nobody() {
+    let world = World::start().await;
+    for _ in 0..3 {
+        let group = world.assign_to_group_outside("alice", "PowerUserAccess", SANDBOX).await;
+        world.delete_group_outside(&group).await;
+    }
+    let alone = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    world.settle().await;
+    let grant = world.grant(&alone).await;
+    assert_eq!((&grant["provisioning_status"], &grant["access_persists"]), (&json!("successful"), &json!(false)));
+    // Beside a group that exists, that one counts.
+    world.assign_to_group_outside("bob", "PowerUserAccess", SANDBOX).await;
+    let member = world.granted("bob", SANDBOX, "PowerUserAccess", 600).await;
+    world.settle().await;
+    let grant = world.grant(&member).await;
+    assert_eq!((&grant["provisioning_status"], &grant["access_persists"]), (&json!("successful"), &json!(true)));
+}

@@ -19,6 +19,8 @@ pub(super) struct Leased<'a> {
     pub(super) assignment: Assignment,
     /// Whether we began a creation, which may be carried out after the lease went to another.
     pub(super) began_creation: bool,
+    /// Whether a creation was sent of which the record does not say yet what Identity Center answered.
+    pub(super) creation_unresolved: bool,
     /// Whether it was confirmed to exist and we are the first to delete it: if it is gone then, somebody else deleted it.
     pub(super) sees_drift: bool,
     /// Whether that is so.
@@ -79,6 +81,7 @@ impl Workers {
                         since,
                         assignment,
                         began_creation: false,
+                        creation_unresolved: false,
                         sees_drift,
                         is_drift: false,
                         owner,
@@ -104,8 +107,23 @@ impl Workers {
 
 impl Leased<'_> {
     /// Whoever else has the lease now keeps it.
+    ///
+    /// INVARIANT 9 (nothing is deleted that stint did not create): a creation that is recorded and was refused, or never
+    /// sent, is dropped. The next run may come much later, and somebody else may have created the same by then: it looks
+    /// again.
     pub(super) async fn release(mut self) -> Result<(), WorkerError> {
-        if self.is_ours() { self.write(|assignment| assignment.lease = None).await } else { Ok(()) }
+        if !self.is_ours() {
+            return Ok(());
+        }
+        let (unresolved, now) = (self.creation_unresolved, self.workers.now());
+        self.write(|assignment| {
+            if unresolved {
+                doubt(assignment, now);
+            }
+            assignment.drop_refused_creation();
+            assignment.lease = None;
+        })
+        .await
     }
 
     fn is_ours(&self) -> bool {

@@ -13,8 +13,9 @@ impl Leased<'_> {
     /// is extended, Identity Center is asked what exists. Only what is seen to be absent is created, and the intent is
     /// recorded with what was seen.
     ///
-    /// Between the look and the creation, about a second, somebody else may create the same: Identity Center takes no
-    /// condition, so that is taken for ours.
+    /// Between the look and the creation somebody else may create the same: Identity Center takes no condition, so that is
+    /// taken for ours. That is about a second, and as long as a run's patience where Identity Center refuses the creation
+    /// for the moment: a run that gives up drops it, and the next one looks again.
     pub(super) async fn look_before_creation(&mut self, shift: &mut Shift<'_>) -> Result<Next, WorkerError> {
         let seen = self.assignment.holders.clone();
         match self.list(shift, false).await? {

@@ -17,6 +17,12 @@ struct MemberId {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+struct GroupId {
+    group_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct NewMembership {
     group_id: String,
     member_id: MemberId,
@@ -48,6 +54,17 @@ impl Services {
                 state.groups.insert(group_id.clone());
                 Ok(json!({ "IdentityStoreId": store, "GroupId": group_id }))
             }),
+            // Its assignments stay, as those of a deleted user do.
+            "DeleteGroup" => {
+                let GroupId { group_id } = read(input)?;
+                self.store.change(|state| {
+                    if !state.groups.remove(&group_id) {
+                        return Err(no_group());
+                    }
+                    state.memberships.retain(|_, membership| membership.group_id != group_id);
+                    Ok(json!({}))
+                })
+            }
             "CreateGroupMembership" => {
                 let NewMembership { group_id, member_id } = read(input)?;
                 self.store.change(|state| {
@@ -69,6 +86,9 @@ impl Services {
                 let IsMember { member_id, group_ids } = read(input)?;
                 if group_ids.is_empty() || group_ids.len() > MOST_GROUPS {
                     return Err(Failure::validation("GroupIds takes 1 to 100 groups"));
+                }
+                if group_ids.iter().any(|group| !self.store.lock().groups.contains(group)) {
+                    return Err(no_group());
                 }
                 let of_user = self.groups_of(&member_id.user_id);
                 let result = |group: &String| {

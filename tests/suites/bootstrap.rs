@@ -65,7 +65,9 @@ async fn call(world: &World, key: &str, method: Method, path: &str, body: Option
 #[tokio::test]
 async fn one_command_makes_a_stack_usable() {
     let world = World::start().await;
-    let ran = bootstrap(&world, &["--sync", "--admin-group", "platform", "--issuer", ISSUER, "--client-id", "c"]).await;
+    let user_id = world.local.aws().world().users[0].user_id.clone();
+    let issuer = ["--sync", "--admin-group", "platform", "--issuer", ISSUER, "--client-id", "c"];
+    let ran = bootstrap(&world, &[&issuer[..], &["--identity-store-user-id", &user_id]].concat()).await;
     let key = ran.key();
 
     let policy = json!({

@@ -12,6 +12,8 @@ mod model;
 mod people;
 #[path = "histories/play.rs"]
 mod play;
+#[path = "histories/policies.rs"]
+mod policies;
 #[path = "histories/random.rs"]
 mod random;
 #[path = "histories/step.rs"]

@@ -113,6 +113,7 @@ pub struct AssignmentView {
     /// When it came to be.
     pub created_at: Timestamp,
     /// The function that made it; none if it was made outside stint.
+    #[serde(skip_serializing)]
     pub made_by: Option<String>,
 }
 

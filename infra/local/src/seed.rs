@@ -52,6 +52,9 @@ pub struct SeedTenant {
     pub break_glass: BreakGlass,
     /// The length of a grant when nobody names one.
     pub default_duration_seconds: Seconds,
+    /// How many grants of one principal may be decided and not usable yet.
+    #[serde(default = "TenantSettings::default_max_pending_grants")]
+    pub max_pending_grants: u32,
 }
 
 /// The same for every data directory, so that what was pasted once works after `--reset`.
@@ -139,7 +142,7 @@ impl Seed {
             settings: TenantSettings {
                 break_glass: self.tenant.break_glass.clone(),
                 default_duration_seconds: self.tenant.default_duration_seconds,
-                max_pending_grants: TenantSettings::default_max_pending_grants(),
+                max_pending_grants: self.tenant.max_pending_grants,
             },
         };
         let key = self.key(key_id);

@@ -57,7 +57,7 @@ pub async fn extend(
             }),
         };
     }
-    prolong(access, grant, until, by)
+    prolong(access, &engine, grant, until, by)
 }
 
 /// A grant that is to last longer, and what it is judged by.
@@ -116,9 +116,10 @@ impl Extension<'_> {
     }
 }
 
-/// The change that makes a grant last until `until`.
+/// The change that makes a grant last until `until`, if what it was evaluated by is still in force when it is committed.
 pub(super) fn prolong(
     access: &Access,
+    engine: &TenantEngine,
     mut grant: Grant,
     until: Timestamp,
     duration: Seconds,
@@ -129,6 +130,7 @@ pub(super) fn prolong(
     grant.updated_at = access.now();
     let mut writes = access.begin();
     writes.update(&grant)?;
+    engine.check_in_force(access.tenant(), &mut writes)?;
     record(access, &mut writes, EventKind::GrantExtended, &grant)?;
     Ok(Change::new(writes, grant))
 }

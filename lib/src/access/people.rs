@@ -7,9 +7,9 @@
 //! approval that is decided by them is committed only if they still lead where they did ([`hold`]); if they do not, or if
 //! by them it would be refused, they are read again ([`look_up`]).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join, try_join, try_join_all};
+use futures_util::future::{try_join, try_join_all};
 
 use super::{Access, AccessError};
 use crate::auth::Credential;
@@ -105,24 +105,43 @@ pub async fn look_up_one(table: &TenantTable, principal: &mut Principal) -> Resu
     Ok(())
 }
 
-/// Brings the links of a request's requester, submitter and everybody who approved it up to date, all at once.
+/// Brings the links of a request's requester, submitter and everybody who approved it up to date, each key once and all at
+/// once.
 ///
 /// # Errors
 ///
 /// [`StoreError`] when the table does not answer.
 pub async fn look_up(table: &TenantTable, request: &mut AccessRequest) -> Result<(), StoreError> {
+    // Each key is read once: principals who share one are linked by the same answer.
+    let keys: BTreeSet<String> = linked(request).flat_map(Principal::link_keys).collect();
+    let found = read_links(table, keys.into_iter().collect()).await?;
+    let found: BTreeMap<String, PersonLink> = found.into_iter().map(|link| (link.key.clone(), link)).collect();
     let parties = std::iter::once(&mut request.requester).chain(&mut request.submitted_by);
-    let approvers = request
-        .decisions
-        .iter_mut()
-        .filter(|decision| decision.verdict == Verdict::Approve)
-        .map(|decision| &mut decision.decided_by);
-    let (parties, approvers) = join(
-        try_join_all(parties.map(|principal| look_up_one(table, principal))),
-        try_join_all(approvers.map(|principal| look_up_one(table, principal))),
-    )
-    .await;
-    parties.and(approvers).map(|_| ())
+    let approvals = request.decisions.iter_mut().filter(|decision| decision.verdict == Verdict::Approve);
+    for principal in parties.chain(approvals.map(|decision| &mut decision.decided_by)) {
+        principal.link.found = principal.link_keys().iter().filter_map(|key| found.get(key).cloned()).collect();
+    }
+    Ok(())
+}
+
+/// Everybody whose links decide which approvals count.
+fn linked(request: &AccessRequest) -> impl Iterator<Item = &Principal> {
+    let approvals = request.decisions.iter().filter(|decision| decision.verdict == Verdict::Approve);
+    parties(request).chain(approvals.map(|decision| &decision.decided_by))
+}
+
+/// Whether the stored links are those of the principals' keys and agree with one another: each principal's are as old as
+/// their last call, and a transaction can make only one condition of what a key leads to.
+fn is_consistent(request: &AccessRequest) -> bool {
+    let mut seen = BTreeMap::new();
+    linked(request).all(|principal| {
+        has_keys(&principal.link.found, &principal.link_keys())
+            && principal
+                .link
+                .found
+                .iter()
+                .all(|link| *seen.entry(&link.key).or_insert(&link.user_ids) == &link.user_ids)
+    })
 }
 
 /// The approvals of a request that count, by its links as they are stored in it: each of another person, none of them the
@@ -172,7 +191,7 @@ pub enum Unlinked {
 /// [`AccessError`] when it does not.
 pub(super) async fn check_approval(access: &Access, request: &mut AccessRequest) -> Result<(), AccessError> {
     let is_first = access.attempt() == 0;
-    if is_first && may_approve(access, request).is_ok() {
+    if is_first && is_consistent(request) && may_approve(access, request).is_ok() {
         return Ok(());
     }
     look_up(access.table(), request).await?;

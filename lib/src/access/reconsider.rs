@@ -235,6 +235,22 @@ pub(super) fn break_glass_maximum(settings: &TenantSettings, groups: &[String]) 
     Ok(settings.max_duration_seconds)
 }
 
+/// The attributes of a [`Tenant`] that decisions are made by.
+const EVALUATED_BY: &[&str] = &["directory_version", "policy_version", "roles", "settings"];
+
+impl TenantEngine {
+    /// INVARIANT 10 (nothing is given that policy would refuse now), for what the commit itself gives, and not a worker
+    /// after it: it is conditional on the policies and the directory of this engine being in force.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unstorable`] when the tenant cannot be turned into an item.
+    pub(super) fn check_in_force(&self, tenant: &Tenant, writes: &mut Transaction) -> Result<(), StoreError> {
+        let Self { policy_version, directory_version, .. } = *self;
+        writes.check_fields(&Tenant { policy_version, directory_version, ..tenant.clone() }, EVALUATED_BY)
+    }
+}
+
 /// Makes a commit conditional on what a request was evaluated by: a policy that is changed between the question and the
 /// commit makes it be asked again.
 ///
@@ -242,7 +258,7 @@ pub(super) fn break_glass_maximum(settings: &TenantSettings, groups: &[String]) 
 ///
 /// [`StoreError::Unstorable`] when a record cannot be turned into an item.
 pub fn check(tenant: &Tenant, newest: &Newest, writes: &mut Transaction) -> Result<(), StoreError> {
-    writes.check_fields(tenant, &["directory_version", "policy_version", "roles", "settings"])?;
+    writes.check_fields(tenant, EVALUATED_BY)?;
     newest.check(writes)
 }
 

@@ -340,7 +340,8 @@ mod tests {
         let known = ids.map(|(kind, id)| AwsResource {
             resource: ResourceRef::new(kind, id).unwrap(),
             name: "a name".to_owned(),
-            account_id: Some(crate::domain::AccountId::parse("111111111111").unwrap()),
+            account_id: (kind != ResourceType::AwsOrganizationalUnit)
+                .then(|| crate::domain::AccountId::parse("111111111111").unwrap()),
             parent: Some("r-ab12".to_owned()),
             tags: [("env".to_owned(), "prod".to_owned())].into(),
             rank: Some(3),

@@ -296,7 +296,11 @@ fn sample() -> Vec<AuditEntry> {
         let event = json!({
             "id": format!("019a3f5e-7c1b-7000-8000-{number:012}"), "tenant_id": tenant, "action": kind,
             "actor_type": actor_type, "actor_id": actor_id,
-            "resource_type": if subject == "audit" { "audit_log" } else { subject },
+            "resource_type": match subject {
+                "audit" => "audit_log",
+                "drift" => "grant",
+                subject => subject,
+            },
             "resource_id": format!("019a3f5e-7c1b-7000-8000-{:012}", 900 + number), "metadata": metadata,
             "reasoning": reasoning, "created_at": format!("2026-01-05T09:00:{number:02}.25Z"),
         });

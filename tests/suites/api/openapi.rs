@@ -270,12 +270,14 @@ fn links_lead_from_what_is_answered_to_what_is_taken() {
 /// Whether a value of that schema has something at that place.
 fn has(schema: &Value, pointer: &str) -> bool {
     let schema = resolve(schema);
+    if let Some(parts) = schema["allOf"].as_array() {
+        return parts.iter().any(|part| has(part, pointer));
+    }
     let (name, rest) = pointer.split_once('/').unwrap_or((pointer, ""));
-    let parts = schema["allOf"].as_array().map_or(std::slice::from_ref(schema), Vec::as_slice);
-    let below = parts.iter().map(resolve).find_map(|part| match name.parse::<usize>() {
-        Ok(_) => part.get("items"),
-        Err(_) => part["properties"].get(name),
-    });
+    let below = match name.parse::<usize>() {
+        Ok(_) => schema.get("items"),
+        Err(_) => schema["properties"].get(name),
+    };
     below.is_some_and(|below| rest.is_empty() || has(below, rest))
 }
 

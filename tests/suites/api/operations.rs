@@ -2,6 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use stint_local::seed::Seed;
 use stint_tests::{As, PRODUCTION, SANDBOX, World, ask};
 
 /// Who makes the calls, and looks.
@@ -42,6 +43,13 @@ pub(super) async fn every(calls: &mut impl Calls) {
     grants(calls).await;
     policies(calls).await;
     audit_log(calls).await;
+}
+
+/// The example world, where what is asked for over and over need not be given in between.
+pub(super) fn seed() -> Seed {
+    let mut seed = Seed::example();
+    seed.tenant.max_pending_grants = 1000;
+    seed
 }
 
 pub(super) async fn waiting(world: &World) -> String {
@@ -98,6 +106,16 @@ async fn access(calls: &mut impl Calls) {
             world.settle().await;
             let mut body = needs("ReadOnlyAccess");
             body["justification"] = json!({"reason": "again"});
+            post(As::Person("bob"), ensure, body)
+        })
+        .await;
+    calls
+        .call(2, "ensureAccess, a grant about to end", async |world| {
+            let mut body = needs("PowerUserAccess");
+            body["entitlements"][0]["duration_seconds"] = json!(600);
+            world.post(As::Person("bob"), ensure, body.clone()).await.expect(StatusCode::OK);
+            world.settle().await;
+            world.wait(500).await;
             post(As::Person("bob"), ensure, body)
         })
         .await;

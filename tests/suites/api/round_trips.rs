@@ -8,7 +8,7 @@ use stint_local::aws::Call;
 use stint_tests::contract::Operation;
 use stint_tests::{As, World};
 
-use super::operations::{Calls, Ready, every};
+use super::operations::{Calls, Ready, every, seed};
 
 /// The length of the longest chain of calls of which each began after the one before had been answered.
 pub(super) fn depth(calls: &[Call]) -> usize {
@@ -101,7 +101,7 @@ impl Table {
 
 #[tokio::test]
 async fn no_operation_waits_for_aws_more_often_than_its_budget_allows() {
-    let world = World::start().await;
+    let world = World::with(seed()).await;
     let mut table =
         Table { world, rows: Vec::new(), over_budget: Vec::new(), measured: BTreeSet::from(["getOpenApi".to_owned()]) };
     every(&mut table).await;

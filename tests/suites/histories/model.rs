@@ -3,11 +3,16 @@
 //! It knows nothing of events, schedules, assignments and retries. A grant gives access from its beginning to its end; an
 //! answer moves the end; a call that was not answered may have been carried out or not, which is found out by reading
 //! back, and what is read back has to be one or the other.
+//!
+//! Policy is asked again before access is given (invariant 10). A worker may refuse a grant only at a moment at which the
+//! policies in force refuse it, and give it only at one at which they permit it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+
+use super::policies::{Policies, Terms};
 
 /// Who has what where: `alice PowerUserAccess 111111111111`.
 pub(super) type Access = String;
@@ -17,15 +22,39 @@ pub(super) struct Model {
     /// What is known of every grant, by its id.
     grants: BTreeMap<String, Promise>,
     /// What was asked for by calls without an answer.
-    unanswered: Vec<Access>,
+    unanswered: Vec<Unanswered>,
     /// The latest time there ever was.
     latest: Timestamp,
+}
+
+/// What was asked for without an answer: there may be a grant.
+#[derive(Debug)]
+struct Unanswered {
+    terms: Terms,
+    giving: Giving,
+}
+
+/// What workers may have made of a grant, by the policies that were in force whenever they worked.
+#[derive(Debug, Clone, Copy, Default)]
+struct Giving {
+    may_be_given: bool,
+    may_be_refused: bool,
+}
+
+impl Giving {
+    /// Workers worked under these policies.
+    fn worked(&mut self, policies: &Policies, terms: &Terms) {
+        self.may_be_given |= policies.may_permit(terms);
+        self.may_be_refused |= policies.may_refuse(terms);
+    }
 }
 
 /// What a grant promises.
 #[derive(Debug, Clone)]
 struct Promise {
-    access: Access,
+    terms: Terms,
+    giving: Giving,
+    provisioning: Provisioning,
     from: Timestamp,
     to: Timestamp,
     status: Status,
@@ -44,6 +73,36 @@ enum Status {
     Expired,
 }
 
+/// Whether the access was given, as last seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Provisioning {
+    Pending,
+    Successful,
+    Failed,
+}
+
+impl Provisioning {
+    fn of(text: &Value) -> Self {
+        match text.as_str().unwrap() {
+            "pending" => Self::Pending,
+            "successful" => Self::Successful,
+            "failed" => Self::Failed,
+            other => panic!("provisioning is {other}"),
+        }
+    }
+}
+
+impl Status {
+    fn of(text: &Value) -> Self {
+        match text.as_str().unwrap() {
+            "active" => Self::Active,
+            "revoked" => Self::Revoked,
+            "expired" => Self::Expired,
+            other => panic!("a grant is {other}"),
+        }
+    }
+}
+
 /// What the API says of a grant.
 struct Said {
     id: String,
@@ -51,6 +110,7 @@ struct Said {
     from: Timestamp,
     to: Timestamp,
     status: Status,
+    provisioning: Provisioning,
 }
 
 impl Said {
@@ -60,12 +120,8 @@ impl Said {
             access: access(&grant["grantee_id"], &grant["action"], &grant["resource"]["id"]),
             from: time(&grant["granted_at"]),
             to: time(&grant["expires_at"]),
-            status: match grant["status"].as_str().unwrap() {
-                "active" => Status::Active,
-                "revoked" => Status::Revoked,
-                "expired" => Status::Expired,
-                other => panic!("a grant is {other}"),
-            },
+            status: Status::of(&grant["status"]),
+            provisioning: Provisioning::of(&grant["provisioning_status"]),
         }
     }
 }
@@ -80,7 +136,7 @@ pub(super) fn access(who: &Value, role: &Value, account: &Value) -> Access {
 
 impl Promise {
     fn is_live(&self, now: Timestamp) -> bool {
-        self.status == Status::Active && self.from <= now && now < self.to
+        self.status == Status::Active && self.provisioning != Provisioning::Failed && self.from <= now && now < self.to
     }
 
     /// Whether a grant that was promised so may be said to be so.
@@ -92,7 +148,29 @@ impl Promise {
             Status::Revoked => self.status == Status::Revoked || self.perhaps_revoked,
             Status::Expired => self.status != Status::Revoked && said.to <= latest,
         };
-        ends_as_promised && status && (&said.access, said.from) == (&self.access, self.from)
+        ends_as_promised && status && (&said.access, said.from) == (&self.terms.access, self.from)
+    }
+
+    /// It was seen to be so.
+    fn see(&mut self, id: &str, status: Status, provisioning: Provisioning) {
+        if provisioning == self.provisioning {
+            return;
+        }
+        match provisioning {
+            Provisioning::Pending => panic!("grant {id} is not given any more: {self:?}"),
+            Provisioning::Successful => {
+                assert!(
+                    self.giving.may_be_given,
+                    "invariant 10: grant {id} was given, and policy refused it: {self:?}"
+                );
+            }
+            Provisioning::Failed => {
+                assert!(self.giving.may_be_refused, "grant {id} was refused, and policy permitted it: {self:?}");
+                assert_eq!(status, Status::Revoked, "grant {id} was refused and did not end: {self:?}");
+                self.status = Status::Revoked;
+            }
+        }
+        self.provisioning = provisioning;
     }
 }
 
@@ -118,10 +196,12 @@ impl Model {
     }
 
     /// A grant was promised.
-    pub(super) fn granted(&mut self, id: &str, access: Access, from: Timestamp, length: SignedDuration) {
+    pub(super) fn granted(&mut self, id: &str, terms: Terms, from: Timestamp, length: SignedDuration) {
         let to = from + length;
         let promise = Promise {
-            access,
+            terms,
+            giving: Giving::default(),
+            provisioning: Provisioning::Pending,
             from,
             to,
             status: Status::Active,
@@ -134,8 +214,30 @@ impl Model {
     }
 
     /// What was asked for was not answered: there may be a grant.
-    pub(super) fn perhaps_granted(&mut self, access: Access) {
-        self.unanswered.push(access);
+    pub(super) fn perhaps_granted(&mut self, terms: Terms) {
+        self.unanswered.push(Unanswered { terms, giving: Giving::default() });
+    }
+
+    /// Workers worked, while these policies were in force. `grants` are the table's.
+    pub(super) fn worked(&mut self, policies: &Policies, grants: &[Value]) {
+        let latest = self.latest;
+        let pending = |promise: &&mut Promise| {
+            let is_pending = promise.provisioning == Provisioning::Pending && !promise.is_settled;
+            is_pending && promise.from <= latest
+        };
+        for promise in self.grants.values_mut().filter(pending) {
+            promise.giving.worked(policies, &promise.terms);
+        }
+        for unanswered in &mut self.unanswered {
+            unanswered.giving.worked(policies, &unanswered.terms);
+        }
+        for grant in grants {
+            let id = grant["id"].as_str().unwrap();
+            if let Some(promise) = self.grants.get_mut(id) {
+                let provisioning = Provisioning::of(&grant["provisioning"]["status"]);
+                promise.see(id, Status::of(&grant["status"]), provisioning);
+            }
+        }
     }
 
     /// It is said to last until then, `by` longer than before.
@@ -162,7 +264,7 @@ impl Model {
 
     /// What is live of that access lasts until then at most, and for as long as before at least.
     pub(super) fn perhaps_lasts(&mut self, access: &str, to: Timestamp) {
-        for promise in self.grants.values_mut().filter(|promise| promise.access == access) {
+        for promise in self.grants.values_mut().filter(|promise| promise.terms.access == access) {
             promise.perhaps_to = promise.perhaps_to.max(to);
         }
     }
@@ -187,14 +289,17 @@ impl Model {
     /// Who has access at that time, if all is as promised.
     pub(super) fn live(&self, at: Timestamp) -> BTreeSet<Access> {
         let live = self.grants.values().filter(|promise| promise.is_live(at));
-        live.map(|promise| promise.access.clone()).collect()
+        live.map(|promise| promise.terms.access.clone()).collect()
     }
 
     /// Access that nothing promised: there may be what was live at some time since all was last at rest, no more.
     pub(super) fn unpromised(&self, existing: &BTreeSet<Access>) -> Vec<Access> {
-        let may_be = |promise: &&Promise| !promise.is_settled && promise.from <= self.latest;
-        let promised: BTreeSet<&Access> =
-            self.grants.values().filter(may_be).map(|promise| &promise.access).chain(&self.unanswered).collect();
+        let may_be =
+            |promise: &&Promise| !promise.is_settled && promise.from <= self.latest && promise.giving.may_be_given;
+        let may_be_unanswered = |one: &&Unanswered| one.giving.may_be_given;
+        let known = self.grants.values().filter(may_be).map(|promise| &promise.terms.access);
+        let unanswered = self.unanswered.iter().filter(may_be_unanswered).map(|one| &one.terms.access);
+        let promised: BTreeSet<&Access> = known.chain(unanswered).collect();
         existing.iter().filter(|access| !promised.contains(access)).cloned().collect()
     }
 
@@ -209,13 +314,16 @@ impl Model {
             (promise.to, promise.status) = (said.to, said.status);
             (promise.perhaps_to, promise.perhaps_revoked) = (said.to, false);
             promise.is_settled = said.status != Status::Active;
+            assert_eq!(promise.provisioning, said.provisioning, "grant {id}, where the table says {promise:?}");
         }
         for (id, said) in said {
-            let asked = self.unanswered.iter().position(|access| *access == said.access);
+            let asked = self.unanswered.iter().position(|one| one.terms.access == said.access);
             let asked = asked.unwrap_or_else(|| panic!("grant {id} gives {}, and nobody asked", said.access));
-            self.unanswered.remove(asked);
-            self.granted(&id, said.access, said.from, said.to.duration_since(said.from));
+            let Unanswered { terms, giving } = self.unanswered.remove(asked);
+            self.granted(&id, terms, said.from, said.to.duration_since(said.from));
             let promise = self.grants.get_mut(&id).unwrap();
+            promise.giving = giving;
+            promise.see(&id, said.status, said.provisioning);
             (promise.status, promise.is_settled) = (said.status, said.status != Status::Active);
         }
         self.unanswered.clear();

@@ -4,13 +4,15 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint_tests::{Answer, As, ask};
 
-use super::model::{Access, time};
+use super::model::time;
 use super::play::{Played, span};
+use super::policies::Terms;
 use super::step::{Edit, How};
 
 impl Played {
     pub(super) async fn submit(&mut self, who: &str, account: &str, role: &str, seconds: i64, how: How) {
-        let access = format!("{who} {role} {account}");
+        let break_glass = matches!(how, How::BreakGlass);
+        let terms = Terms { break_glass, ..terms(who, account, role, seconds) };
         let mut body = ask(account, role, seconds);
         match how {
             How::AtOnce => {}
@@ -18,18 +20,18 @@ impl Played {
             How::BreakGlass => body["break_glass"] = json!(true),
         }
         match answered(self.world.post(As::Person(who), "/v1/requests", body).await) {
-            Some(answer) if answer.status == StatusCode::CREATED => self.asked(access, &answer.body),
+            Some(answer) if answer.status == StatusCode::CREATED => self.asked(terms, &answer.body),
             Some(_) => {}
-            None => self.model.perhaps_granted(access),
+            None => self.model.perhaps_granted(terms),
         }
     }
 
     pub(super) async fn ensure(&mut self, who: &str, account: &str, role: &str, seconds: i64) {
-        let access = format!("{who} {role} {account}");
+        let terms = terms(who, account, role, seconds);
         let (now, wanted) = (self.now(), json!({"duration_seconds": seconds, "justification": {"reason": "because"}}));
         let Some(answer) = answered(self.world.ensure(who, account, role, wanted).await) else {
-            self.model.perhaps_lasts(&access, now + span(seconds));
-            self.model.perhaps_granted(access);
+            self.model.perhaps_lasts(&terms.access, now + span(seconds));
+            self.model.perhaps_granted(terms);
             return;
         };
         if answer.status != StatusCode::OK {
@@ -38,8 +40,8 @@ impl Played {
         let ensured = &answer.body["grants"][0];
         let id = ensured["id"].as_str().unwrap();
         match ensured["change"].as_str().unwrap() {
-            "activated" => self.model.granted(id, access, now, span(seconds)),
-            "requested" => self.requests.insert(0, (id.to_owned(), access)),
+            "activated" => self.model.granted(id, terms, now, span(seconds)),
+            "requested" => self.requests.insert(0, (id.to_owned(), terms)),
             "extended" => self.model.lasts_for(id, time(&ensured["expires_at"]), now + span(seconds)),
             "none" => {}
             other => panic!("ensure changed {other}"),
@@ -47,12 +49,12 @@ impl Played {
     }
 
     pub(super) async fn decide(&mut self, who: &str, request: usize, verb: &str) {
-        let Some((id, access)) = self.requests.get(request % self.requests.len().max(1)).cloned() else { return };
+        let Some((id, terms)) = self.requests.get(request % self.requests.len().max(1)).cloned() else { return };
         let path = format!("/v1/requests/{id}/{verb}");
         match answered(self.world.post(As::Person(who), path, json!({})).await) {
-            Some(answer) if answer.status == StatusCode::OK => self.granted(&access, &answer.body),
+            Some(answer) if answer.status == StatusCode::OK => self.granted(&terms, &answer.body),
             Some(_) => {}
-            None => self.model.perhaps_granted(access),
+            None => self.model.perhaps_granted(Terms { approvals: None, ..terms }),
         }
     }
 
@@ -81,7 +83,12 @@ impl Played {
     pub(super) async fn edit_policy(&mut self, policy: usize, edit: Edit) {
         let policy = policy % self.policies.len();
         self.edited.insert(policy);
-        answered(self.patch_policy(policy, edit.body()).await);
+        let body = edit.body();
+        match answered(self.patch_policy(policy, body.clone()).await) {
+            Some(answer) if answer.status == StatusCode::OK => self.in_force.edited(policy, &body, true),
+            Some(_) => {}
+            None => self.in_force.edited(policy, &body, false),
+        }
     }
 
     /// Makes the policies what they were.
@@ -92,6 +99,7 @@ impl Played {
             let settings = settings.iter().map(|name| ((*name).to_owned(), was[name].clone())).collect();
             self.patch_policy(policy, Value::Object(settings)).await.expect(StatusCode::OK);
         }
+        self.in_force.are(&self.policies);
     }
 
     async fn patch_policy(&self, policy: usize, body: Value) -> Answer {
@@ -100,23 +108,32 @@ impl Played {
     }
 
     /// A request was made.
-    fn asked(&mut self, access: Access, request: &Value) {
+    fn asked(&mut self, terms: Terms, request: &Value) {
         if request["status"] == "pending" {
-            self.requests.insert(0, (request["id"].as_str().unwrap().to_owned(), access));
+            self.requests.insert(0, (request["id"].as_str().unwrap().to_owned(), terms));
         } else {
-            self.granted(&access, request);
+            self.granted(&terms, request);
         }
     }
 
     /// A request may have been approved just now.
-    fn granted(&mut self, access: &str, request: &Value) {
+    fn granted(&mut self, terms: &Terms, request: &Value) {
         let now = self.now();
         let from = request["start_at"].as_str().map_or(now, |at| at.parse().unwrap());
+        let decisions = request["decisions"].as_array().unwrap();
+        let approvals = Some(u64::try_from(decisions.len()).unwrap());
         for id in request["grant_ids"].as_array().unwrap() {
             let length = span(request["duration_seconds"].as_i64().unwrap());
-            self.model.granted(id.as_str().unwrap(), access.to_owned(), from.max(now), length);
+            let terms = Terms { approvals, ..terms.clone() };
+            self.model.granted(id.as_str().unwrap(), terms, from.max(now), length);
         }
     }
+}
+
+/// What is asked for, approved by nobody yet.
+fn terms(who: &str, account: &str, role: &str, seconds: i64) -> Terms {
+    let access = format!("{who} {role} {account}");
+    Terms { access, seconds: Some(seconds), approvals: Some(0), break_glass: false }
 }
 
 /// The answer; none if it says that it was our fault: then it may have been carried out or not.

@@ -12,9 +12,10 @@ use stint_local::aws::{Faults, Limits, User};
 use stint_local::oidc::DevUser;
 use stint_local::seed::Seed;
 use stint_tests::invariants::{assert_invariants, rest};
-use stint_tests::{As, STAGING, World};
+use stint_tests::{As, STAGING, World, plain};
 
 use super::model::{Access, Model};
+use super::policies::{Policies, Terms};
 use super::step::{LONGEST, Step};
 
 /// What there was.
@@ -65,9 +66,11 @@ pub(super) struct Played {
     pub(super) world: World,
     pub(super) model: Model,
     /// Every request that waited for people when it was made, with what it asks for; the last first.
-    pub(super) requests: Vec<(String, Access)>,
+    pub(super) requests: Vec<(String, Terms)>,
     /// The policies as they are between histories.
     pub(super) policies: Vec<Value>,
+    /// What they say now, as far as that is known.
+    pub(super) in_force: Policies,
     /// Those that were edited, by their place.
     pub(super) edited: BTreeSet<usize>,
     /// Identity Center is quick: workers see the end of what they begin.
@@ -110,12 +113,15 @@ impl Played {
         let world = World::limited(seed(), Limits::identity_center(), Duration::from_secs(latency)).await;
         let policies = world.get(As::Key, "/v1/policies").await.expect(StatusCode::OK);
         let policies = policies["data"].as_array().unwrap().clone();
+        let mut in_force = Policies::default();
+        in_force.are(&policies);
         world.local.aws().clear_calls();
         Self {
             world,
             model: Model::default(),
             requests: Vec::new(),
             policies,
+            in_force,
             edited: BTreeSet::new(),
             is_quick: latency <= 3,
             was_set_back: false,
@@ -142,11 +148,13 @@ impl Played {
             }
             Step::Deliver => {
                 self.world.settle().await;
+                self.worked();
                 self.has_no_doubt();
             }
             Step::Sweep => {
                 // One that fails has done what it could.
                 let _ = self.world.local.sweep().await;
+                self.worked();
             }
             Step::Fail { service, kind, after, times, seconds } => {
                 let mut rules = self.world.local.aws().faults().rules;
@@ -187,6 +195,13 @@ impl Played {
         rules.iter().map(|rule| usize::try_from(rule.hits).unwrap()).sum()
     }
 
+    /// Workers worked: the policies did not change meanwhile.
+    fn worked(&mut self) {
+        self.model.it_is(self.now());
+        let grants: Vec<Value> = self.world.items("GRANT").iter().map(plain).collect();
+        self.model.worked(&self.in_force, &grants);
+    }
+
     /// Everything was delivered. If nothing failed or took long, and the clock was not set back since all was last at rest, then
     /// everybody has what they were promised, give or take what Scheduler's whole seconds do.
     fn has_no_doubt(&self) {
@@ -211,8 +226,8 @@ impl Played {
         let behind = self.model.latest().duration_since(self.now());
         self.world.pass(u64::try_from(behind.as_secs()).unwrap_or_default());
         rest(&self.world).await;
+        self.worked();
         let now = self.now();
-        self.model.it_is(now);
         let grants = self.world.get(As::Key, "/v1/grants?limit=250").await.expect(StatusCode::OK);
         assert_eq!(grants["has_more"], false, "more grants than a page has");
         self.model.read_back(grants["data"].as_array().unwrap(), now);

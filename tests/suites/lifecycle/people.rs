@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use stint::domain::{ExternalIdSource, PersonLink, Tenant, User};
+use stint::domain::{AccessRequest, ExternalIdSource, PersonLink, Tenant, User};
 use stint::store::{Record, Transaction};
 use stint_local::seed::Seed;
 use stint_tests::{Answer, As, PRODUCTION, SANDBOX, World, ask};
@@ -279,6 +279,38 @@ async fn who_is_who_is_looked_up_again_when_it_is_decided() {
     assert_eq!(request["status"], "pending", "{request}");
     let request = approve(&world, As::Person("dave"), &id).await.expect(StatusCode::OK);
     assert_eq!(request["status"], "approved");
+}
+
+/// The two approvals carry what the address led to at the time of each, and DynamoDB takes one condition an item.
+#[tokio::test]
+async fn two_accounts_whose_links_were_read_at_different_times_keep_nobody_from_approving() {
+    let world = quorum(3).await;
+    let id = pending(&world).await;
+    approve(&world, As::Person("bob"), &id).await.expect(StatusCode::OK);
+    // A second account with the address, whose own external id leads to dave.
+    link(&world, PersonLink::by_email("bob@example.com"), &["bob", "carol"]).await;
+    let issuer = world.local.issuer().issuer().to_owned();
+    link(&world, PersonLink::by_external_id(&issuer, "second"), &["dave"]).await;
+    let table = world.local.table().tenant(world.local.tenant_id());
+    let mut request = table.get::<AccessRequest>(id.as_str()).await.unwrap().unwrap();
+    let mut second = request.decisions[0].clone();
+    second.decided_by.who.id = "second".to_owned();
+    let external = second.decided_by.link.external_id.as_mut().unwrap();
+    external.id = "second".to_owned();
+    second.decided_by.link.found = vec![
+        PersonLink { key: PersonLink::by_external_id(&issuer, "second"), user_ids: [user_id(&world, "dave")].into() },
+        PersonLink {
+            key: PersonLink::by_email("bob@example.com"),
+            user_ids: [user_id(&world, "bob"), user_id(&world, "carol")].into(),
+        },
+    ];
+    request.decisions.push(second);
+    let mut writes = Transaction::new(table.id());
+    writes.update(&request).unwrap();
+    table.commit(writes).await.unwrap();
+
+    let request = approve(&world, As::Person("carol"), &id).await.expect(StatusCode::OK);
+    assert_eq!(request["status"], "pending", "{request}");
 }
 
 #[tokio::test]

@@ -347,3 +347,18 @@ async fn who_asks_too_often_waits_and_goes_on() {
         assert_eq!(world.local.aws().faults().rules[0].hits, 3, "{operation}");
     }
 }
+
+#[tokio::test]
+async fn a_new_account_whose_tags_cannot_be_read_is_not_known_without_them() {
+    let world = World::start().await;
+    world
+        .local
+        .aws()
+        .change_organization(|root| unit(root, "Sandbox").accounts.push(Account::named("555555555555", "new")));
+    // Its tags are read first, then those of all others.
+    fault(&world, Fault::new(FaultKind::Refuse).on(Service::Organizations, "ListTagsForResource"));
+    world.local.sync().await.unwrap_err();
+    assert!(directory(&world).await.iter().all(|known| known.name != "new"));
+    world.sync().await;
+    assert!(account(&world, "555555555555").await.is_live());
+}

@@ -50,6 +50,22 @@ async fn assert_nothing_given(world: &World, request: &Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_extension_that_commits_after_its_policy_was_deleted_extends_nothing() {
+    let world = Arc::new(World::start().await);
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    world.settle().await;
+    let until = world.grant(&id).await["expires_at"].clone();
+    let (asks, path) = (Arc::clone(&world), format!("/v1/grants/{id}/extend"));
+    let extend = async move { asks.post(As::Person("alice"), path, json!({"duration_seconds": 600})).await };
+    let (extension, go) = held_up(&world, extend).await;
+    delete_policy(&world, "engineering in sandbox").await;
+    go.send(()).unwrap();
+    extension.await.unwrap().refused(403, "policy_denied");
+    let grant = world.grant(&id).await;
+    assert_eq!((&grant["expires_at"], &grant["status"]), (&until, &json!("active")), "{grant}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_submission_that_commits_after_its_policy_was_deleted_gives_nothing() {
     let world = Arc::new(World::start().await);
     let asks = Arc::clone(&world);

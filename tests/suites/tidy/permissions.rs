@@ -7,7 +7,7 @@ use super::operations::{endpoints, workers};
 use super::sources;
 
 /// Actions for which AWS has no resource to name (Service Authorization Reference).
-const WITHOUT_A_RESOURCE: &[&str] = &["dynamodb:ListStreams"];
+const WITHOUT_A_RESOURCE: &[&str] = &["dynamodb:ListStreams", "organizations:ListRoots"];
 
 /// Every statement of the template, with the name of whom it is for.
 fn all_statements() -> Vec<(String, Statement)> {

@@ -7,7 +7,7 @@ use super::Services;
 use super::wire::{Answer, Failure, page, read};
 use super::world::{Account, Unit, World};
 
-const ORGANIZATION_ID: &str = "o-stint00001";
+pub(super) const ORGANIZATION_ID: &str = "o-stint00001";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::REGION;
+use super::organizations::ORGANIZATION_ID;
 use super::wire::{Request, Service};
 
 /// Names the function a call is made by.
@@ -97,10 +98,18 @@ pub(super) fn needed(request: &Request, account: &str) -> Vec<Permission> {
                 .map(|resource| permission("identitystore", operation, resource))
                 .into()
         }
-        (
-            Service::Organizations,
-            "ListRoots" | "ListOrganizationalUnitsForParent" | "ListAccountsForParent" | "ListTagsForResource",
-        ) => vec![permission("organizations", operation, "*".to_owned())],
+        (Service::Organizations, "ListRoots") => vec![permission("organizations", operation, "*".to_owned())],
+        (Service::Organizations, "ListOrganizationalUnitsForParent" | "ListAccountsForParent") => {
+            let parent = text(input, "ParentId");
+            let kind = if parent.starts_with("r-") { "root" } else { "ou" };
+            let resource = format!("arn:aws:organizations::{account}:{kind}/{ORGANIZATION_ID}/{parent}");
+            vec![permission("organizations", operation, resource)]
+        }
+        (Service::Organizations, "ListTagsForResource") => {
+            let of = text(input, "ResourceId");
+            let resource = format!("arn:aws:organizations::{account}:account/{ORGANIZATION_ID}/{of}");
+            vec![permission("organizations", operation, resource)]
+        }
         (service, _) => vec![permission(&format!("{service:?}"), operation, "*".to_owned())],
     }
 }

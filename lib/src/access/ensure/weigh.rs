@@ -153,7 +153,7 @@ impl Ensuring<'_> {
         let until = self.extension(grant, (now + asked.span()).min(grant.latest_end));
         match until {
             Ok(until) if until > grant.expires_at => {
-                let change = prolong(self.access, grant.clone(), until, asked)?;
+                let change = prolong(self.access, self.engine, grant.clone(), until, asked)?;
                 Ok(change.map(|grant| Ensured {
                     grant: Some(grant),
                     change: EnsureChange::Extended,

@@ -64,7 +64,7 @@ impl Leased<'_> {
 
     /// It does not exist any more. If it was gone before we first tried to delete it, somebody else had deleted it.
     pub(super) async fn found_absent(&mut self) -> Result<Next, WorkerError> {
-        let drifted = std::mem::take(&mut self.is_drift).then(|| Holder {
+        let drifted = std::mem::take(&mut self.is_drift).then_some(Holder {
             tenant_id: self.grant.tenant_id,
             grant_id: self.grant.id,
             on_drift: self.grant.on_drift,

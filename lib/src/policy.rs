@@ -48,4 +48,3 @@ pub use permit::{Approve, Authority, Permit, Revoke};
 pub use problem::{PolicyErrors, Problem, Report, validate};
 pub use question::{AccessQuestion, DecidedAccess, DecisionQuestion, TrialQuestion};
 pub use text::{ParsedRule, RenderError, RuleFields, parse_policy_set, parse_rule, render};
-pub use unknown::unknown_names;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::change::{About, Subject, metadata, record};
 use super::{Access, AccessError, Change, Expected, TenantEngine};
 use crate::domain::{EventKind, EventSubject, Metadata, Policy, PolicyId, PolicySettings, Rule, RuleId};
-use crate::policy::{ParsedRule, PolicyErrors, Problem, Report, parse_policy_set, parse_rule, unknown_names, validate};
+use crate::policy::{ParsedRule, PolicyErrors, Problem, Report, parse_policy_set, parse_rule, validate};
 use crate::store::StoreError;
 
 pub use reorder::reorder;
@@ -125,16 +125,20 @@ pub async fn in_order<T>(
     }
 }
 
-/// Makes a policy, of the rules `cedar` states.
+/// Makes a policy, of the rules `cedar` states. Answers with what in them is probably not meant, too.
 ///
 /// # Errors
 ///
 /// [`AccessError`] when a field cannot be what it is, or the text is not valid.
-pub async fn create(access: &Access, fields: PolicyFields, cedar: Option<&str>) -> Result<Change<Policy>, AccessError> {
+pub async fn create(
+    access: &Access,
+    fields: PolicyFields,
+    cedar: Option<&str>,
+) -> Result<(Change<Policy>, Vec<Problem>), AccessError> {
     fields.check()?;
-    let rules = match cedar {
+    let (rules, warnings) = match cedar {
         Some(text) => statements(&*access.engine().await?, text)?,
-        None => Vec::new(),
+        None => (Vec::new(), Vec::new()),
     };
     let PolicyFields { name, description, enabled, priority, settings } = fields;
     let now = access.now();
@@ -155,11 +159,12 @@ pub async fn create(access: &Access, fields: PolicyFields, cedar: Option<&str>) 
     writes.create(&policy)?;
     writes.policies_changed();
     record(access, &mut writes, EventKind::PolicyCreated, &policy)?;
-    Ok(Change::new(writes, policy).at_version(0))
+    Ok((Change::new(writes, policy).at_version(0), warnings))
 }
 
 /// Changes a policy: its fields as `edit` says, and its rules to those `cedar` states, if it is given. A rule that is
-/// stated as it was, or bears the `@id` of a former one, stays the same rule.
+/// stated as it was, or bears the `@id` of a former one, stays the same rule. Answers with what in `cedar` is probably not
+/// meant, too.
 ///
 /// # Errors
 ///
@@ -171,18 +176,20 @@ pub async fn update(
     expected: &Expected,
     edit: impl FnOnce(PolicyFields) -> PolicyFields,
     cedar: Option<&str>,
-) -> Result<Change<Policy>, AccessError> {
+) -> Result<(Change<Policy>, Vec<Problem>), AccessError> {
     let before = found(policy)?;
     let fields = edit(PolicyFields::of(&before));
     fields.check()?;
     let mut after = fields.with(before.clone());
+    let mut warnings = Vec::new();
     if let Some(text) = cedar {
-        let parsed = statements(&*access.engine().await?, text)?;
+        let parsed;
+        (parsed, warnings) = statements(&*access.engine().await?, text)?;
         after.rules = replaced(after.rules, parsed, access.now(), || access.id());
     }
     // What is bad is bad of any version (RFC 9110, section 13.2.1).
     expected.check(before.version)?;
-    save(access, &before, after)
+    Ok((save(access, &before, after)?, warnings))
 }
 
 /// Deletes a policy.
@@ -207,22 +214,11 @@ pub fn delete(access: &Access, policy: Option<Policy>, expected: &Expected) -> R
 /// [`AccessError`] when there is no schema to be had.
 pub async fn validation(access: &Access, text: &str) -> Result<Report, AccessError> {
     let engine = access.engine().await?;
-    let mut report = validate(text, &engine.schema);
-    // Only of what is well-formed: the rest is not looked into any further.
-    if report.is_valid() {
-        report.warnings.extend(unknown_names(text, &engine.directory));
-        report.warnings.sort_by_key(|warning| (warning.line, warning.column));
-    }
-    Ok(report)
+    Ok(validate(text, &engine.schema, &engine.directory))
 }
 
-/// What is probably not meant in a text that was accepted; nothing, where the tenant's other policies do not compile.
-///
-/// # Errors
-///
-/// [`AccessError`] when the directory cannot be read.
-pub async fn warnings(access: &Access, text: Option<&str>) -> Result<Vec<Problem>, AccessError> {
-    let Some(text) = text else { return Ok(Vec::new()) };
+/// What is probably not meant in a text that is stored already; nothing, where the tenant's other policies do not compile.
+pub(super) async fn warnings(access: &Access, text: &str) -> Result<Vec<Problem>, AccessError> {
     match validation(access, text).await {
         Ok(report) => Ok(report.warnings),
         Err(AccessError::Policies(_)) => Ok(Vec::new()),
@@ -321,18 +317,18 @@ fn check_count(rules: usize) -> Result<(), AccessError> {
     Ok(())
 }
 
-/// The statements of a text that may be stored.
-fn statements(engine: &TenantEngine, text: &str) -> Result<Vec<ParsedRule>, AccessError> {
+/// The statements of a text that may be stored, and what in them is probably not meant.
+fn statements(engine: &TenantEngine, text: &str) -> Result<(Vec<ParsedRule>, Vec<Problem>), AccessError> {
     let parsed = parse_policy_set(text).map_err(|errors| invalid(&errors))?;
     // Before the costly part.
     check_count(parsed.len())?;
-    check_schema(engine, text)?;
-    Ok(parsed)
+    let warnings = check_schema(engine, text)?;
+    Ok((parsed, warnings))
 }
 
-/// Checks, strictly, that a text fits the tenant's schema.
-pub(super) fn check_schema(engine: &TenantEngine, text: &str) -> Result<(), AccessError> {
-    validate(text, &engine.schema).into_result().map(|_| ()).map_err(|errors| invalid(&errors))
+/// Checks, strictly, that a text fits the tenant's schema. Answers with what in it is probably not meant.
+pub(super) fn check_schema(engine: &TenantEngine, text: &str) -> Result<Vec<Problem>, AccessError> {
+    validate(text, &engine.schema, &engine.directory).into_result().map_err(|errors| invalid(&errors))
 }
 
 pub(super) fn invalid(errors: &PolicyErrors) -> AccessError {

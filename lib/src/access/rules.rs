@@ -1,11 +1,11 @@
 //! The rules of a policy, one by one.
 
-use super::policies::{MOST_RULES, check_schema, found, invalid, numbered, rule_as, save};
+use super::policies::{MOST_RULES, check_schema, found, invalid, numbered, rule_as, save, warnings};
 use super::{Access, AccessError, Change, Expected, TenantEngine};
 use crate::domain::{ActionScope, Effect, Policy, Rule, RuleId, Scope};
 use crate::policy::{
-    ActionScopeType, FlatError, FlatScope, ParsedRule, RenderError, RuleFields, ScopeType, action_scope, flat_actions,
-    parse_rule, render,
+    ActionScopeType, FlatError, FlatScope, ParsedRule, Problem, RenderError, RuleFields, ScopeType, action_scope,
+    flat_actions, parse_rule, render,
 };
 
 /// What is to be different about a rule; of a new one, about a rule that is about everything.
@@ -51,27 +51,31 @@ pub fn of(policy: &Policy, id: RuleId) -> Result<&Rule, AccessError> {
     policy.rules.iter().find(|rule| rule.id == id).ok_or(AccessError::NotFound("the policy has no such rule"))
 }
 
-/// Adds a rule to a policy, after the others.
+/// Adds a rule to a policy, after the others. Answers with what in it is probably not meant, too.
 ///
 /// # Errors
 ///
 /// [`AccessError`] when there is no such policy, or the rule is not valid.
-pub async fn create(access: &Access, policy: Option<Policy>, rule: &RuleChange) -> Result<Change<Rule>, AccessError> {
+pub async fn create(
+    access: &Access,
+    policy: Option<Policy>,
+    rule: &RuleChange,
+) -> Result<(Change<Rule>, Vec<Problem>), AccessError> {
     let before = found(policy)?;
     let missing = || AccessError::input("effect", "is required, unless there is a `policy_text`");
     let text = match &rule.policy_text {
         Some(text) => text.clone(),
         None => written(&rule.over(everything(rule.effect.ok_or_else(missing)?))?)?,
     };
-    let parsed = statement(&*access.engine().await?, &text)?;
+    let (parsed, warnings) = statement(&*access.engine().await?, &text)?;
     let id: RuleId = access.id();
     let mut after = before.clone();
     after.rules.push(rule_as(id, access.now(), parsed));
-    answer(access, &before, after, id)
+    Ok((answer(access, &before, after, id)?, warnings))
 }
 
 /// Changes a rule: to another text, or in some of its fields. A rule whose fields change is written anew, without the
-/// comments in it.
+/// comments in it. Answers with what in it is probably not meant, too.
 ///
 /// # Errors
 ///
@@ -83,7 +87,7 @@ pub async fn update(
     id: RuleId,
     expected: &Expected,
     change: &RuleChange,
-) -> Result<Change<Rule>, AccessError> {
+) -> Result<(Change<Rule>, Vec<Problem>), AccessError> {
     let before = found(policy)?;
     let former = of(&before, id)?;
     let text = match &change.policy_text {
@@ -91,13 +95,17 @@ pub async fn update(
         None => edited(former, change)?,
     };
     let mut after = before.clone();
-    if text != former.policy_text {
-        let rule = rule_as(id, former.created_at, statement(&*access.engine().await?, &text)?);
+    let warned = if text == former.policy_text {
+        warnings(access, &text).await?
+    } else {
+        let (parsed, warned) = statement(&*access.engine().await?, &text)?;
+        let rule = rule_as(id, former.created_at, parsed);
         after.rules = after.rules.into_iter().map(|other| if other.id == id { rule.clone() } else { other }).collect();
-    }
+        warned
+    };
     // As for a policy: what is bad is bad of any version.
     expected.check(before.version)?;
-    answer(access, &before, after, id)
+    Ok((answer(access, &before, after, id)?, warned))
 }
 
 /// Takes a rule out of a policy.
@@ -155,11 +163,11 @@ fn answer(access: &Access, before: &Policy, mut after: Policy, id: RuleId) -> Re
     Ok(save(access, before, after)?.map(|_| rule))
 }
 
-/// A text that is one statement and may be stored.
-fn statement(engine: &TenantEngine, text: &str) -> Result<ParsedRule, AccessError> {
+/// A text that is one statement and may be stored, and what in it is probably not meant.
+fn statement(engine: &TenantEngine, text: &str) -> Result<(ParsedRule, Vec<Problem>), AccessError> {
     let parsed = parse_rule(text).map_err(|errors| invalid(&errors))?;
-    check_schema(engine, text)?;
-    Ok(parsed)
+    let warnings = check_schema(engine, text)?;
+    Ok((parsed, warnings))
 }
 
 fn everything(effect: Effect) -> RuleFields {

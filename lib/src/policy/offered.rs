@@ -22,10 +22,14 @@ pub enum PermissionSetError {
 }
 
 impl Directory {
-    /// Whether a resource is in the directory and is not gone.
+    /// Whether a resource is in the directory and is not gone; of a permission set on an account, whether the account is,
+    /// too: the units and tags of one that is unknown are not there for the rules that forbid by them.
     #[must_use]
     pub fn is_offered(&self, resource: &ResourceRef) -> bool {
-        self.get(resource).is_some_and(AwsResource::is_live)
+        let is_live = |resource: &ResourceRef| self.get(resource).is_some_and(AwsResource::is_live);
+        let account = self.get(resource).and_then(|known| known.account_id.as_ref());
+        let account = account.filter(|_| resource.kind() == ResourceType::AwsPermissionSet);
+        is_live(resource) && account.is_none_or(|account| is_live(&ResourceRef::account(account)))
     }
 
     /// The permission set of that name, of those that are not gone. One that the last read did not find gives way to one it

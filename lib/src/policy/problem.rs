@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::bounds;
-use super::model::TenantSchema;
+use super::model::{Directory, TenantSchema};
 use super::text;
+use super::unknown::unknown_names;
 
 /// The most problems that are told of one text.
 const MAX_PROBLEMS: usize = 100;
@@ -127,16 +128,17 @@ impl Report {
     }
 }
 
-/// Checks a policy text: that it parses to rules, and, strictly, that it fits the tenant's schema.
+/// Checks a policy text: that it parses to rules, and, strictly, that it fits the tenant's schema. If it does, it is warned
+/// of what it names that the tenant's directory does not know.
 #[must_use]
-pub fn validate(text: &str, schema: &TenantSchema) -> Report {
+pub fn validate(text: &str, schema: &TenantSchema, directory: &Directory) -> Report {
     if let Err(errors) = text::parse_policy_set(text) {
         return Report { errors: errors.0, warnings: Vec::new() };
     }
-    bounds::with_stack(|| validate_bounded(text, schema))
+    bounds::with_stack(|| validate_bounded(text, schema, directory))
 }
 
-fn validate_bounded(text: &str, schema: &TenantSchema) -> Report {
+fn validate_bounded(text: &str, schema: &TenantSchema, directory: &Directory) -> Report {
     let set = match PolicySet::from_str(text) {
         Ok(set) => set,
         Err(errors) => return Report { errors: PolicyErrors::of_parse(text, &errors).0, warnings: Vec::new() },
@@ -157,6 +159,11 @@ fn validate_bounded(text: &str, schema: &TenantSchema) -> Report {
         });
         problems.dedup();
         problems.truncate(MAX_PROBLEMS);
+    }
+    // Only of what is well-formed: the rest is not looked into any further.
+    if errors.is_empty() {
+        warnings.extend(unknown_names(text, &set, directory));
+        warnings.sort_by_key(|warning| (warning.line, warning.column));
     }
     Report { errors, warnings }
 }

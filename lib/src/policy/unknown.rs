@@ -2,7 +2,6 @@
 //! fires. Such a rule is stored, with a warning.
 
 use std::collections::BTreeSet;
-use std::str::FromStr as _;
 
 use cedar_policy::{EntityUid, PolicySet};
 
@@ -14,13 +13,11 @@ use crate::domain::{AwsResource, ResourceRef, ResourceType};
 const READ_IN_FULL: [ResourceType; 3] =
     [ResourceType::AwsAccount, ResourceType::AwsOrganizationalUnit, ResourceType::AwsPermissionSet];
 
-/// The units, accounts and permission sets a text names that the directory does not know, or knows to be gone; by ARN, or
+/// The units, accounts and permission sets a text names, parsed to `set`, that the directory does not know, or knows to be gone; by ARN, or
 /// by the name that is their action. Where one is named several times, the first place is told.
 ///
 /// Of groups nothing is said: they are known from tokens only, so one of which nobody has signed in yet is not unknown.
-#[must_use]
-pub fn unknown_names(text: &str, directory: &Directory) -> Vec<Problem> {
-    let Ok(set) = PolicySet::from_str(text) else { return Vec::new() };
+pub(super) fn unknown_names(text: &str, set: &PolicySet, directory: &Directory) -> Vec<Problem> {
     let named: BTreeSet<EntityUid> = set.policies().flat_map(cedar_policy::Policy::entity_literals).collect();
     let mut problems: Vec<Problem> = named.iter().filter_map(|uid| problem(text, uid, directory)).collect();
     problems.sort_by_key(|problem| (problem.line, problem.column));

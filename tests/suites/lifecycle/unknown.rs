@@ -145,6 +145,19 @@ async fn a_permission_set_asked_for_by_its_arn_does_not_escape_what_forbids_the_
     ask_for_set(&world, &arn).await.refused(403, "policy_denied");
 }
 
+/// Nothing is known of the account's unit and tags, so no rule could forbid by them.
+#[tokio::test]
+async fn a_permission_set_on_an_account_nobody_knows_does_not_escape_a_forbid_by_unit() {
+    let text = "permit(principal, action == Action::\"assume\", resource is AwsPermissionSet);
+        forbid(principal, action, resource in AwsOrganizationalUnit::\"r-5717\");";
+    let (world, arn) = world_of_sets(text).await;
+    ask_for_set(&world, &arn).await.refused(403, "policy_denied");
+    let strange = AccountId::parse(STRANGE).unwrap();
+    edit(&world, &format!("aws_permission_set:{arn}"), |known| known.account_id = Some(strange)).await;
+    ask_for_set(&world, &arn).await.refused(400, "unknown_resource");
+    assert!(world.items("GRANT").is_empty());
+}
+
 #[tokio::test]
 async fn of_a_permission_set_and_its_role_the_strictest_terms_hold() {
     let mut seed = Seed::example();

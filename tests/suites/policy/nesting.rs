@@ -66,7 +66,7 @@ fn decide(engine: &Engine) -> Decision {
 /// Through everything that takes a text.
 fn everywhere(text: &str) -> Result<Vec<String>, String> {
     let schema = TenantSchema::new(&directory()).unwrap();
-    let report = validate(text, &schema);
+    let report = validate(text, &schema, &directory());
     let parsed = parse_policy_set(text).map_err(|errors| {
         assert_eq!(report.errors, errors.problems());
         errors.to_string()

@@ -6,7 +6,7 @@ use stint::policy::{Directory, Report, TenantSchema, validate};
 use super::fixture::{directory, known};
 
 fn report(text: &str) -> Report {
-    validate(text, &TenantSchema::new(&directory()).unwrap())
+    validate(text, &TenantSchema::new(&directory()).unwrap(), &directory())
 }
 
 #[test]
@@ -103,9 +103,10 @@ fn actions_are_those_of_the_directory() {
     assert_eq!(named_approve.actions(), Directory::default().actions());
 
     odd.name = "we\"ird \\ näme".to_owned();
-    let schema = TenantSchema::new(&[odd].into_iter().collect()).unwrap();
+    let named_oddly: Directory = [odd].into_iter().collect();
+    let schema = TenantSchema::new(&named_oddly).unwrap();
     let text = "permit(principal, action == Action::\"we\\\"ird \\\\ näme\", resource);";
-    assert!(validate(text, &schema).is_valid());
+    assert!(validate(text, &schema, &named_oddly).is_valid());
     assert_eq!(schema.schema().actions().count(), 8);
 }
 

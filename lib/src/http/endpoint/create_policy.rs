@@ -34,8 +34,7 @@ async fn create_policy(
                 let policy = body.value.clone();
                 async move {
                     let cedar = policy.cedar_policy_set.clone();
-                    let change = policies::create(&access, policy.into(), cedar.as_deref()).await?;
-                    let warnings = policies::warnings(&access, cedar.as_deref()).await?;
+                    let (change, warnings) = policies::create(&access, policy.into(), cedar.as_deref()).await?;
                     Ok(change.map(|policy| view::WrittenPolicy { policy: policy.into(), warnings }))
                 }
             },

@@ -1,7 +1,7 @@
 //! `POST /v1/policies/{policyId}/rules`.
 
 use super::prelude::*;
-use crate::access::{policies, rules};
+use crate::access::rules;
 use crate::domain::{Policy, PolicyId};
 
 /// The operation's router.
@@ -36,9 +36,7 @@ async fn create_policy_rule(
             |access, policy| {
                 let rule = body.value.clone().into();
                 async move {
-                    let change = rules::create(&access, policy, &rule).await?;
-                    let text = change.answer.as_ref().ok().map(|rule| rule.policy_text.clone());
-                    let warnings = policies::warnings(&access, text.as_deref()).await?;
+                    let (change, warnings) = rules::create(&access, policy, &rule).await?;
                     Ok(change.map(|rule| view::WrittenPolicyRule { rule: rule.into(), warnings }))
                 }
             },

@@ -40,8 +40,7 @@ async fn update_policy(
                 async move {
                     let cedar = change.cedar_policy_set.clone();
                     let edit = |fields| change.over(fields);
-                    let change = policies::update(&access, policy, &expected, edit, cedar.as_deref()).await?;
-                    let warnings = policies::warnings(&access, cedar.as_deref()).await?;
+                    let (change, warnings) = policies::update(&access, policy, &expected, edit, cedar.as_deref()).await?;
                     Ok(change.map(|policy| view::WrittenPolicy { policy: policy.into(), warnings }))
                 }
             },

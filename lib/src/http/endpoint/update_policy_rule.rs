@@ -1,7 +1,7 @@
 //! `PATCH /v1/policies/{policyId}/rules/{ruleId}`.
 
 use super::prelude::*;
-use crate::access::{policies, rules};
+use crate::access::rules;
 use crate::domain::{Policy, PolicyId, RuleId};
 
 /// The operation's router.
@@ -38,9 +38,7 @@ async fn update_policy_rule(
             |access, policy| {
                 let (change, expected) = (body.value.clone().into(), expected.clone());
                 async move {
-                    let change = rules::update(&access, policy, rule, &expected, &change).await?;
-                    let text = change.answer.as_ref().ok().map(|rule| rule.policy_text.clone());
-                    let warnings = policies::warnings(&access, text.as_deref()).await?;
+                    let (change, warnings) = rules::update(&access, policy, rule, &expected, &change).await?;
                     Ok(change.map(|rule| view::WrittenPolicyRule { rule: rule.into(), warnings }))
                 }
             },

@@ -10,6 +10,7 @@
 //!
 //! `stint-local` keeps one in a directory, on the machine's clock; each test has its own in memory, on its own clock.
 
+mod assignments;
 mod calls;
 mod changes;
 mod database;
@@ -47,13 +48,13 @@ use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
 use axum::serve::ListenerExt;
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::Value;
 use stint::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+pub use assignments::AssignmentView;
 pub use calls::Call;
 pub use delivery::Invoker;
 pub use faults::{Fault, FaultKind, Faults};
@@ -69,7 +70,7 @@ use death::Death;
 use delivery::Delivery;
 use faults::{FaultBox, FaultKind as Kind};
 use permissions::{CALLED_BY, Named};
-use state::{Held, State, Store};
+use state::Store;
 use wire::{Failure, Request};
 
 /// The region everything is in.
@@ -99,22 +100,6 @@ pub enum Error {
     /// The world does not hold together.
     #[error("the world: {0}")]
     World(String),
-}
-
-/// An assignment that exists in the stand-in Identity Center.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct AssignmentView {
-    /// The account.
-    pub account_id: String,
-    /// The permission set's name.
-    pub permission_set: String,
-    /// The user's subject; the principal's id if it is no user of the world.
-    pub principal: String,
-    /// When it came to be.
-    pub created_at: Timestamp,
-    /// The function that made it; none if it was made outside stint.
-    #[serde(skip_serializing)]
-    pub made_by: Option<String>,
 }
 
 /// A running endpoint. It ends when it is dropped or [shut down](Self::shutdown).
@@ -302,43 +287,6 @@ impl AwsEndpoint {
     #[must_use]
     pub fn throttled(&self) -> usize {
         self.services.throttled.load(Ordering::Relaxed)
-    }
-
-    /// The assignments to users that exist now.
-    #[must_use]
-    pub fn assignments(&self) -> Vec<AssignmentView> {
-        self.views(|state| &state.assignments)
-    }
-
-    /// The assignments to users that were made by no function and deleted by one.
-    #[must_use]
-    pub fn deleted_of_others(&self) -> Vec<AssignmentView> {
-        self.views(|state| &state.deleted_of_others)
-    }
-
-    /// The assignments to users that were deleted by no function.
-    #[must_use]
-    pub fn deleted_outside(&self) -> Vec<AssignmentView> {
-        self.views(|state| &state.deleted_outside)
-    }
-
-    fn views(&self, which: fn(&State) -> &[Held]) -> Vec<AssignmentView> {
-        if let Err(error) = self.services.settle() {
-            tracing::error!(?error, "changes that are due cannot be kept");
-        }
-        let state = self.services.store.lock();
-        let view = |held: &Held| {
-            let set = state.permission_sets.iter().find(|set| set.arn == held.key.permission_set_arn);
-            let user = state.users.iter().find(|user| user.user_id == held.key.principal_id);
-            AssignmentView {
-                account_id: held.key.account_id.clone(),
-                permission_set: set.map_or(&held.key.permission_set_arn, |set| &set.name).clone(),
-                principal: user.map_or(&held.key.principal_id, |user| &user.sub).clone(),
-                created_at: held.created_at,
-                made_by: held.made_by.clone(),
-            }
-        };
-        which(&state).iter().filter(|held| held.key.principal_type == "USER").map(view).collect()
     }
 
     /// The schedules that have not fired.

@@ -265,6 +265,8 @@ async fn what_another_left(worker: &str) -> ByFunction {
             tokio::task::yield_now().await;
         }
         invoke(&world, "provision_grant", &left).await;
+        // Policies that nobody has compiled yet.
+        ask_how_long_it_was_held(&world).await;
         drop(anothers_part);
     };
     let one = async {

@@ -122,7 +122,8 @@ async fn hopeless_grants_of_one_person_hardly_delay_another() {
             "bob waits {alone} s alone, {beside} s beside {} hopeless grants",
             MISSING.min(max_pending_grants as usize)
         );
-        assert!(beside <= alone + 2.0, "{beside} s instead of {alone} s");
+        // A turn that bob waits for is taken by one hopeless grant after another, of three requests each.
+        assert!(beside <= alone + 4.0, "{beside} s instead of {alone} s");
     }
 }
 

@@ -154,5 +154,5 @@ async fn a_grant_given_without_trouble_costs_no_write_for_renewal() {
     let calls = world.local.aws().calls();
     let writes = calls.iter().filter(|call| call.function.as_deref() == Some("provision_grant"));
     let writes = writes.filter(|call| ["PutItem", "TransactWriteItems"].contains(&call.operation.as_str())).count();
-    assert_eq!(writes, 7);
+    assert_eq!(writes, 8);
 }

@@ -52,8 +52,8 @@ async fn work(world: &World, grant: &str, times: usize, mut dice: fastrand::Rng)
         tokio::time::sleep(Duration::from_millis(dice.u64(..600))).await;
         // Who does not get to its end is called again.
         let _ = match dice.bool() {
-            true => provision_grant::handle(world.local.workers(), call(world, grant)).await,
-            false => deprovision_grant::handle(world.local.workers(), call(world, grant)).await,
+            true => world.local.invoke("provision_grant", call(world, grant)).await,
+            false => world.local.invoke("deprovision_grant", call(world, grant)).await,
         };
     }
 }

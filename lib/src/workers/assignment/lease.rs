@@ -172,6 +172,8 @@ impl Leased<'_> {
     async fn give_way(&mut self) -> Result<(), WorkerError> {
         for _ in 0..ATTEMPTS {
             self.assignment.presence = Presence::Unknown;
+            // If it is gone now, that may be our own doing, and is not taken for somebody else's.
+            self.assignment.holders.iter_mut().for_each(|holder| holder.confirmed = false);
             if self.began_creation {
                 self.assignment.was_ours = true;
                 self.assignment.origin = self.assignment.origin.or(Some(Origin::Ours));

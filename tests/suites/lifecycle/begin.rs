@@ -1,0 +1,270 @@
+//! Policy is asked again by the worker, before a grant begins.
+
+use super::*;
+
+#[tokio::test]
+async fn a_grant_does_not_begin_once_its_policy_is_deleted() {
+    let world = World::start().await;
+    let grant = for_later(&world).await;
+    delete(&world, SANDBOX_POLICY).await;
+    world.wait(3600).await;
+    assert_refused(&world, &grant, "no rule").await;
+}
+
+#[tokio::test]
+async fn a_grant_does_not_begin_under_a_forbid_and_says_its_notice() {
+    let world = World::start().await;
+    let grant = for_later(&world).await;
+    freeze(&world).await;
+    world.wait(3600).await;
+    assert_refused(&world, &grant, "forbidden by policy `freeze`").await;
+    let entries = world.get(As::Key, "/v1/audit-log?action=grant.failed").await.expect(StatusCode::OK);
+    let notices = &entries["data"][0]["metadata"]["notices"];
+    assert_eq!(notices, &json!(["Nothing is given until the release is out."]), "{entries}");
+}
+
+#[tokio::test]
+async fn a_grant_does_not_begin_for_who_left_the_group() {
+    let world = World::start().await;
+    let grant = for_later(&world).await;
+    set_groups(&world, "alice", &[]).await;
+    world.wait(3600).await;
+    assert_refused(&world, &grant, "no rule").await;
+}
+
+#[tokio::test]
+async fn a_grant_that_policy_alone_approved_does_not_begin_once_people_have_to() {
+    let world = World::start().await;
+    let grant = for_later(&world).await;
+    edit(&world, SANDBOX_POLICY, json!({"approval_mode": "require"})).await;
+    world.wait(3600).await;
+    assert_refused(&world, &grant, "1 people have to approve").await;
+}
+
+#[tokio::test]
+async fn a_grant_does_not_begin_longer_than_is_allowed_then() {
+    let world = World::start().await;
+    let grant = for_later(&world).await;
+    edit(&world, SANDBOX_POLICY, json!({"max_duration_seconds": 600, "default_duration_seconds": null})).await;
+    world.wait(3600).await;
+    assert_refused(&world, &grant, "600 seconds").await;
+}
+
+#[tokio::test]
+async fn an_extended_grant_does_not_begin_longer_than_is_allowed_then() {
+    let world = World::start().await;
+    let grant = for_later(&world).await;
+    let path = format!("/v1/grants/{grant}/extend");
+    world.post(As::Person("alice"), path, json!({"duration_seconds": 7200})).await.expect(StatusCode::OK);
+    // The hour it was asked for would be allowed.
+    edit(&world, SANDBOX_POLICY, json!({"max_duration_seconds": 3600, "default_duration_seconds": null})).await;
+    world.wait(3600).await;
+    assert_refused(&world, &grant, "3600 seconds").await;
+}
+
+#[tokio::test]
+async fn a_grant_has_the_stricter_terms_it_begins_under() {
+    let world = World::start().await;
+    edit(&world, SANDBOX_POLICY, json!({"on_drift": "restore"})).await;
+    let id = for_later(&world).await;
+    let change = json!({"max_duration_seconds": 5400, "default_duration_seconds": null, "on_drift": "report"});
+    edit(&world, SANDBOX_POLICY, change).await;
+    world.wait(3600).await;
+    assert_eq!(world.grant(&id).await["provisioning_status"], "successful");
+    let stored = stored(&world, &id).await;
+    assert_eq!(stored.latest_end, stored.granted_at + jiff::SignedDuration::from_secs(5400));
+    assert_eq!(stored.on_drift, OnDrift::Report);
+}
+
+async fn stored(world: &World, id: &str) -> Grant {
+    world.local.table().tenant(world.local.tenant_id()).get(id).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn what_differs_from_what_was_approved_is_not_given() {
+    let hour = jiff::SignedDuration::from_hours(1);
+    let edits: [&dyn Fn(&mut Grant); 6] = [
+        &|grant| grant.account_id = AccountId::parse(PRODUCTION).unwrap(),
+        &|grant| grant.permission_set_arn = grant.permission_set_arn.replace("ssoins", "other"),
+        &|grant| grant.expires_at = grant.latest_end + hour,
+        &|grant| (grant.latest_end, grant.expires_at) = (grant.latest_end + hour, grant.latest_end + hour),
+        &|grant| grant.granted_at -= hour,
+        &|grant| grant.action = "AdministratorAccess".to_owned(),
+    ];
+    for edit in edits {
+        let world = World::start().await;
+        let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+        let mut grant = stored(&world, &id).await;
+        edit(&mut grant);
+        let mut writes = Transaction::new(grant.tenant_id);
+        writes.update(&grant).unwrap();
+        world.local.table().tenant(grant.tenant_id).commit(writes).await.unwrap();
+        world.settle().await;
+        assert_refused(&world, &id, "no approved request asks for it").await;
+    }
+}
+
+#[tokio::test]
+async fn another_permission_set_than_the_approved_is_not_given() {
+    let world = World::start().await;
+    let id = world.granted("alice", SANDBOX, "ReadOnlyAccess", 3600).await;
+    let more = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+    let mut grant = stored(&world, &id).await;
+    grant.permission_set_arn = stored(&world, &more).await.permission_set_arn;
+    let mut writes = Transaction::new(grant.tenant_id);
+    writes.update(&grant).unwrap();
+    world.local.table().tenant(grant.tenant_id).commit(writes).await.unwrap();
+    world.settle().await;
+    let grant = world.grant(&id).await;
+    assert_eq!((&grant["status"], &grant["provisioning_status"]), (&json!("revoked"), &json!("failed")), "{grant}");
+    assert_eq!(creations(&world), 1);
+}
+
+/// What the newest audit entry of that kind says of the rules.
+async fn authorized_by(world: &World, kind: &str) -> Value {
+    world.settle().await;
+    let entries = world.get(As::Key, format!("/v1/audit-log?action={kind}")).await.expect(StatusCode::OK);
+    entries["data"][0]["metadata"]["authorized_by"].clone()
+}
+
+#[tokio::test]
+async fn events_name_the_rules_of_the_decision_they_record_and_of_no_other() {
+    let mut seed = Seed::example();
+    seed.policies[1]["required_approvals"] = json!(2);
+    let world = World::with(seed).await;
+    let rules = world.get(As::Key, policy(&world, PRODUCTION_POLICY).await).await.expect(StatusCode::OK);
+    let approves = json!([rules["rules"][1]["id"]]);
+    let id = pending(&world).await;
+    approve(&world, "bob", &id).await.expect(StatusCode::OK);
+    assert_eq!(authorized_by(&world, "request.approval_added").await, approves);
+    freeze(&world).await;
+    approve(&world, "carol", &id).await.refused(403, "policy_denied");
+    assert_eq!(authorized_by(&world, "request.approval_refused").await, Value::Null);
+    delete(&world, "freeze").await;
+    let request = approve(&world, "carol", &id).await.expect(StatusCode::OK);
+    assert_eq!(authorized_by(&world, "request.approved").await, approves);
+    let path = format!("/v1/grants/{}", request["grant_ids"][0].as_str().unwrap());
+    let ended = world.call(As::Person("bob"), Method::DELETE, path).send().await;
+    assert!(ended.status.is_success(), "{}", ended.body);
+    assert_eq!(authorized_by(&world, "grant.revoked").await, approves);
+
+    let id = pending(&world).await;
+    approve(&world, "bob", &id).await.expect(StatusCode::OK);
+    let cancelled = world.post(As::Person("alice"), format!("/v1/requests/{id}/cancel"), json!({})).await;
+    cancelled.expect(StatusCode::OK);
+    assert_eq!(authorized_by(&world, "request.cancelled").await, Value::Null);
+}
+
+#[tokio::test]
+async fn a_grant_begins_as_decided_when_nothing_changed() {
+    let world = World::start().await;
+    let grant = for_later(&world).await;
+    world.wait(3600).await;
+    assert_eq!(world.grant(&grant).await["provisioning_status"], "successful");
+}
+
+#[tokio::test]
+async fn a_time_window_that_is_over_when_it_begins_gives_nothing() {
+    let mut seed = Seed::example();
+    let window = "permit (principal in Group::\"engineering\", action, resource == AwsAccount::\"111111111111\")\n\
+                  when { context.now < datetime(\"2026-01-05T09:10:00Z\") };";
+    seed.policies[0]["cedar_policy_set"] = json!(window);
+    let world = World::with(seed).await;
+    // Delivered too late: an outage of the bus, say.
+    let grant = world.granted("alice", SANDBOX, "PowerUserAccess", 7200).await;
+    world.pass(1200);
+    world.settle().await;
+    assert_refused(&world, &grant, "no rule").await;
+}
+
+#[tokio::test]
+async fn access_of_a_key_that_was_revoked_does_not_begin() {
+    let world = World::start().await;
+    let groups = vec!["engineering".to_owned()];
+    let service_user = world.local.aws().world().user("stint-local").unwrap().user_id.clone();
+    let edit = |key: &mut ApiKey| (key.groups, key.identity_store_user_id) = (groups, Some(service_user));
+    let secret = world.api_key_with(edit).await;
+    let mut body = ask(SANDBOX, "PowerUserAccess", 3600);
+    body["start_at"] = json!(world.now() + jiff::SignedDuration::from_hours(1));
+    let request = world.post(As::ApiKey(&secret), "/v1/requests", body).await.expect(StatusCode::CREATED);
+    let tenant = world.local.tenant_id();
+    let table = world.local.table().tenant(tenant);
+    let mut key = table.get::<ApiKey>(request["requester_id"].as_str().unwrap()).await.unwrap().unwrap();
+    key.revoked_at = Some(world.now());
+    let mut writes = Transaction::new(tenant);
+    writes.put(&key).unwrap();
+    table.commit(writes).await.unwrap();
+    world.wait(3600).await;
+    assert_refused(&world, request["grant_ids"][0].as_str().unwrap(), "has expired or was revoked").await;
+}
+
+#[tokio::test]
+async fn policies_that_cannot_be_read_give_nothing_until_they_can() {
+    let world = World::start().await;
+    let grant = for_later(&world).await;
+    let refuse = Fault::new(FaultKind::Refuse).on(Service::DynamoDb, "Query").times(1_000);
+    world.local.aws().set_faults(Faults { rules: vec![refuse] });
+    world.wait(3600).await;
+    let found = world.grant(&grant).await;
+    assert_eq!((&found["status"], &found["provisioning_status"]), (&json!("active"), &json!("pending")), "{found}");
+    assert!(world.assignments().is_empty());
+    world.local.aws().set_faults(Faults::default());
+    world.pass(901);
+    world.local.sweep().await.unwrap();
+    assert_eq!(world.grant(&grant).await["provisioning_status"], "successful");
+}
+
+#[tokio::test]
+async fn what_could_not_be_given_yet_is_refused_by_a_policy_that_came_since() {
+    let world = World::start().await;
+    let grant = world.granted("alice", SANDBOX, "PowerUserAccess", 7200).await;
+    let refuse = Fault::new(FaultKind::Refuse).on(Service::SsoAdmin, "CreateAccountAssignment").times(1000);
+    world.local.aws().set_faults(Faults { rules: vec![refuse] });
+    world.settle().await;
+    world.wait(901).await;
+    assert_eq!(world.grant(&grant).await["provisioning_status"], "pending");
+    // A policy that would refuse it while it was not given yet does.
+    freeze(&world).await;
+    world.wait(901).await;
+    let found = world.grant(&grant).await;
+    assert_eq!((&found["status"], &found["provisioning_status"]), (&json!("revoked"), &json!("failed")), "{found}");
+}
+
+#[tokio::test]
+async fn an_emergency_begins_at_once_or_not_at_all() {
+    let world = World::start().await;
+    let mut body = ask(PRODUCTION, "AdministratorAccess", 600);
+    body["break_glass"] = json!(true);
+    body["start_at"] = json!("2026-03-01T00:00:00Z");
+    let error = world.post(As::Person("carol"), "/v1/requests", body).await.refused(400, "invalid_input");
+    assert_eq!(error["details"]["field"], "start_at");
+}
+
+#[tokio::test]
+async fn an_emergency_is_not_given_once_the_tenant_allows_none() {
+    let edits: [(fn(&mut Tenant), &str); 3] = [
+        (|tenant| tenant.settings.break_glass.enabled = false, "break-glass is off"),
+        (|tenant| tenant.settings.break_glass.groups = vec!["others".to_owned()], "for members of"),
+        (|tenant| tenant.settings.break_glass.max_duration_seconds = 60.try_into().unwrap(), "is 60 seconds now"),
+    ];
+    for (change, why) in edits {
+        let world = World::start().await;
+        let mut body = ask(PRODUCTION, "AdministratorAccess", 600);
+        body["break_glass"] = json!(true);
+        let request = world.post(As::Person("carol"), "/v1/requests", body).await.expect(StatusCode::CREATED);
+        edit_tenant(&world, change).await;
+        world.settle().await;
+        assert_refused(&world, request["grant_ids"][0].as_str().unwrap(), why).await;
+    }
+}
+
+#[tokio::test]
+async fn a_freeze_does_not_keep_anybody_from_an_emergency() {
+    let world = World::start().await;
+    let mut body = ask(PRODUCTION, "AdministratorAccess", 600);
+    body["break_glass"] = json!(true);
+    world.post(As::Person("carol"), "/v1/requests", body).await.expect(StatusCode::CREATED);
+    freeze(&world).await;
+    world.settle().await;
+    assert_eq!(world.assignments(), ["carol AdministratorAccess 333333333333"]);
+}

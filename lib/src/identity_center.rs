@@ -134,7 +134,7 @@ impl IdentityCenter {
             .map_err(|error| Fault::Invalid(error.to_string()))?;
         self.user_id_by(AlternateIdentifier::UniqueAttribute(unique)).await.map_err(|fault| match fault {
             Fault::NotFound(_) => Fault::NotFound(format!("the Identity Store has no user with the address `{email}`")),
-            other => other,
+            other @ (Fault::Conflict | Fault::Invalid(_) | Fault::Passing(_) | Fault::Unanswered(_)) => other,
         })
     }
 

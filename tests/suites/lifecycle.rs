@@ -1,5 +1,5 @@
 //! What becomes of a request: from asking to the last trace of access gone, with a clock the test moves.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "lifecycle/approval.rs"]
 mod approval;

@@ -1,6 +1,8 @@
 //! Deciding, withdrawing and letting lapse a request. It has one outcome (INVARIANT 5): each of these is conditional
 //! on the version that was read.
 
+use std::collections::btree_map::Entry;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::change::{Subject as _, record, system_event};
@@ -174,8 +176,8 @@ fn refuse(
     let now = access.now();
     let caller = access.caller().principal().who.to_string();
     request.refused_approvals.retain(|_, at| now < *at + REFUSAL_PAUSE);
-    if !request.refused_approvals.contains_key(&caller) {
-        request.refused_approvals.insert(caller, now);
+    if let Entry::Vacant(first) = request.refused_approvals.entry(caller) {
+        first.insert(now);
         writes.update(&request)?;
         let mut about = request.about();
         about.reasoning = Some(why.to_string());

@@ -28,11 +28,11 @@ use crate::domain::text::{has_control, without_invisible};
 
 /// Free text of at most `longest` characters.
 fn bounded(field: &'static str, text: Option<String>, longest: usize) -> Result<Option<String>, Error> {
-    match &text {
+    match text {
         Some(value) if value.chars().count() > longest => {
             Err(Error::input(field, format!("must be at most {longest} characters")))
         }
-        Some(value) => free_text(field, value).map(Some),
+        Some(value) => free_text(field, &value).map(Some),
         None => Ok(None),
     }
 }

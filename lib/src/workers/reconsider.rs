@@ -117,13 +117,11 @@ impl Workers {
 
 /// A fault of ours is no decision: nothing is given, and it is tried again.
 fn unknown(error: AccessError) -> Result<Confirmation, WorkerError> {
-    match error {
-        AccessError::Store(error) => Err(error.into()),
-        error => {
-            tracing::error!(cause = %error, "a grant cannot be evaluated");
-            Ok(Confirmation::Unknown("the tenant's policies cannot be evaluated".to_owned()))
-        }
+    if let AccessError::Store(error) = error {
+        return Err(error.into());
     }
+    tracing::error!(cause = %error, "a grant cannot be evaluated");
+    Ok(Confirmation::Unknown("the tenant's policies cannot be evaluated".to_owned()))
 }
 
 impl Confirmed {

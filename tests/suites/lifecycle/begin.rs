@@ -240,9 +240,11 @@ async fn an_emergency_begins_at_once_or_not_at_all() {
     assert_eq!(error["details"]["field"], "start_at");
 }
 
+type Edit = fn(&mut Tenant);
+
 #[tokio::test]
 async fn an_emergency_is_not_given_once_the_tenant_allows_none() {
-    let edits: [(fn(&mut Tenant), &str); 3] = [
+    let edits: [(Edit, &str); 3] = [
         (|tenant| tenant.settings.break_glass.enabled = false, "break-glass is off"),
         (|tenant| tenant.settings.break_glass.groups = vec!["others".to_owned()], "for members of"),
         (|tenant| tenant.settings.break_glass.max_duration_seconds = 60.try_into().unwrap(), "is 60 seconds now"),

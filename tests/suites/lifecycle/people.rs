@@ -16,10 +16,10 @@ fn account(world: &World, sub: &str, email: &str) -> String {
 }
 
 /// A token of such an account with these claims.
-fn claiming(world: &World, sub: &str, more: Value) -> String {
+fn claiming(world: &World, sub: &str, mut more: Value) -> String {
     world.token_with(sub, |claims| {
         claims["groups"] = json!(["sre"]);
-        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        claims.as_object_mut().unwrap().append(more.as_object_mut().unwrap());
     })
 }
 

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::rest;
 
 /// Begins something whose first commit is held up until it is told to go on.
-async fn held_up<T: Send + 'static>(
+fn held_up<T: Send + 'static>(
     world: &Arc<World>,
     act: impl Future<Output = T> + Send + 'static,
 ) -> (JoinHandle<T>, mpsc::Sender<()>) {
@@ -57,7 +57,7 @@ async fn an_extension_that_commits_after_its_policy_was_deleted_extends_nothing(
     let until = world.grant(&id).await["expires_at"].clone();
     let (asks, path) = (Arc::clone(&world), format!("/v1/grants/{id}/extend"));
     let extend = async move { asks.post(As::Person("alice"), path, json!({"duration_seconds": 600})).await };
-    let (extension, go) = held_up(&world, extend).await;
+    let (extension, go) = held_up(&world, extend);
     delete_policy(&world, "engineering in sandbox").await;
     go.send(()).unwrap();
     extension.await.unwrap().refused(403, "policy_denied");
@@ -70,7 +70,7 @@ async fn a_submission_that_commits_after_its_policy_was_deleted_gives_nothing() 
     let world = Arc::new(World::start().await);
     let asks = Arc::clone(&world);
     let submit = async move { asks.request("alice", SANDBOX, "PowerUserAccess", 600).await };
-    let (submission, go) = held_up(&world, submit).await;
+    let (submission, go) = held_up(&world, submit);
     delete_policy(&world, "engineering in sandbox").await;
     go.send(()).unwrap();
     let request = submission.await.unwrap().expect(StatusCode::CREATED);
@@ -88,7 +88,7 @@ async fn an_approval_that_commits_after_its_policy_was_deleted_gives_nothing() {
     let path = format!("/v1/requests/{}/approve", request["id"].as_str().unwrap());
     let approves = Arc::clone(&world);
     let approve = async move { approves.post(As::Person("bob"), path, json!({})).await };
-    let (approval, go): (JoinHandle<Answer>, _) = held_up(&world, approve).await;
+    let (approval, go): (JoinHandle<Answer>, _) = held_up(&world, approve);
     delete_policy(&world, "engineering reads production").await;
     go.send(()).unwrap();
     let request = approval.await.unwrap().expect(StatusCode::OK);
@@ -103,7 +103,7 @@ async fn a_policy_that_is_deleted_between_the_workers_question_and_its_commit_gi
     let call = json!({"tenant_id": world.local.tenant_id(), "grant_id": request["grant_ids"][0]});
     let workers = world.local.workers().clone();
     let provision = async move { _ = provision_grant::handle(&workers, call).await.unwrap() };
-    let (provisioning, go) = held_up(&world, provision).await;
+    let (provisioning, go) = held_up(&world, provision);
     delete_policy(&world, "engineering in sandbox").await;
     go.send(()).unwrap();
     provisioning.await.unwrap();
@@ -117,7 +117,7 @@ async fn who_leaves_the_group_between_the_workers_question_and_its_commit_is_giv
     let call = json!({"tenant_id": world.local.tenant_id(), "grant_id": request["grant_ids"][0]});
     let workers = world.local.workers().clone();
     let provision = async move { _ = provision_grant::handle(&workers, call).await.unwrap() };
-    let (provisioning, go) = held_up(&world, provision).await;
+    let (provisioning, go) = held_up(&world, provision);
     leave_all_groups(&world, "alice").await;
     go.send(()).unwrap();
     provisioning.await.unwrap();
@@ -131,7 +131,7 @@ async fn who_leaves_the_group_before_the_approval_commits_is_not_granted_it() {
     let path = format!("/v1/requests/{}/approve", request["id"].as_str().unwrap());
     let approves = Arc::clone(&world);
     let approve = async move { approves.post(As::Person("bob"), path, json!({})).await };
-    let (approval, go) = held_up(&world, approve).await;
+    let (approval, go) = held_up(&world, approve);
     leave_all_groups(&world, "alice").await;
     go.send(()).unwrap();
     approval.await.unwrap().refused(403, "policy_denied");

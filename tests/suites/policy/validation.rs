@@ -13,7 +13,7 @@ fn report(text: &str) -> Report {
 fn what_fits_the_schema_is_valid() {
     let texts = [
         "permit(principal in Group::\"sre\", action == Action::\"ReadOnlyAccess\", resource in AwsOrganizationalUnit::\"r-ab12\");",
-        "permit(principal in User::\"group:sre\", action == Action::\"ReadOnlyAccess\", resource == AwsAccount::\"999999999999\");",
+        "permit(principal in User::\"group:sre\", action == Action::\"ReadOnlyAccess\", resource == AwsAccount::\"333333333333\");",
         "permit(principal is User, action == Action::\"approve\", resource) when { context has requester && context.requester != principal };",
         "permit(principal, action == Action::\"approve\", resource) when { context has requester_service_account && context.requester_service_account in Group::\"ci\" };",
         "forbid(principal, action in [Action::\"read\", Action::\"connect\"], resource is AwsRdsInstance) unless { context.mfa };",

@@ -1,5 +1,7 @@
 //! The questions the use cases ask of policy.
 
+use jiff::Timestamp;
+
 use super::{Access, AccessError, TenantEngine};
 use crate::domain::{AccessRequest, AccountId, Grant, ResourceRef, ResourceType, Seconds};
 use crate::policy::{AccessQuestion, Approve, DecidedAccess, Decision, DecisionQuestion, Permit, Revoke};
@@ -37,14 +39,7 @@ impl TenantEngine {
             now: access.now(),
             requester: &request.requester,
             resource: &request.resource,
-            decided: DecidedAccess {
-                action: &request.action,
-                reason: request.reason.as_deref(),
-                tickets: &request.tickets,
-                duration: request.duration_seconds,
-                start_at: request.begins_at(access.now()),
-                break_glass: request.break_glass,
-            },
+            decided: decided_by_request(request, access.now()),
         };
         self.engine.authorize_approve(&question).map_err(|decision| self.denied(&decision))
     }
@@ -133,5 +128,17 @@ impl TenantEngine {
     /// A refusal of policy.
     pub(super) fn denied(&self, decision: &Decision) -> AccessError {
         AccessError::PolicyDenied { reason: self.explain(decision), notices: decision.notices.clone() }
+    }
+}
+
+/// What an approver of a request decides about, at a time.
+pub(super) fn decided_by_request(request: &AccessRequest, at: Timestamp) -> DecidedAccess<'_> {
+    DecidedAccess {
+        action: &request.action,
+        reason: request.reason.as_deref(),
+        tickets: &request.tickets,
+        duration: request.duration_seconds,
+        start_at: request.begins_at(at),
+        break_glass: request.break_glass,
     }
 }

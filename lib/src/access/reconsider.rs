@@ -12,13 +12,14 @@ use jiff::{SignedDuration, Timestamp};
 pub use newest::Newest;
 
 use super::held::held_seconds;
+use super::question::decided_by_request;
 use super::submit::unmatched_ticket_pattern;
 use super::{AccessError, TenantEngine, people, recent_grants};
 use crate::domain::{
     AccessRequest, ApprovalMode, AwsResource, Decision, Evaluation, Grant, Principal, RequestState, ResourceType,
     Seconds, Tenant, TenantSettings, Terms, Verdict,
 };
-use crate::policy::{AccessQuestion, Approve, DecidedAccess, DecisionQuestion, Outcome, Permit};
+use crate::policy::{AccessQuestion, Approve, DecisionQuestion, Outcome, Permit};
 use crate::store::{StoreError, TenantTable, Transaction};
 
 /// A decision is good for this long; access that begins later is evaluated again.
@@ -230,14 +231,7 @@ pub(super) fn counts(
         now: decision.decided_at,
         requester: &request.requester,
         resource: &request.resource,
-        decided: DecidedAccess {
-            action: &request.action,
-            reason: request.reason.as_deref(),
-            tickets: &request.tickets,
-            duration: request.duration_seconds,
-            start_at: request.begins_at(decision.decided_at),
-            break_glass: request.break_glass,
-        },
+        decided: decided_by_request(request, decision.decided_at),
     };
     match engine.engine.authorize_approve(&question) {
         Ok(_) => Ok(true),

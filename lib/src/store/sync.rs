@@ -1,11 +1,10 @@
 //! How far syncs have come, and which tenants they are for: items that no tenant owns.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
 use super::keys;
-use super::record::{Item, from_item};
+use super::record::from_item;
 use super::{CommitError, StoreError, Table};
 use crate::domain::{SyncState, TenantId};
 
@@ -56,25 +55,6 @@ impl Table {
     /// [`CommitError::Conflict`] when somebody else changed it: nothing was written.
     pub async fn put_sync_state(&self, state: &SyncState) -> Result<(), CommitError> {
         let next = SyncState { version: state.version + 1, ..state.clone() };
-        let mut item: Item = serde_dynamo::to_item(next).map_err(|error| StoreError::Unstorable(error.to_string()))?;
-        item.insert(keys::PK.to_owned(), AttributeValue::S(keys::sync_partition(&state.instance_arn)));
-        item.insert(keys::SK.to_owned(), AttributeValue::S(keys::SYNC.to_owned()));
-        let put = self.client().put_item().table_name(self.name()).set_item(Some(item));
-        let put = match state.version {
-            0 => put.condition_expression("attribute_not_exists(pk)"),
-            version => put
-                .condition_expression("#v = :v")
-                .expression_attribute_names("#v", "version")
-                .expression_attribute_values(":v", AttributeValue::N(version.to_string())),
-        };
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if matches!(error.code(), Some("ConditionalCheckFailedException" | "TransactionConflictException")) =>
-            {
-                Err(CommitError::Conflict)
-            }
-            Err(error) => Err(CommitError::Store(StoreError::sdk(error))),
-        }
+        self.put_version(keys::sync_partition(&state.instance_arn), keys::SYNC, state.version, next).await
     }
 }

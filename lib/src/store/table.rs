@@ -1,11 +1,13 @@
 //! The table, and its part of one tenant.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
 
 use super::keys;
 use super::record::{Item, from_item};
-use super::{IssuerEntry, StoreError};
+use super::{CommitError, IssuerEntry, StoreError};
 use crate::domain::TenantId;
 
 /// The whole table. Only the session and the workers open it for a tenant.
@@ -64,6 +66,40 @@ impl Table {
         let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
         put.send().await.map_err(StoreError::sdk)?;
         Ok(())
+    }
+
+    /// Writes an item over the version of it that was read; 0 is none.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Conflict`] when somebody else changed it: nothing was written.
+    pub(super) async fn put_version<T: Serialize>(
+        &self,
+        pk: String,
+        sk: &str,
+        version: u64,
+        next: T,
+    ) -> Result<(), CommitError> {
+        let mut item: Item = serde_dynamo::to_item(next).map_err(|error| StoreError::Unstorable(error.to_string()))?;
+        item.insert(keys::PK.to_owned(), AttributeValue::S(pk));
+        item.insert(keys::SK.to_owned(), AttributeValue::S(sk.to_owned()));
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        let put = match version {
+            0 => put.condition_expression("attribute_not_exists(pk)"),
+            version => put
+                .condition_expression("#v = :v")
+                .expression_attribute_names("#v", "version")
+                .expression_attribute_values(":v", AttributeValue::N(version.to_string())),
+        };
+        match put.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if matches!(error.code(), Some("ConditionalCheckFailedException" | "TransactionConflictException")) =>
+            {
+                Err(CommitError::Conflict)
+            }
+            Err(error) => Err(CommitError::Store(StoreError::sdk(error))),
+        }
     }
 
     pub(super) async fn get_raw(&self, pk: String, sk: String) -> Result<Option<Item>, StoreError> {

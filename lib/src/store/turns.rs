@@ -1,10 +1,7 @@
 //! The turns at an Identity Center instance: one item, which no tenant owns, since an instance may serve many.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use super::keys;
-use super::record::{Item, from_item};
+use super::record::from_item;
 use super::{CommitError, StoreError, Table};
 use crate::domain::Turns;
 
@@ -28,25 +25,6 @@ impl Table {
     /// [`CommitError::Conflict`] when somebody else changed them: nothing was written.
     pub async fn put_turns(&self, turns: &Turns) -> Result<(), CommitError> {
         let next = Turns { version: turns.version + 1, ..turns.clone() };
-        let mut item: Item = serde_dynamo::to_item(next).map_err(|error| StoreError::Unstorable(error.to_string()))?;
-        item.insert(keys::PK.to_owned(), AttributeValue::S(keys::turns_partition(&turns.instance_arn)));
-        item.insert(keys::SK.to_owned(), AttributeValue::S(SORT_KEY.to_owned()));
-        let put = self.client().put_item().table_name(self.name()).set_item(Some(item));
-        let put = match turns.version {
-            0 => put.condition_expression("attribute_not_exists(pk)"),
-            version => put
-                .condition_expression("#v = :v")
-                .expression_attribute_names("#v", "version")
-                .expression_attribute_values(":v", AttributeValue::N(version.to_string())),
-        };
-        match put.send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if matches!(error.code(), Some("ConditionalCheckFailedException" | "TransactionConflictException")) =>
-            {
-                Err(CommitError::Conflict)
-            }
-            Err(error) => Err(CommitError::Store(StoreError::sdk(error))),
-        }
+        self.put_version(keys::turns_partition(&turns.instance_arn), SORT_KEY, turns.version, next).await
     }
 }

@@ -1,4 +1,6 @@
-//! Tenants come to be, and are given API keys.
+//! Tenants come to be, and are given API keys and the use of an Identity Center instance.
+
+mod instances;
 
 use std::collections::BTreeMap;
 
@@ -6,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub use self::instances::{InstanceError, register_instance, share_instance};
 use crate::auth::Scope;
 use crate::auth::api_key::{ApiKey, ApiKeySecret, SECRET_BYTES};
 use crate::domain::{
@@ -243,7 +246,12 @@ fn tenant_created(id: EventId, tenant: &Tenant) -> Event {
 }
 
 fn key_created(id: EventId, key: &ApiKey) -> Event {
-    let metadata = json!({"name": key.name, "scopes": key.scopes});
+    let metadata = json!({
+        "name": key.name,
+        "scopes": key.scopes,
+        // Who receives what the key asks for.
+        "identity_store_user_id": key.identity_store_user_id,
+    });
     installed(
         EventKind::ApiKeyCreated,
         id,

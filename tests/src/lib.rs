@@ -13,6 +13,7 @@ pub mod template;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -20,8 +21,9 @@ use stint::access::Ids;
 use stint::auth::Scope;
 use stint::auth::api_key::{ApiKey, ApiKeySecret, SECRET_BYTES};
 use stint::clock::Clock;
-use stint::domain::{OidcConfig, TenantId};
+use stint::domain::{OidcConfig, Tenant, TenantId};
 use stint::store::Transaction;
+use stint::tenancy::share_instance;
 use stint_local::aws::{Limits, Storage};
 use stint_local::seed::Seed;
 use stint_local::server::{Config, Local};
@@ -193,8 +195,18 @@ impl World {
 
     /// Lets another tenant use the Identity Center instance. Returns whether it could not before.
     pub async fn share_instance(&self, other: &OtherTenant) -> bool {
-        let instance = &self.local.aws().world().instance_arn;
-        self.local.table().share_instance(instance, other.id).await.unwrap()
+        let table = self.local.table();
+        let other = table.tenant(other.id).get::<Tenant>("TENANT").await.unwrap().unwrap();
+        let (instance, id) = (&self.local.aws().world().instance_arn, Ids::new(self.clock.clone()).id());
+        share_instance(table, instance, self.local.tenant_id(), &other, id, self.now()).await.unwrap()
+    }
+
+    /// As if the Identity Center instance had never been registered for a tenant.
+    pub async fn unregister_instance(&self) {
+        let instance = self.local.aws().world().instance_arn.clone();
+        let client = aws_sdk_dynamodb::Client::new(&self.local.aws().sdk_config());
+        let delete = client.delete_item().table_name("stint").key("pk", AttributeValue::S(format!("INSTANCE#{instance}")));
+        delete.key("sk", AttributeValue::S("INSTANCE".to_owned())).send().await.unwrap();
     }
 
     /// Now.

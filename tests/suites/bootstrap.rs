@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use stint::domain::{AwsResource, Tenant};
+use stint::domain::{AwsResource, Tenant, TenantId};
 use stint::tenancy::Slug;
 use stint_bootstrap::{Arguments, Error, run};
 use stint_local::aws::{Fault, FaultKind, Faults, Service};
-use stint_tests::{Answer, As, SANDBOX, World, plain};
+use stint_tests::{Answer, As, World, plain};
 
 const ISSUER: &str = "https://login.example.com";
 
@@ -32,14 +32,22 @@ impl Ran {
 }
 
 fn arguments(more: &[&str]) -> Arguments {
-    let given = ["stint-bootstrap", "--table", "stint", "--tenant-name", "Acme, Inc."];
+    arguments_for("Acme, Inc.", more)
+}
+
+fn arguments_for(name: &str, more: &[&str]) -> Arguments {
+    let given = ["stint-bootstrap", "--table", "stint", "--tenant-name", name];
     clap::Parser::try_parse_from(given.iter().chain(more)).unwrap()
 }
 
 async fn bootstrap(world: &World, more: &[&str]) -> Ran {
+    bootstrap_for(world, "Acme, Inc.", more).await
+}
+
+async fn bootstrap_for(world: &World, name: &str, more: &[&str]) -> Ran {
     let (mut output, mut notes) = (Vec::new(), Vec::new());
     let aws = world.local.aws().sdk_config();
-    let result = run(&arguments(more), &aws, world.clock.clone(), &mut output, &mut notes).await;
+    let result = run(&arguments_for(name, more), &aws, world.clock.clone(), &mut output, &mut notes).await;
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ran { result, output: text(output), notes: text(notes) }
 }
@@ -54,6 +62,20 @@ fn items(world: &World, kind: &str) -> Vec<Value> {
     world.local.aws().items().into_iter().filter(|item| item["pk"]["S"] == partition.as_str()).collect()
 }
 
+/// The tenant's audit log, oldest first.
+fn entries(world: &World) -> Vec<Value> {
+    let mut entries: Vec<Value> = items(world, "AUDIT").iter().map(plain).collect();
+    entries.sort_by_key(|entry| entry["sequence"].as_u64());
+    entries
+}
+
+/// A stack whose Identity Center instance is registered for no tenant yet.
+async fn a_new_stack() -> World {
+    let world = World::start().await;
+    world.unregister_instance().await;
+    world
+}
+
 async fn call(world: &World, key: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
     let call = world.call(As::ApiKey(key), method, path).header("x-tenant-id", slug().tenant_id().to_string());
     match body {
@@ -64,7 +86,7 @@ async fn call(world: &World, key: &str, method: Method, path: &str, body: Option
 
 #[tokio::test]
 async fn one_command_makes_a_stack_usable() {
-    let world = World::start().await;
+    let world = a_new_stack().await;
     let user_id = world.local.aws().world().users[0].user_id.clone();
     let issuer = ["--sync", "--admin-group", "platform", "--issuer", ISSUER, "--client-id", "c"];
     let ran = bootstrap(&world, &[&issuer[..], &["--identity-store-user-id", &user_id]].concat()).await;
@@ -104,9 +126,7 @@ async fn what_the_installation_did_is_in_the_audit_log() {
     bootstrap(&world, &["--new-key"]).await.key();
     world.settle().await;
 
-    let mut entries: Vec<Value> =
-        items(&world, "AUDIT").iter().map(|item| serde_json::to_value(plain(item)).unwrap()).collect();
-    entries.sort_by_key(|entry| entry["sequence"].as_u64());
+    let entries = entries(&world);
     let said: Vec<&str> = entries.iter().map(|entry| entry["action"].as_str().unwrap()).collect();
     assert_eq!(said, ["tenant.created", "api_key.created", "api_key.created"]);
     assert!(entries.iter().all(|entry| entry["actor_id"] == "system" && entry["actor_type"] == "system"));
@@ -175,7 +195,7 @@ async fn what_was_interrupted_is_continued_by_running_it_again() {
     for kind in [FaultKind::Refuse, FaultKind::LoseAnswer, FaultKind::Conflict] {
         let mut failed = 0;
         for place in 0.. {
-            let world = World::start().await;
+            let world = a_new_stack().await;
             world.local.aws().set_faults(Faults { rules: vec![Fault::new(kind).after(place)] });
             let given = ["--sync", "--issuer", ISSUER, "--client-id", "c"];
             let first = bootstrap(&world, &given).await;
@@ -221,7 +241,7 @@ async fn seeded(world: &World) -> Vec<AwsResource> {
 
 #[tokio::test]
 async fn a_sync_finds_what_there_is_and_keeps_what_only_we_know() {
-    let world = World::start().await;
+    let world = a_new_stack().await;
     let ran = bootstrap(&world, &["--sync"]).await;
     ran.key();
     let tenant = world.local.table().tenant(slug().tenant_id());
@@ -250,7 +270,7 @@ async fn a_sync_finds_what_there_is_and_keeps_what_only_we_know() {
 /// Nothing of a tree that was read halfway; permission sets do not depend on it.
 #[tokio::test]
 async fn a_sync_that_cannot_read_the_whole_organization_writes_none_of_it_and_says_so() {
-    let world = World::start().await;
+    let world = a_new_stack().await;
     let fault = Fault::new(FaultKind::Refuse).on(Service::Organizations, "ListAccountsForParent").after(1);
     world.local.aws().set_faults(Faults { rules: vec![fault] });
     let ran = bootstrap(&world, &["--sync"]).await;
@@ -279,21 +299,68 @@ async fn planting_again_finishes_what_was_begun() {
     assert_eq!(world.items("APIKEY").len(), 1);
 }
 
+/// The tenants that may use the instance: its owner, and those it is shared with.
+async fn who_may_use_it(world: &World) -> Option<(TenantId, Vec<TenantId>)> {
+    let instance = world.local.table().instance(&world.local.aws().world().instance_arn).await.unwrap()?;
+    Some((instance.owner, instance.shared_with.into_iter().collect()))
+}
+
 #[tokio::test]
-async fn an_instance_that_another_tenant_registered_is_shared_on_request_only() {
-    let world = World::start().await;
-    world.granted("alice", SANDBOX, "PowerUserAccess", 60).await;
+async fn only_the_tenant_an_instance_is_registered_for_shares_it() {
+    let world = a_new_stack().await;
+    let [acme, beta] = ["acme", "beta"].map(|slug| Slug::parse(slug).unwrap().tenant_id());
+    for name in ["Acme", "Beta"] {
+        bootstrap_for(&world, name, &[]).await.key();
+    }
+    assert_eq!(who_may_use_it(&world).await, None);
+    // Before any grant exists: who shares it owns it.
+    for said in ["tenant `beta` may use", "tenant `beta` could use already"] {
+        let ran = bootstrap_for(&world, "Acme", &["--share-instance-with", "beta"]).await;
+        assert!(ran.result.is_ok() && ran.notes.contains(said), "{:?} {}", ran.result, ran.notes);
+        assert_eq!(who_may_use_it(&world).await, Some((acme, vec![beta])));
+    }
+    bootstrap_for(&world, "Gamma", &[]).await.key();
+    for (name, more) in [
+        ("Beta", ["--share-instance-with", "gamma"].as_slice()),
+        ("Gamma", &["--share-instance-with", "gamma"]),
+        ("Gamma", &["--sync"]),
+        ("Acme", &["--share-instance-with", "delta"]),
+    ] {
+        let ran = bootstrap_for(&world, name, more).await;
+        let refused = ran.result.unwrap_err().to_string();
+        assert!(!refused.contains(&acme.to_string()) && !refused.contains("acme"), "{refused}");
+        assert_eq!(who_may_use_it(&world).await, Some((acme, vec![beta])), "{name} {more:?}");
+    }
+}
+
+#[tokio::test]
+async fn registering_and_sharing_an_instance_are_in_its_owners_audit_log_and_in_no_other() {
+    let world = a_new_stack().await;
+    bootstrap_for(&world, "Beta", &[]).await.key();
+    bootstrap(&world, &["--sync"]).await.key();
+    for _ in 0..2 {
+        bootstrap(&world, &["--share-instance-with", "beta"]).await.result.unwrap();
+    }
     world.settle().await;
     let instance = world.local.aws().world().instance_arn.clone();
-    let may_use = async || {
-        let tenants = world.local.table().instance(&instance).await.unwrap().unwrap().tenants;
-        tenants.contains(&slug().tenant_id())
-    };
-    bootstrap(&world, &[]).await.key();
-    assert!(!may_use().await);
-    for said in ["may use", "could use already"] {
-        let ran = bootstrap(&world, &["--share-instance"]).await;
-        assert!(ran.result.is_ok() && ran.notes.contains(&format!("{said} {instance}")), "{}", ran.notes);
-        assert!(may_use().await);
-    }
+    let about: Vec<Value> = entries(&world).into_iter().filter(|entry| entry["resource_id"] == instance).collect();
+    let said = |name: &str| about.iter().map(|entry| entry[name].clone()).collect::<Vec<_>>();
+    assert_eq!(said("action"), ["instance.registered", "instance.shared"]);
+    assert_eq!(said("metadata"), [json!({}), json!({"shared_with": "beta"})]);
+    assert!(about.iter().all(|entry| entry["resource_type"] == "identity_center_instance"));
+    let all = world.local.aws().items();
+    let naming = all.iter().filter(|item| item["pk"]["S"].as_str().unwrap().ends_with("#AUDIT"));
+    assert_eq!(naming.filter(|item| item["resource_id"]["S"] == instance).count(), 2, "none in the other's log");
+}
+
+#[tokio::test]
+async fn the_log_says_who_receives_what_a_key_asks_for() {
+    let world = World::start().await;
+    let user_id = world.local.aws().world().users[0].user_id.clone();
+    bootstrap(&world, &["--identity-store-user-id", &user_id]).await.key();
+    bootstrap(&world, &["--new-key"]).await.key();
+    world.settle().await;
+    let made = entries(&world).into_iter().filter(|entry| entry["action"] == "api_key.created");
+    let users: Vec<Value> = made.map(|entry| entry["metadata"]["identity_store_user_id"].clone()).collect();
+    assert_eq!(users, [json!(user_id), Value::Null]);
 }

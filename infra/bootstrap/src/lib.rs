@@ -20,8 +20,8 @@ use stint::directory::DirectoryError;
 use stint::domain::{
     ApiKeyId, BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Seconds, Tenant, TenantId, TenantSettings,
 };
-use stint::store::{CommitError, StoreError, TenantTable};
-use stint::tenancy::{self, NewKey, NewTenant, Slug, SlugError, TenancyError};
+use stint::store::{CommitError, Record as _, StoreError, TenantTable};
+use stint::tenancy::{self, InstanceError, NewKey, NewTenant, Slug, SlugError, TenancyError};
 use stint::workers::sync::SyncCall;
 use stint::workers::{self, WorkerError};
 
@@ -87,16 +87,17 @@ pub struct Arguments {
     #[arg(long)]
     pub new_key: bool,
     /// Reads accounts, their tags and units of Organizations, permission sets of Identity Center, and users of the
-    /// Identity Store, into the tenant's directory, as the worker `sync` does by itself every 15 minutes.
+    /// Identity Store, into the tenant's directory, as the worker `sync` does by itself every 15 minutes. Registers the
+    /// Identity Center instance for the tenant, if it is nobody's yet.
     #[arg(long)]
     pub sync: bool,
     /// Lets the sync take for gone what it and the one before did not find, although it is more than a tenth of its kind.
     #[arg(long, requires = "sync")]
     pub accept_loss: bool,
-    /// Lets the tenant give access with the Identity Center instance although another tenant registered it: an instance
-    /// belongs to the first tenant that gives access with it, until it is shared.
-    #[arg(long)]
-    pub share_instance: bool,
+    /// Lets the tenant of this slug use this tenant's Identity Center instance, too: give access with it, and have its
+    /// accounts, permission sets and people in its directory.
+    #[arg(long, value_name = "SLUG", value_parser = Slug::parse)]
+    pub share_instance_with: Option<Slug>,
     /// The Identity Center instance to read or share, where there are several.
     #[arg(long)]
     pub instance_arn: Option<String>,
@@ -127,6 +128,12 @@ pub enum Error {
         /// Where it was looked for.
         region: String,
     },
+    /// The Identity Center instance was not registered or shared.
+    #[error(transparent)]
+    InstanceTenants(#[from] InstanceError),
+    /// There is no tenant to share with.
+    #[error("there is no tenant with the slug `{}`", .0.as_str())]
+    NoTenant(Slug),
     /// The machine has no randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -195,14 +202,21 @@ pub async fn run(
             }
         }
     }
-    if arguments.share_instance {
+    if arguments.sync || arguments.share_instance_with.is_some() {
         let instance = context::instance_arn(aws, arguments.instance_arn.as_deref(), &clock).await?;
-        let was_shared = table.share_instance(&instance, id).await?;
-        let said = if was_shared { "may use" } else { "could use already" };
-        writeln!(notes, "the tenant {said} {instance}")?;
-    }
-    if arguments.sync {
-        sync(arguments, aws, id, &clock, notes).await?;
+        if tenancy::register_instance(&table, &instance, id, ids.id(), now).await? {
+            writeln!(notes, "{instance} is registered for the tenant")?;
+        }
+        if let Some(slug) = &arguments.share_instance_with {
+            let with = table.tenant(slug.tenant_id()).get::<Tenant>(Tenant::KIND).await?;
+            let with = with.ok_or_else(|| Error::NoTenant(slug.clone()))?;
+            let is_new = tenancy::share_instance(&table, &instance, id, &with, ids.id(), now).await?;
+            let said = if is_new { "may use" } else { "could use already" };
+            writeln!(notes, "tenant `{}` {said} {instance}", with.slug)?;
+        }
+        if arguments.sync {
+            sync(arguments, aws, id, &instance, &clock, notes).await?;
+        }
     }
     Ok(())
 }
@@ -290,11 +304,11 @@ async fn sync(
     arguments: &Arguments,
     aws: &SdkConfig,
     tenant: TenantId,
+    instance_arn: &str,
     clock: &Clock,
     notes: &mut impl Write,
 ) -> Result<(), Error> {
-    let instance_arn = arguments.instance_arn.as_deref();
-    let workers = context::sync_workers(aws, arguments.table.clone(), instance_arn, clock.clone()).await?;
+    let workers = context::sync_workers(aws, arguments.table.clone(), Some(instance_arn), clock.clone()).await?;
     let call = SyncCall { tenant_id: Some(tenant), accepts_loss: arguments.accept_loss };
     let mut waits = 0;
     let synced = loop {

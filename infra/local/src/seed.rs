@@ -10,7 +10,7 @@ use stint::auth::api_key::ApiKeySecret;
 use stint::context::{RandomError, random_bytes};
 use stint::directory;
 use stint::domain::{
-    ApiKeyId, AwsResource, BreakGlass, DirectoryLink, ExternalId, OidcConfig, Person, PersonLink, ResourceError, Role,
+    ApiKeyId, AwsResource, BreakGlass, DirectoryLink, ExternalId, InstanceTenants, OidcConfig, Person, PersonLink, ResourceError, Role,
     Seconds, Tenant, TenantId, TenantSettings, User,
 };
 use stint::store::{CommitError, IssuerEntry, Record, Table, Transaction};
@@ -160,7 +160,18 @@ impl Seed {
         tenant.put_all(&users).await?;
         tenant.put_all(&self.resources(now)?).await?;
         trust(table, id, &oidc).await?;
+        self.register_instance(table).await?;
         Ok(secret)
+    }
+
+    /// Makes the Identity Center instance the tenant's, unless another tenant was planted before.
+    async fn register_instance(&self, table: &Table) -> Result<(), CommitError> {
+        if table.instance(&self.aws.instance_arn).await?.is_some() {
+            return Ok(());
+        }
+        let mut writes = Transaction::new(self.tenant_id());
+        writes.create_shared(&InstanceTenants::registered_by(self.aws.instance_arn.clone(), self.tenant_id()))?;
+        table.tenant(self.tenant_id()).commit(writes).await
     }
 
     /// The key with every scope, which receives what it asks for as the service user of its name.

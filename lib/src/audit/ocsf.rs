@@ -80,6 +80,8 @@ impl Mapping {
             EventKind::PoliciesReordered => (Entity(Activity::Update), Informational, true),
             EventKind::TenantCreated => (Entity(Activity::Create), Informational, true),
             EventKind::ApiKeyCreated => (Entity(Activity::Create), Informational, true),
+            EventKind::InstanceRegistered => (Entity(Activity::Create), Informational, true),
+            EventKind::InstanceShared => (Entity(Activity::Update), Medium, true),
             EventKind::AuditExported => (Entity(Activity::Read), Informational, true),
         };
         Self { class, severity, succeeded }

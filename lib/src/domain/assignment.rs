@@ -22,16 +22,19 @@ pub struct AssignmentKey {
     pub permission_set_arn: String,
 }
 
-/// The tenants whose grants may hold assignments of an Identity Center instance.
+/// The tenants that may use an Identity Center instance: their grants may hold its assignments, and a sync writes what it
+/// reads of the instance and its organization into their directories. No other tenant gets anything of it.
 ///
-/// The first tenant that gives access with an instance registers it. A second one is added by an administrator of the
-/// stack (`stint-bootstrap --share-instance`); until then it gives no access there.
+/// An administrator of the stack registers an instance for a tenant (`stint-bootstrap --sync`). Only that tenant shares it
+/// (`stint-bootstrap --share-instance-with`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceTenants {
     /// The instance.
     pub instance_arn: String,
-    /// The tenants that may use it.
-    pub tenants: BTreeSet<TenantId>,
+    /// The tenant that registered it.
+    pub owner: TenantId,
+    /// The tenants the owner shares it with.
+    pub shared_with: BTreeSet<TenantId>,
     /// Counts the changes.
     pub version: u64,
 }
@@ -304,8 +307,14 @@ impl Assignment {
 impl InstanceTenants {
     /// An instance that nobody used before, registered by a tenant.
     #[must_use]
-    pub fn registered_by(instance_arn: String, tenant: TenantId) -> Self {
-        Self { instance_arn, tenants: BTreeSet::from([tenant]), version: 0 }
+    pub fn registered_by(instance_arn: String, owner: TenantId) -> Self {
+        Self { instance_arn, owner, shared_with: BTreeSet::new(), version: 0 }
+    }
+
+    /// Whether a tenant may use it.
+    #[must_use]
+    pub fn may_be_used_by(&self, tenant: TenantId) -> bool {
+        self.owner == tenant || self.shared_with.contains(&tenant)
     }
 }
 

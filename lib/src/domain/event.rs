@@ -83,6 +83,10 @@ event_kinds! {
     TenantCreated = "tenant.created"
     /// An API key was made.
     ApiKeyCreated = "api_key.created"
+    /// An Identity Center instance was registered for the tenant.
+    InstanceRegistered = "instance.registered"
+    /// The tenant let another one use the Identity Center instance it registered.
+    InstanceShared = "instance.shared"
     /// Somebody began to export the audit log.
     AuditExported = "audit.exported"
 }
@@ -101,6 +105,8 @@ pub enum EventSubject {
     Tenant,
     /// An API key.
     ApiKey,
+    /// An Identity Center instance.
+    IdentityCenterInstance,
     /// The audit log itself.
     AuditLog,
 }

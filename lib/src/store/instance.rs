@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::keys;
 use super::record::{Item, from_item};
-use super::{CommitError, StoreError, Table, Transaction};
-use crate::domain::{Assignment, AssignmentKey, InstanceTenants, TenantId};
+use super::{StoreError, Table};
+use crate::domain::{Assignment, AssignmentKey, InstanceTenants};
 
 /// A kind of item that belongs to an Identity Center instance.
 pub trait InstanceRecord: Serialize + DeserializeOwned + Send + Sync {
@@ -82,7 +82,7 @@ impl Table {
         self.get_raw(pk, assignment_key(key)).await?.map(from_item).transpose()
     }
 
-    /// Which tenants may use an instance, strongly consistent; none if no tenant ever did.
+    /// Which tenants may use an instance, strongly consistent; none if it is not registered.
     ///
     /// # Errors
     ///
@@ -90,25 +90,5 @@ impl Table {
     pub async fn instance(&self, instance_arn: &str) -> Result<Option<InstanceTenants>, StoreError> {
         let pk = keys::instance_partition(InstanceTenants::KIND, instance_arn);
         self.get_raw(pk, InstanceTenants::KIND.to_owned()).await?.map(from_item).transpose()
-    }
-
-    /// Lets one more tenant use an instance. Returns whether it could not before.
-    ///
-    /// # Errors
-    ///
-    /// [`CommitError`] when the table does not take it, or somebody else shared the instance at the same moment.
-    pub async fn share_instance(&self, instance_arn: &str, tenant: TenantId) -> Result<bool, CommitError> {
-        let mut writes = Transaction::new(tenant);
-        match self.instance(instance_arn).await? {
-            Some(mut instance) => {
-                if !instance.tenants.insert(tenant) {
-                    return Ok(false);
-                }
-                writes.update_shared(&instance)?;
-            }
-            None => writes.create_shared(&InstanceTenants::registered_by(instance_arn.to_owned(), tenant))?,
-        }
-        self.tenant(tenant).commit(writes).await?;
-        Ok(true)
     }
 }

@@ -73,6 +73,9 @@ pub enum WorkerError {
     /// The right to change an assignment, or to sync, ran out while it was used.
     #[error("the lease ran out and went to another run")]
     LeaseLost,
+    /// A sync was asked for a tenant that is not to get anything of the instance.
+    #[error("the tenant may not use the Identity Center instance")]
+    NotShared,
     /// Some of many things were not done; each was logged.
     #[error("{0} of {1} were not done")]
     Some(usize, usize),

@@ -8,16 +8,16 @@ use super::reconsider::Confirmation;
 use super::shift::Shift;
 use crate::access::reconsider::Refusal;
 use crate::domain::{
-    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, InstanceTenants, Presence, Principal, Provisioning,
+    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Presence, Principal, Provisioning,
     RevocationStatus, Urgency,
 };
 use crate::identity_center::Fault;
 use crate::schedule::Reminder;
 use crate::store::{CommitError, Transaction};
 
-/// Why a tenant's grants give no access with an instance that another tenant registered.
-const NOT_SHARED: &str = "this tenant may not use the stack's Identity Center instance: who administers the stack shares it \
-                          with `stint-bootstrap --share-instance`";
+/// Why a tenant's grants give no access with an instance that it neither registered nor was given a share of.
+const NOT_SHARED: &str = "this tenant may not use the stack's Identity Center instance: `stint-bootstrap --sync` registers it \
+                          for a tenant, which can share it with others (`--share-instance-with`)";
 
 /// Why a grant waits whose grantee is not who the directory says.
 const NOT_SYNCED: &str = "the Identity Store leads to another user than the directory links the grantee to: nothing is given \
@@ -211,7 +211,7 @@ impl Workers {
             }
             let (assignment, instance) =
                 try_join(self.table.assignment(&key), self.table.instance(&key.instance_arn)).await?;
-            if instance.as_ref().is_some_and(|instance| !instance.tenants.contains(&call.tenant_id)) {
+            if instance.is_none_or(|instance| !instance.may_be_used_by(call.tenant_id)) {
                 return Ok(Hold::NotYet(Reconciled::Hopeless(NOT_SHARED.to_owned())));
             }
             let held = assignment.as_ref().is_some_and(|one| one.is_held_by(call.tenant_id, grant.id));
@@ -224,9 +224,6 @@ impl Workers {
             let mut writes = Transaction::new(call.tenant_id);
             writes.update(&grant)?;
             confirmed.check(&mut writes)?;
-            if instance.is_none() {
-                writes.create_shared(&InstanceTenants::registered_by(key.instance_arn.clone(), call.tenant_id))?;
-            }
             match assignment {
                 Some(mut assignment) => {
                     assignment.hold(call.tenant_id, grant.id, grant.on_drift);

@@ -1,6 +1,7 @@
 //! `sync`: the directory is read from AWS, and differences are written.
 //!
-//! AWS is read once for all tenants, phase by phase ([`SyncPhase`]). A phase that fails does not keep the others from being
+//! AWS is read once for all tenants that may use the Identity Center instance; the directory of any other tenant is left
+//! alone, since neither the instance nor its organization is theirs. It is read phase by phase ([`SyncPhase`]). A phase that fails does not keep the others from being
 //! read, and never counts as a full read: nothing is missing because of it. A run that is killed, or out of time, leaves
 //! the phase it was at for the next; what it added stays. One run works at a time: each write is conditional on its lease.
 
@@ -120,9 +121,21 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn phases(&mut self, only: Option<TenantId>) -> Result<(), WorkerError> {
+        let table = &self.workers.table;
+        let instance = table.instance(self.workers.identity_center.instance_arn()).await?;
+        let may_use = |id: TenantId| instance.as_ref().is_some_and(|instance| instance.may_be_used_by(id));
+        if only.is_some_and(|only| !may_use(only)) {
+            return Err(WorkerError::NotShared);
+        }
+        let wanted = |id: &TenantId| may_use(*id) && only.is_none_or(|only| only == *id);
         let mut tenants = Vec::new();
-        for id in self.workers.table.tenants().await?.into_iter().filter(|id| only.is_none_or(|only| only == *id)) {
-            tenants.push(TenantDirectory::read(self.workers.table.tenant(id)).await?);
+        for id in table.tenants().await?.into_iter().filter(wanted) {
+            tenants.push(TenantDirectory::read(table.tenant(id)).await?);
+        }
+        if tenants.is_empty() {
+            tracing::warn!("no tenant may use the Identity Center instance yet: there is no directory to sync");
+            self.synced.finished = true;
+            return Ok(());
         }
         // Who asks for one tenant asks for all of it, and leaves the schedule's progress alone.
         let first = if only.is_some() { SyncPhase::Organization } else { self.lease.state().phase };

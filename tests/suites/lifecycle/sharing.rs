@@ -2,6 +2,8 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use stint::domain::{AwsResource, Person, PersonLink, Tenant, TenantId};
+use stint_local::aws::{Account, PermissionSet, Unit};
 use stint_tests::invariants::rest;
 use stint_tests::{As, SANDBOX, World};
 
@@ -76,4 +78,56 @@ async fn each_tenant_hears_of_its_own_grants_only() {
     let log = other.call(&world, key, Method::GET, "/v1/audit-log?limit=250", None);
     let log = log.await.expect(StatusCode::OK).to_string();
     assert!(log.contains("drift.detected") && log.contains(&there) && !log.contains(&here));
+}
+
+#[tokio::test]
+async fn a_sync_writes_nothing_of_an_instance_into_the_directory_of_a_tenant_it_is_not_shared_with() {
+    let world = World::start().await;
+    let other = world.second_tenant().await;
+    let mine = async |tenant: TenantId| {
+        let table = world.local.table().tenant(tenant);
+        let resources: Vec<AwsResource> = table.list_all().await.unwrap();
+        let people: Vec<Person> = table.list_all().await.unwrap();
+        let links: Vec<PersonLink> = table.list_all().await.unwrap();
+        let version = table.get::<Tenant>("TENANT").await.unwrap().unwrap().directory_version;
+        (resources, people, links, version)
+    };
+    let before = mine(other.id).await;
+    // Something new of each kind, and tags.
+    world.local.aws().change_permission_sets(|sets| sets.push(PermissionSet::named("Secret")));
+    world.local.aws().change_organization(|root| {
+        root.units.push(Unit { accounts: vec![Account::named("555555555555", "secret")], ..Unit::named("Secret") });
+        for unit in &mut root.units {
+            unit.accounts.iter_mut().for_each(|account| _ = account.tags.insert("secret".into(), "yes".into()));
+        }
+    });
+    world.local.aws().change_people(|users| users[0].user_name = "secret".to_owned());
+    world.sync().await;
+    assert_eq!(mine(other.id).await, before);
+    let named = |tenant: &(Vec<AwsResource>, Vec<Person>, Vec<PersonLink>, u64)| {
+        let (resources, people, ..) = tenant;
+        (resources.iter().filter(|one| one.name.eq_ignore_ascii_case("secret")).count(), people[0].user_name.clone())
+    };
+    assert_eq!(named(&mine(world.local.tenant_id()).await).0, 3, "its own tenant has them");
+    world.local.invoke("sync", json!({"tenant_id": other.id})).await.unwrap_err();
+    assert_eq!(mine(other.id).await, before);
+    world.share_instance(&other).await;
+    world.sync().await;
+    assert_eq!(named(&mine(other.id).await), named(&mine(world.local.tenant_id()).await));
+}
+
+/// Nobody has registered the instance: no tenant becomes its owner by being the first to ask.
+#[tokio::test]
+async fn nothing_is_given_or_synced_with_an_instance_that_is_registered_for_nobody() {
+    let world = World::start().await;
+    world.unregister_instance().await;
+    world.local.aws().change_permission_sets(|sets| sets.push(PermissionSet::named("New")));
+    let before = world.items("RESOURCE");
+    world.sync().await;
+    assert_eq!(world.items("RESOURCE"), before);
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    world.settle().await;
+    assert_eq!(world.grant(&id).await["provisioning_status"], "failed");
+    assert!(world.assignments().is_empty());
+    rest(&world).await;
 }

@@ -296,6 +296,7 @@ async fn more_than_a_tenth_gone_at_once_is_left_for_an_administrator_and_measure
 async fn a_new_tenant_is_synced_with_the_others_and_one_may_be_synced_alone() {
     let world = World::start().await;
     let other = world.second_tenant().await;
+    world.share_instance(&other).await;
     tag(&world, "Sandbox", &[("env", "dev")]);
     world.local.invoke("sync", json!({"tenant_id": other.id})).await.unwrap();
     let tags = async |tenant| {

@@ -24,6 +24,6 @@ pub use error::{CommitError, StoreError};
 pub use instance::InstanceRecord;
 pub use query::{Listing, Page};
 pub use record::{Index, Record};
-pub use records::{EnsureSlot, IdempotencyRecord, IssuerEntry, OutboxEvent, messages_of};
+pub use records::{EnsureSlot, IdempotencyRecord, IssuerEntry, OutboxEvent, RecordedRefusal, messages_of};
 pub use table::{Table, TenantTable};
 pub use transaction::Transaction;

@@ -246,7 +246,6 @@ fn signed_in(person: &DevUser, oidc: &OidcConfig) -> User {
         email: Some(person.email.clone()),
         name: Some(person.name.clone()),
         groups: person.groups.clone(),
-        directory_groups: None,
         link: DirectoryLink {
             external_id: Some(ExternalId { issuer: oidc.issuer_url.clone(), id: person.sub.clone() }),
             ..DirectoryLink::default()

@@ -13,8 +13,8 @@ use crate::domain::{AccessRequest, ApprovedBy, Decision, EventKind, RequestState
 use crate::policy::{Approve, Permit};
 use crate::store::{StoreError, Transaction};
 
-/// An approver's refused approvals of one request are recorded once in this time.
-const REFUSAL_PAUSE: SignedDuration = SignedDuration::from_mins(1);
+/// What somebody is refused for the same reason is recorded once in this time: callers must not fill the log.
+pub(super) const REFUSAL_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Approves or denies a request. `newest` is what is known of everybody it is about, for an approval.
 ///
@@ -103,6 +103,10 @@ async fn approve(
     }
     let mut writes = access.begin();
     let enough = approvals(&request) + 1 >= request.required_approvals();
+    let unavailable = engine.why_not_given(&request.resource, &request.action).filter(|_| enough);
+    if let Some(reason) = unavailable {
+        return refused(access, stored, Verdict::Approve, AccessError::PolicyDenied { reason, notices: Vec::new() });
+    }
     let outcome = if enough { Some(reconsider(engine, &request, Some((&decision, permit)), facts)?) } else { None };
     if outcome.is_some() {
         facts.newest.check(&mut writes)?;
@@ -159,14 +163,35 @@ fn refused(
     verdict: Verdict,
     why: AccessError,
 ) -> Result<Change<AccessRequest>, AccessError> {
-    let policy_refuses = matches!(why, AccessError::SelfApproval | AccessError::PolicyDenied { .. });
-    if verdict == Verdict::Approve && policy_refuses && pending(&request, access.now()).is_ok() {
+    let lacks_authority = refusal_kind(&why).is_some();
+    if verdict == Verdict::Approve && lacks_authority && pending(&request, access.now()).is_ok() {
         return Ok(refuse(access, request, access.begin(), why)?);
     }
     Err(why)
 }
 
-/// Refuses an approval: it is not counted and the request stays as it is. That is recorded once a minute for each caller.
+/// The kind of refusal that is recorded; `None` of what has nothing to do with authority.
+fn refusal_kind(why: &AccessError) -> Option<&'static str> {
+    match why {
+        AccessError::SelfApproval => Some("self_approval"),
+        AccessError::NotAPerson(_) => Some("not_a_person"),
+        AccessError::PolicyDenied { .. } => Some("policy_denied"),
+        AccessError::InvalidInput { .. }
+        | AccessError::InvalidPolicy(_)
+        | AccessError::DurationExceedsMaximum { .. }
+        | AccessError::UnknownResource { .. }
+        | AccessError::BreakGlassNotPermitted(_)
+        | AccessError::NotFound(_)
+        | AccessError::Conflict { .. }
+        | AccessError::PreconditionFailed { .. }
+        | AccessError::Auth(_)
+        | AccessError::Store(_)
+        | AccessError::Policies(_) => None,
+    }
+}
+
+/// Refuses an approval: it is not counted and the request stays as it is. That is recorded once a minute for each caller and
+/// kind of refusal.
 fn refuse(
     access: &Access,
     mut request: AccessRequest,
@@ -174,13 +199,15 @@ fn refuse(
     why: AccessError,
 ) -> Result<Change<AccessRequest>, StoreError> {
     let now = access.now();
-    let caller = access.caller().principal().who.to_string();
+    let kind = refusal_kind(&why).unwrap_or_default();
+    let of_caller = format!("{kind} {}", access.caller().principal().who);
     request.refused_approvals.retain(|_, at| now < *at + REFUSAL_PAUSE);
-    if let Entry::Vacant(first) = request.refused_approvals.entry(caller) {
+    if let Entry::Vacant(first) = request.refused_approvals.entry(of_caller) {
         first.insert(now);
         writes.update(&request)?;
         let mut about = request.about();
         about.reasoning = Some(why.to_string());
+        about.metadata.insert("refused_as".to_owned(), kind.into());
         if let AccessError::PolicyDenied { notices, .. } = &why {
             about.metadata.insert("notices".to_owned(), notices.clone().into());
         }

@@ -78,6 +78,11 @@ pub async fn known(
 }
 
 impl Known {
+    /// The newest live grant whose access was not deleted outside.
+    fn live(&self, now: Timestamp) -> Option<&Grant> {
+        self.grants.iter().find(|grant| grant.is_live(now) && grant.missing_since.is_none())
+    }
+
     /// An index lags behind the table by a moment, and the slot does not: what it names and the index lacks is read
     /// from the table. Otherwise the losers of a race would ask again.
     async fn catch_up(&mut self, table: &TenantTable) -> Result<(), StoreError> {
@@ -115,7 +120,14 @@ pub async fn ensure(
 ) -> Result<Ensured, AccessError> {
     let engine = access.engine().await?;
     for _ in 0..ATTEMPTS {
-        let ensuring = Ensuring { access, engine: &engine, entitlement, justification, known: &known_now };
+        let caller = access.caller().principal();
+        let given = match known_now.live(access.now()) {
+            Some(grant) => Some((grant.account_id.clone(), grant.permission_set_arn.clone())),
+            None => engine.given_by(&entitlement.resource, &entitlement.role),
+        };
+        let held_seconds = engine.held_seconds(access.table(), caller, given, None, access.now()).await?;
+        let ensuring =
+            Ensuring { access, engine: &engine, entitlement, justification, known: &known_now, held_seconds };
         let change = ensuring.decide()?;
         if dry_run {
             return Ok(change.answer?.imagined());

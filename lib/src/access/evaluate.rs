@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::held::held_seconds;
-use super::{Access, AccessError, TenantEngine};
-use crate::domain::{Auth, Circumstances, Grant, Principal, PrincipalKind, ResourceRef};
+use super::{Access, AccessError, TenantEngine, people};
+use crate::domain::{Auth, Circumstances, Principal, PrincipalKind, ResourceRef};
 use crate::policy::{Evaluation, TrialQuestion};
 
 /// A question that is tried out, and what was read for it.
@@ -18,8 +17,6 @@ pub struct Trial<'a> {
     pub resource: &'a ResourceRef,
     /// Which access, or a reserved action.
     pub action: &'a str,
-    /// The principal's grants of this same access, as [`recent_grants`](super::recent_grants) reads them.
-    pub recent: &'a [Grant],
     /// Values over the context.
     pub extra: Option<&'a Map<String, Value>>,
 }
@@ -31,10 +28,18 @@ impl TenantEngine {
     /// # Errors
     ///
     /// [`AccessError`] when the values do not fit the context, or the policies could not be evaluated.
-    pub fn evaluate(&self, access: &Access, trial: &Trial<'_>) -> Result<Evaluation, AccessError> {
+    pub async fn evaluate(&self, access: &Access, trial: &Trial<'_>) -> Result<Evaluation, AccessError> {
         let auth = match trial.principal.who.kind {
             PrincipalKind::User => Auth::Oidc,
             PrincipalKind::ServiceAccount => Auth::ApiKey,
+        };
+        let held_seconds = if self.engine.asks_held_seconds() {
+            let mut principal = trial.principal.clone();
+            people::look_up_one(access.table(), &mut principal).await?;
+            let given = self.given_by(trial.resource, trial.action);
+            self.held_seconds(access.table(), &principal, given, None, access.now()).await?
+        } else {
+            0
         };
         let question = TrialQuestion {
             principal: trial.principal,
@@ -44,7 +49,7 @@ impl TenantEngine {
             default_duration: access.tenant().settings.default_duration_seconds,
             now: access.now(),
             circumstances: Circumstances { auth, mfa: false, source_ip: None },
-            held_seconds: held_seconds(trial.recent, access.now()),
+            held_seconds,
         };
         let evaluation = self
             .engine

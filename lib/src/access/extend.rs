@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 
 use super::change::record;
-use super::held::held_seconds;
 use super::submit::unmatched_ticket_pattern;
-use super::{Access, AccessError, Change, TenantEngine, grant_visible, recent_grants};
+use super::{Access, AccessError, Change, TenantEngine, grant_visible};
 use crate::domain::{ApprovalMode, EventKind, Grant, Seconds};
 use crate::policy::{AccessQuestion, Outcome};
 
@@ -39,13 +38,10 @@ pub async fn extend(
     }
     let engine = access.engine().await?;
     let until = grant.expires_at + by.span();
-    let recent = if engine.engine.asks_held_seconds() {
-        let Grant { grantee, resource, action, .. } = &grant;
-        recent_grants(access.table(), &grantee.who, resource, action, access.now()).await?
-    } else {
-        Vec::new()
-    };
-    let extension = Extension { access, engine: &engine, grant: &grant, reason, tickets: &[], recent: &recent };
+    let given = Some((grant.account_id.clone(), grant.permission_set_arn.clone()));
+    let caller = access.caller().principal();
+    let held_seconds = engine.held_seconds(access.table(), caller, given, None, access.now()).await?;
+    let extension = Extension { access, engine: &engine, grant: &grant, reason, tickets: &[], held_seconds };
     let latest_end = extension.latest_end(until)?;
     if until > latest_end {
         let left = latest_end.duration_since(grant.expires_at).as_secs();
@@ -67,8 +63,8 @@ pub(super) struct Extension<'a> {
     pub(super) grant: &'a Grant,
     pub(super) reason: Option<&'a str>,
     pub(super) tickets: &'a [String],
-    /// The grantee's grants of this same access, as [`recent_grants`] reads them.
-    pub(super) recent: &'a [Grant],
+    /// For how many seconds the grantee had this same access within the last 24 hours.
+    pub(super) held_seconds: i64,
 }
 
 impl Extension<'_> {
@@ -91,7 +87,7 @@ impl Extension<'_> {
             start_at: grant.granted_at,
             now: access.now(),
             circumstances: access.caller().circumstances(),
-            held_seconds: held_seconds(self.recent, access.now()),
+            held_seconds: self.held_seconds,
         })?;
         let Outcome::Permitted(terms) = &decision.outcome else { return Err(engine.denied(&decision)) };
         if terms.approval_mode == ApprovalMode::Require {

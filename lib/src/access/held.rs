@@ -3,8 +3,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::{Grant, PrincipalRef, Provisioning, ResourceRef};
-use crate::store::{Index, Listing, Record, StoreError, TenantTable, keys};
+use super::TenantEngine;
+use crate::domain::{AccountId, Grant, Principal, PrincipalRef, Provisioning, RequestId, ResourceRef};
+use crate::store::keys::{self, Holder};
+use crate::store::{Index, Listing, Record, StoreError, TenantTable};
 
 /// The time policy is told about.
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
@@ -13,7 +15,7 @@ const MOST_PAGES: usize = 8;
 /// DynamoDB ends a page at 1 MB of its own accord.
 const LARGE_PAGE: usize = 1_000;
 
-/// Somebody's grants of one access that are not over, or ended today or yesterday: all that lie within the window.
+/// Somebody's grants of one access, as it is asked for, that are not over, or ended today or yesterday.
 ///
 /// # Errors
 ///
@@ -28,8 +30,52 @@ pub async fn recent_grants(
 ) -> Result<Vec<Grant>, StoreError> {
     let access = keys::access(principal, resource, action);
     let of = |ended| keys::by_access_ended(table.id(), Grant::KIND, &access, ended);
-    let partitions = [keys::by_access(table.id(), Grant::KIND, &access), of(now), of(now - WINDOW)];
-    let grants = partitions.map(|partition| all_of(table, partition));
+    let partitions = vec![keys::by_access(table.id(), Grant::KIND, &access), of(now), of(now - WINDOW)];
+    all_of_each(table, Index::Access, partitions).await
+}
+
+/// What a grant gives: a permission set, by its ARN, on an account.
+pub(super) type Given = (AccountId, String);
+
+impl TenantEngine {
+    /// What an action on a resource gives; `None` when the directory does not name it, so that it is given to nobody.
+    pub(super) fn given_by(&self, resource: &ResourceRef, action: &str) -> Option<Given> {
+        Some((self.account_of(resource).ok()?, self.permission_set_of(resource, action).ok()?))
+    }
+
+    /// For how many seconds of the last 24 hours a principal had what is to be given: the same permission set on the same
+    /// account for the same Identity Store user, whichever of the person's accounts asked for it, and however it was named.
+    /// Grants of before the principal was linked to the user count, too; those of the request `besides` do not. It is only
+    /// read when a rule asks for it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] as [`recent_grants`].
+    pub(super) async fn held_seconds(
+        &self,
+        table: &TenantTable,
+        principal: &Principal,
+        given: Option<Given>,
+        besides: Option<RequestId>,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let (true, Some((account, permission_set))) = (self.engine.asks_held_seconds(), given) else { return Ok(0) };
+        let linked = principal.user_id().map(Holder::User);
+        let mut partitions = Vec::new();
+        for holder in linked.into_iter().chain([Holder::Unlinked(&principal.who)]) {
+            let holding = keys::holding(&holder, &account, &permission_set);
+            let of = |ended| keys::by_holder(table.id(), Grant::KIND, &holding, ended);
+            partitions.extend([of(None), of(Some(now)), of(Some(now - WINDOW))]);
+        }
+        let mut grants = all_of_each(table, Index::Holder, partitions).await?;
+        grants.retain(|grant| besides.is_none() || grant.request_id != besides);
+        Ok(held_seconds(&grants, now))
+    }
+}
+
+/// The grants of several partitions of an index, newest first.
+async fn all_of_each(table: &TenantTable, index: Index, partitions: Vec<String>) -> Result<Vec<Grant>, StoreError> {
+    let grants = partitions.into_iter().map(|partition| all_of(table, index, partition));
     let mut grants = futures_util::future::try_join_all(grants).await?.concat();
     grants.sort_unstable_by_key(|grant| std::cmp::Reverse(grant.id));
     // A grant that ends meanwhile may be seen in both places.
@@ -37,11 +83,11 @@ pub async fn recent_grants(
     Ok(grants)
 }
 
-async fn all_of(table: &TenantTable, partition: String) -> Result<Vec<Grant>, StoreError> {
+async fn all_of(table: &TenantTable, index: Index, partition: String) -> Result<Vec<Grant>, StoreError> {
     let mut grants = Vec::new();
     let mut after = None;
     for _ in 0..MOST_PAGES {
-        let listing = Listing::index(Index::Access, partition.clone()).after(after).limit(LARGE_PAGE);
+        let listing = Listing::index(index, partition.clone()).after(after).limit(LARGE_PAGE);
         let page = table.first_page::<Grant>(&listing).await?;
         grants.extend(page.records);
         after = page.next;
@@ -55,7 +101,7 @@ async fn all_of(table: &TenantTable, partition: String) -> Result<Vec<Grant>, St
 /// For how many seconds of the last 24 hours one of the grants gave access, as far as the decision goes; time that
 /// several of them gave counts once, time that is begun counts as a second. What could never be given counts for
 /// nothing.
-pub(crate) fn held_seconds(grants: &[Grant], now: Timestamp) -> i64 {
+fn held_seconds(grants: &[Grant], now: Timestamp) -> i64 {
     let given = grants.iter().filter(|grant| !matches!(grant.provisioning, Provisioning::Failed { .. }));
     let mut times: Vec<_> = given
         .map(|grant| {

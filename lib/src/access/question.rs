@@ -114,6 +114,16 @@ impl TenantEngine {
 }
 
 impl TenantEngine {
+    /// Why what was asked for earlier cannot be given now, for who decides about it and did not name it; `None` if it can.
+    pub(super) fn why_not_given(&self, resource: &ResourceRef, action: &str) -> Option<String> {
+        let error = self.account_of(resource).err().or_else(|| self.permission_set_of(resource, action).err())?;
+        let reason = match error {
+            AccessError::InvalidInput { reason, .. } => reason,
+            other => other.to_string(),
+        };
+        Some(format!("what was asked for cannot be given any more: {reason}"))
+    }
+
     /// Why it was decided so, naming the policies that did.
     pub(super) fn explain(&self, decision: &Decision) -> String {
         let deciding = self.policies.iter().filter(|policy| decision.matching_policy_ids.contains(&policy.id));

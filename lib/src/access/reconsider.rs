@@ -11,10 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use newest::Newest;
 
-use super::held::held_seconds;
 use super::question::decided_by_request;
 use super::submit::unmatched_ticket_pattern;
-use super::{AccessError, TenantEngine, people, recent_grants};
+use super::{AccessError, TenantEngine, people};
 use crate::domain::{
     AccessRequest, ApprovalMode, AwsResource, Decision, Evaluation, Grant, Principal, RequestState, ResourceType,
     Seconds, Tenant, TenantSettings, Terms, Verdict,
@@ -313,8 +312,9 @@ pub async fn held_seconds_besides(
     if !engine.engine.asks_held_seconds() {
         return Ok(0);
     }
-    let AccessRequest { requester, resource, action, .. } = request;
-    let mut recent = recent_grants(table, &requester.who, resource, action, now).await?;
-    recent.retain(|grant| grant.request_id != Some(request.id));
-    Ok(held_seconds(&recent, now))
+    // Whom they are linked to now: they may have had it with another account since.
+    let mut requester = request.requester.clone();
+    people::look_up_one(table, &mut requester).await?;
+    let given = engine.given_by(&request.resource, &request.action);
+    engine.held_seconds(table, &requester, given, Some(request.id), now).await
 }

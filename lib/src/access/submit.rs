@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::change::record;
-use super::held::held_seconds;
+use super::change::{About, metadata, record};
+use super::decide::REFUSAL_PAUSE;
 use super::reconsider::break_glass_maximum;
 use super::{Access, AccessError, Change, TenantEngine, people};
 use crate::auth::Scope;
 use crate::domain::{
-    AccessRequest, ApprovalMode, ApprovedBy, Evaluation, EventKind, Grant, GrantStatus, Metadata, OnDrift, Principal,
+    AccessRequest, ApprovalMode, ApprovedBy, Evaluation, EventKind, EventSubject, Grant, GrantStatus, Metadata, OnDrift, Principal,
     PrincipalKind, Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
 };
 use crate::policy::{AccessQuestion, Outcome};
-use crate::store::{StoreError, Transaction};
+use crate::store::{RecordedRefusal, StoreError, Transaction};
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,8 +44,7 @@ const FURTHEST_START: SignedDuration = SignedDuration::from_hours(24 * 90);
 /// If the event that starts provisioning is lost, `sweep` finds the grant after this.
 const PROVISIONING_GRACE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Decides what is asked for. `recent` are the requester's grants of the same access, as
-/// [`recent_grants`](super::recent_grants) reads them.
+/// Decides what is asked for. `named` is the person it is asked for, if it is not the caller.
 ///
 /// # Errors
 ///
@@ -55,15 +54,22 @@ pub async fn submit(
     access: &Access,
     ask: Ask,
     named: Option<User>,
-    recent: &[Grant],
 ) -> Result<Change<AccessRequest>, AccessError> {
-    let requester = requester(access, &ask, named).await?;
+    let requester = match requester(access, &ask, named).await {
+        Err(why @ AccessError::BreakGlassNotPermitted(_)) => return refuse_break_glass(access, &ask, why).await,
+        requester => requester?,
+    };
     let engine = access.engine().await?;
-    let asked = Asking { access, engine: &engine, requester, ask, held_seconds: held_seconds(recent, access.now()) };
+    let given = engine.given_by(&ask.resource, &ask.action);
+    let held_seconds = engine.held_seconds(access.table(), &requester, given, None, access.now()).await?;
+    let asked = Asking { access, engine: &engine, requester, ask, held_seconds };
     asked.check_start()?;
     if asked.ask.break_glass {
-        let (request, grant) = asked.emergency()?;
-        return asked.granted(request, &grant, EventKind::RequestBreakGlass);
+        return match asked.emergency() {
+            Ok((request, grant)) => asked.granted(request, &grant, EventKind::RequestBreakGlass),
+            Err(why @ AccessError::BreakGlassNotPermitted(_)) => refuse_break_glass(access, &asked.ask, why).await,
+            Err(error) => Err(error),
+        };
     }
     match asked.weigh()? {
         Weighed::Denied { request, reason, notices } => {
@@ -80,6 +86,36 @@ pub async fn submit(
         }
         Weighed::Granted(request, grant) => asked.granted(request, &grant, EventKind::RequestApproved),
     }
+}
+
+/// Refuses emergency access, and records that once a minute for each principal. No request is made, so the event is about
+/// the call, by its id.
+async fn refuse_break_glass(
+    access: &Access,
+    ask: &Ask,
+    why: AccessError,
+) -> Result<Change<AccessRequest>, AccessError> {
+    let (who, now) = (&access.caller().principal().who, access.now());
+    let mut writes = access.begin();
+    let known = access.table().get::<RecordedRefusal>(RecordedRefusal::break_glass(who)).await?;
+    let (is_due, version) = match &known {
+        Some(known) => (now >= known.recorded_at + REFUSAL_PAUSE, known.version),
+        None => (true, 0),
+    };
+    if is_due {
+        let refusal = RecordedRefusal { key: RecordedRefusal::break_glass(who), recorded_at: now, version };
+        if known.is_some() { writes.update(&refusal)? } else { writes.create(&refusal)? };
+        let metadata = metadata([
+            ("requester_id", ask.on_behalf_of.clone().unwrap_or_else(|| who.id.clone()).into()),
+            ("resource", ask.resource.to_string().into()),
+            ("action", ask.action.clone().into()),
+            ("why", why.to_string().into()),
+        ]);
+        let (resource_type, resource_id) = (EventSubject::Request, access.call_id().to_string());
+        let about = About { resource_type, resource_id, metadata, reasoning: ask.reason.clone() };
+        writes.event(access.event(EventKind::RequestBreakGlassRefused, about))?;
+    }
+    Ok(Change::refused(writes, why))
 }
 
 /// Why an API key is given nothing.

@@ -62,6 +62,7 @@ impl Mapping {
             EventKind::RequestExpired => (Entity(Activity::Update), Informational, true),
             EventKind::RequestCancelled => (Entity(Activity::Update), Informational, true),
             EventKind::RequestBreakGlass => (Entity(Activity::Create), High, true),
+            EventKind::RequestBreakGlassRefused => (Entity(Activity::Create), High, false),
             EventKind::RequestMessageAdded => (Entity(Activity::Update), Informational, true),
             EventKind::GrantProvisioning => (Entity(Activity::Create), Informational, true),
             EventKind::GrantActive => (Access(Privileges::Assign), Informational, true),

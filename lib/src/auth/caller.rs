@@ -11,7 +11,7 @@ use super::jwks::JwksCache;
 use super::jwt::{OidcTrust, TokenError, UnverifiedClaims, Verifier};
 use super::scope::{Scope, scopes_of};
 use crate::domain::{
-    Auth, Circumstances, DirectoryLink, PersonLink, Principal, PrincipalRef, Role, Tenant, TenantId, User,
+    Auth, Circumstances, DirectoryLink, PersonLink, Principal, PrincipalRef, Role, Tenant, TenantId,
 };
 use crate::policy::{Approve, Permit, Revoke};
 use crate::store::{Record, StoreError, Table};
@@ -99,7 +99,7 @@ pub enum AuthError {
     /// It is good, and lacks a scope.
     #[error("the scope `{0}` is missing")]
     InsufficientScope(Scope),
-    /// It is a good token that leaves out its owner's groups, and nobody else says which they are.
+    /// It is a good token that leaves out its owner's groups, and the tenant does not take that for none.
     #[error("the token leaves out which groups you are in, and a rule may forbid by group")]
     GroupsUnknown,
     /// It could not be checked.
@@ -259,10 +259,8 @@ async fn authenticate_token(
     {
         let claims = Verifier::verify(&token.text, &trust, now, keys).await?;
         let circumstances = Circumstances { auth: Auth::Oidc, mfa: claims.mfa(), source_ip };
-        let groups = match claims.groups().map(<[String]>::to_vec) {
-            Some(groups) => groups,
-            None => groups_left_out(table, tenant, &trust, claims.subject()).await?,
-        };
+        let groups = claims.groups().map(<[String]>::to_vec).or_else(|| trust.groups_left_out());
+        let groups = groups.ok_or(AuthError::GroupsUnknown)?;
         let principal = claims.into_principal(groups);
         let mut scopes: Vec<Scope> = roles_of(&record, &principal).into_iter().flat_map(scopes_of).copied().collect();
         scopes.sort_unstable();
@@ -289,18 +287,6 @@ const MOST_AUDIENCES: usize = 4;
 fn trust_in(tenant: &Tenant, claims: &UnverifiedClaims) -> Option<OidcTrust> {
     let trust = OidcTrust::of(tenant)?;
     (claims.iss() == Some(&trust.issuer) && claims.is_for(&trust.oidc)).then_some(trust)
-}
-
-/// The groups of somebody whose token leaves them out: those the directory supplies, else none if the tenant says so.
-async fn groups_left_out(
-    table: &Table,
-    tenant: TenantId,
-    trust: &OidcTrust,
-    sub: &str,
-) -> Result<Vec<String>, AuthError> {
-    let known = table.tenant(tenant).get::<User>(sub).await?;
-    let supplied = known.and_then(|user| user.directory_groups);
-    supplied.or_else(|| trust.groups_left_out()).ok_or(AuthError::GroupsUnknown)
 }
 
 /// Whether a person's groups make them an administrator of the tenant.

@@ -35,7 +35,8 @@ event_kinds! {
     RequestPending = "request.pending"
     /// One of several required approvals was given.
     RequestApprovalAdded = "request.approval_added"
-    /// An approval was refused: by policy as it is now, of one's own request, or without the authority.
+    /// An approval was refused: by policy as it is now, of one's own request, without the authority, or by
+    /// somebody who is not known to be another person.
     RequestApprovalRefused = "request.approval_refused"
     /// A request was approved.
     RequestApproved = "request.approved"
@@ -47,6 +48,8 @@ event_kinds! {
     RequestCancelled = "request.cancelled"
     /// Somebody broke the glass; to be reviewed.
     RequestBreakGlass = "request.break_glass"
+    /// Emergency access was refused to somebody who may not have it; no request was made.
+    RequestBreakGlassRefused = "request.break_glass_refused"
     /// Something was said about a request.
     RequestMessageAdded = "request.message_added"
     /// A grant was decided and is to be carried out.

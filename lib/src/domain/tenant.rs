@@ -168,11 +168,8 @@ pub struct User {
     pub email: Option<String>,
     /// Their name.
     pub name: Option<String>,
-    /// The newest groups known of them: those of the last verified token, or of the directory.
+    /// The newest groups known of them: those of the last verified token.
     pub groups: Vec<String>,
-    /// The groups an administrator or SCIM says they are in, for tokens that leave theirs out; `None` when nobody says.
-    #[serde(default)]
-    pub directory_groups: Option<Vec<String>>,
     /// What links them to the Identity Store, without what that leads to: it is looked up when it is needed.
     #[serde(default)]
     pub link: DirectoryLink,
@@ -197,7 +194,6 @@ impl User {
             email: principal.email.clone(),
             name: principal.name.clone(),
             groups: principal.groups.clone(),
-            directory_groups: known.and_then(|known| known.directory_groups.clone()),
             link: DirectoryLink { found: Vec::new(), ..principal.link.clone() },
             version: known.map_or(0, |known| known.version),
         }

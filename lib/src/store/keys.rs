@@ -19,6 +19,8 @@
 //! | `by_principal` | `T#<tenant>#<KIND>#P#<principal>` | what a person asked for or was granted |
 //! | `by_access` | `T#<tenant>#<KIND>#A#<principal>#<resource>#<action>` | ensure: is there a live grant or an open request? |
 //! | `by_access` | `T#<tenant>#GRANT#A#<principal>#<resource>#<action>#<day>` | the same, of grants that are over: the day they ended |
+//! | `by_holder` | `T#<tenant>#GRANT#H#<holder><account><permission set>` | how long did somebody have what this gives? |
+//! | `by_holder` | `T#<tenant>#GRANT#H#<holder><account><permission set>#<day>` | the same, of grants that are over: the day they ended |
 //! | `by_access` | `T#<tenant>#AUDIT#A#<id>` | the audit entry of an event |
 //! | `by_status` | `T#<tenant>#<KIND>#S#<status>` | what is pending, what is active |
 //! | `due` | `DUE#<urgency>#<shard>` | work that falls due, by time; the shard follows from the tenant and the principal |
@@ -26,7 +28,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 
-use crate::domain::{PrincipalRef, ResourceRef, TenantId, Urgency};
+use crate::domain::{AccountId, PrincipalRef, ResourceRef, TenantId, Urgency};
 
 /// The partition key's attribute.
 pub const PK: &str = "pk";
@@ -91,7 +93,41 @@ pub fn by_access(tenant: TenantId, kind: &str, access: &str) -> String {
 /// lately is found however much ended before.
 #[must_use]
 pub fn by_access_ended(tenant: TenantId, kind: &str, access: &str, ended: Timestamp) -> String {
-    format!("{}#{}", by_access(tenant, kind, access), ended.strftime("%Y-%m-%d"))
+    on_day(by_access(tenant, kind, access), ended)
+}
+
+/// What one holder is given, whatever it was asked for as: hashed, since none of its parts is free of the separator.
+#[must_use]
+pub fn holding(holder: &Holder<'_>, account: &AccountId, permission_set_arn: &str) -> String {
+    let (kind, id) = match holder {
+        Holder::User(id) => ("identity_store_user", (*id).to_owned()),
+        Holder::Unlinked(principal) => ("unlinked", principal.to_string()),
+    };
+    let text = serde_json::json!([kind, id, account.as_str(), permission_set_arn]).to_string();
+    hex::encode(digest(&SHA256, text.as_bytes()))
+}
+
+/// Who has an access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder<'a> {
+    /// The Identity Store user who receives it, however many subjects and API keys ask for it.
+    User(&'a str),
+    /// A principal the directory links to no user.
+    Unlinked(&'a PrincipalRef),
+}
+
+/// The partition of [`super::Index::Holder`]. What is over is kept by the day (UTC) it ended, as in the other index.
+#[must_use]
+pub fn by_holder(tenant: TenantId, kind: &str, holding: &str, ended: Option<Timestamp>) -> String {
+    let partition = format!("T#{tenant}#{kind}#H#{holding}");
+    match ended {
+        Some(ended) => on_day(partition, ended),
+        None => partition,
+    }
+}
+
+fn on_day(partition: String, ended: Timestamp) -> String {
+    format!("{partition}#{}", ended.strftime("%Y-%m-%d"))
 }
 
 /// The partition of [`super::Index::Status`].

@@ -18,6 +18,8 @@ pub enum Index {
     Principal,
     /// By principal, resource and action.
     Access,
+    /// By who has it, account and permission set.
+    Holder,
     /// By status.
     Status,
 }
@@ -29,6 +31,7 @@ impl Index {
         match self {
             Self::Principal => "by_principal",
             Self::Access => "by_access",
+            Self::Holder => "by_holder",
             Self::Status => "by_status",
         }
     }
@@ -39,6 +42,7 @@ impl Index {
         match self {
             Self::Principal => "principal_pk",
             Self::Access => "access_pk",
+            Self::Holder => "holder_pk",
             Self::Status => "status_pk",
         }
     }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::keys;
+use super::keys::{self, Holder};
 use super::{Index, Record};
 use crate::domain::{
     AccessRequest, AwsResource, Event, Grant, Policy, PrincipalRef, RequestId, RequestMessage, RevocationStatus,
@@ -88,13 +88,17 @@ impl Record for Grant {
 
     fn indexes(&self, tenant: TenantId) -> Vec<(Index, String)> {
         let access = keys::access(&self.grantee.who, &self.resource, &self.action);
-        let by_access = match self.ended_at.filter(|_| self.revocation.status == RevocationStatus::Done) {
+        let ended = self.ended_at.filter(|_| self.revocation.status == RevocationStatus::Done);
+        let by_access = match ended {
             Some(ended_at) => keys::by_access_ended(tenant, Self::KIND, &access, ended_at),
             None => keys::by_access(tenant, Self::KIND, &access),
         };
+        let holder = self.grantee.user_id().map_or(Holder::Unlinked(&self.grantee.who), Holder::User);
+        let holding = keys::holding(&holder, &self.account_id, &self.permission_set_arn);
         vec![
             (Index::Principal, keys::by_principal(tenant, Self::KIND, &self.grantee.who)),
             (Index::Access, by_access),
+            (Index::Holder, keys::by_holder(tenant, Self::KIND, &holding, ended)),
             (Index::Status, keys::by_status(tenant, Self::KIND, self.status.as_str())),
         ]
     }
@@ -223,6 +227,42 @@ impl Record for IdempotencyRecord {
 
     fn delete_after(&self) -> Option<Timestamp> {
         Some(self.expires_at)
+    }
+}
+
+/// When a refused call of a principal was recorded last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedRefusal {
+    /// Which kind of call and whose, see [`RecordedRefusal::break_glass`].
+    pub key: String,
+    /// When.
+    pub recorded_at: Timestamp,
+    /// Counts the changes.
+    pub version: u64,
+}
+
+impl RecordedRefusal {
+    /// The key of emergency access that was refused to a principal.
+    #[must_use]
+    pub fn break_glass(who: &PrincipalRef) -> String {
+        format!("break_glass {who}")
+    }
+}
+
+impl Record for RecordedRefusal {
+    const KIND: &'static str = "REFUSAL";
+
+    fn sort_key(&self) -> String {
+        self.key.clone()
+    }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// It says nothing once the next refusal would be recorded anyway.
+    fn delete_after(&self) -> Option<Timestamp> {
+        Some(self.recorded_at + SignedDuration::from_hours(1))
     }
 }
 

@@ -240,25 +240,6 @@ async fn groups_a_token_leaves_out_are_not_no_groups() {
 }
 
 #[tokio::test]
-async fn the_directory_supplies_the_groups_a_token_leaves_out() {
-    let world = World::start().await;
-    let table = world.local.table().tenant(world.local.tenant_id());
-    let token = world.token_with("alice", |claims| claims["hasgroups"] = json!(true));
-    let mut alice = table.get::<User>("alice").await.unwrap().unwrap();
-    alice.directory_groups = Some(vec!["admins".to_owned()]);
-    let mut writes = Transaction::new(table.id());
-    writes.put(&alice).unwrap();
-    table.commit(writes).await.unwrap();
-    world.get(As::Token(&token), "/v1/policies").await.expect(StatusCode::OK);
-    let body = ask(SANDBOX, "ReadOnlyAccess", 60);
-    world.post(As::Token(&token), "/v1/requests", body).await.refused(403, "policy_denied");
-    let known = table.get::<User>("alice").await.unwrap().unwrap();
-    assert_eq!((known.groups, known.directory_groups), (vec!["admins".to_owned()], Some(vec!["admins".to_owned()])));
-    // A token that lists its groups is believed.
-    world.get(As::Person("alice"), "/v1/policies").await.refused(403, "insufficient_scope");
-}
-
-#[tokio::test]
 async fn a_tenant_may_take_groups_left_out_for_none() {
     let world = World::start().await;
     let token = world.token_with("alice", |claims| claims["groups"] = json!(null));

@@ -237,7 +237,7 @@ fn create_table(engine: &Engine, table_name: &str) -> Result<(), Error> {
         ])
     };
     let index = |name: &str, hash: &str, range: &str| json!({ "IndexName": name, "KeySchema": keys(hash, range), "Projection": { "ProjectionType": "ALL" } });
-    let attributes = ["pk", "sk", "principal_pk", "access_pk", "status_pk", "due_pk", "due_sk"]
+    let attributes = ["pk", "sk", "principal_pk", "access_pk", "holder_pk", "status_pk", "due_pk", "due_sk"]
         .map(|name| json!({ "AttributeName": name, "AttributeType": "S" }));
     let request = json!({
         "TableName": table_name,
@@ -248,6 +248,7 @@ fn create_table(engine: &Engine, table_name: &str) -> Result<(), Error> {
         "GlobalSecondaryIndexes": [
             index("by_principal", "principal_pk", "sk"),
             index("by_access", "access_pk", "sk"),
+            index("by_holder", "holder_pk", "sk"),
             index("by_status", "status_pk", "sk"),
             index("due", "due_pk", "due_sk"),
         ],

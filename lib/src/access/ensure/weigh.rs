@@ -7,7 +7,6 @@ use super::outcome::{Diagnostic, EnsureChange, EnsureStatus, Ensured, Level};
 use super::{Entitlement, Justification, Known};
 use crate::access::change::record;
 use crate::access::extend::{Extension, prolong};
-use crate::access::held::held_seconds;
 use crate::access::submit::{Asking, Weighed, give_within_limit, unmatched_ticket_pattern};
 use crate::access::{Access, AccessError, Ask, Change, TenantEngine};
 use crate::domain::{
@@ -28,13 +27,14 @@ pub(super) struct Ensuring<'a> {
     pub(super) entitlement: &'a Entitlement,
     pub(super) justification: &'a Justification,
     pub(super) known: &'a Known,
+    /// For how many seconds the caller had this same access within the last 24 hours.
+    pub(super) held_seconds: i64,
 }
 
 impl Ensuring<'_> {
     pub(super) fn decide(&self) -> Result<Change<Ensured>, AccessError> {
         let now = self.access.now();
-        if let Some(grant) = self.known.grants.iter().find(|grant| grant.is_live(now) && grant.missing_since.is_none())
-        {
+        if let Some(grant) = self.known.live(now) {
             return self.live(grant);
         }
         let open = |request: &&AccessRequest| request.lapses_at().is_some_and(|lapses_at| now < lapses_at);
@@ -104,7 +104,7 @@ impl Ensuring<'_> {
                 on_behalf_of: None,
                 metadata: Metadata::new(),
             },
-            held_seconds: held_seconds(&self.known.grants, self.access.now()),
+            held_seconds: self.held_seconds,
         }
     }
 
@@ -188,7 +188,7 @@ impl Ensuring<'_> {
             grant,
             reason: self.justification.reason.as_deref(),
             tickets: &self.justification.attachments,
-            recent: &self.known.grants,
+            held_seconds: self.held_seconds,
         };
         let mut until = until;
         loop {

@@ -1,11 +1,8 @@
 //! `POST /v1/requests`: asks for access.
 
 use super::prelude::*;
-use futures_util::TryFutureExt as _;
-use futures_util::future::try_join;
-
-use crate::access::{Ask, recent_grants, submit};
-use crate::domain::{PrincipalRef, User};
+use crate::access::{Ask, submit};
+use crate::domain::User;
 use crate::store::TenantTable;
 
 /// The operation's router.
@@ -32,17 +29,10 @@ async fn create_request(session: Session<scope::AccessRequest>, body: Input<Body
         .change(
             StatusCode::CREATED,
             &body,
-            |table| {
-                let (ask, caller, now) = (ask.clone(), session.claimed_principal(), session.now());
-                async move {
-                    let requester = ask.on_behalf_of.clone().map_or(caller, PrincipalRef::user);
-                    let grants = recent_grants(&table, &requester, &ask.resource, &ask.action, now);
-                    try_join(named_person(table.clone(), ask.on_behalf_of.clone()), grants.map_err(Error::from)).await
-                }
-            },
-            |access, (named, grants)| {
+            |table| named_person(table, ask.on_behalf_of.clone()),
+            |access, named| {
                 let ask = ask.clone();
-                async move { Ok(submit(&access, ask, named, &grants).await?.map(view::AccessRequest::from)) }
+                async move { Ok(submit(&access, ask, named).await?.map(view::AccessRequest::from)) }
             },
         )
         .await

@@ -2,12 +2,11 @@
 
 use super::prelude::*;
 use futures_util::FutureExt as _;
-use futures_util::future::{OptionFuture, try_join3};
-use jiff::Timestamp;
+use futures_util::future::{OptionFuture, try_join};
 
-use crate::access::{Change, Trial, recent_grants};
+use crate::access::{Change, Trial};
 use crate::auth::api_key::ApiKey;
-use crate::domain::{Grant, Principal, PrincipalKind, PrincipalRef, User};
+use crate::domain::{DirectoryLink, Principal, PrincipalKind, PrincipalRef, User};
 use crate::policy::named_requester;
 use crate::store::{StoreError, TenantTable};
 use view::AskedPolicies;
@@ -42,10 +41,10 @@ async fn evaluate_policies(
             StatusCode::OK,
             &body,
             |table| {
-                let (asked, now) = (asked.clone(), session.now());
-                async move { Ok(read(&table, &asked, now).await?) }
+                let asked = asked.clone();
+                async move { Ok(read(&table, &asked).await?) }
             },
-            |access, (known, requester, recent)| {
+            |access, (known, requester)| {
                 let asked = asked.clone();
                 async move {
                     let principal = Principal { groups: asked.groups.unwrap_or(known.groups.clone()), ..known };
@@ -54,10 +53,9 @@ async fn evaluate_policies(
                         requester: requester.as_ref(),
                         resource: &asked.resource,
                         action: &asked.action,
-                        recent: &recent,
                         extra: asked.context.as_ref(),
                     };
-                    let evaluation = access.engine().await?.evaluate(&access, &trial)?;
+                    let evaluation = access.engine().await?.evaluate(&access, &trial).await?;
                     Ok(Change::new(access.begin(), view::PolicyEvaluation::from(evaluation)))
                 }
             },
@@ -65,16 +63,11 @@ async fn evaluate_policies(
         .await
 }
 
-/// What is known of who asks, of the requester the context names, and the grants of this access.
-async fn read(
-    table: &TenantTable,
-    asked: &AskedPolicies,
-    now: Timestamp,
-) -> Result<(Principal, Option<Principal>, Vec<Grant>), StoreError> {
+/// What is known of who asks, and of the requester the context names.
+async fn read(table: &TenantTable, asked: &AskedPolicies) -> Result<(Principal, Option<Principal>), StoreError> {
     let requester = asked.context.as_ref().and_then(named_requester).filter(|who| !who.id.is_empty());
     let requester = OptionFuture::from(requester.map(|who| principal(table, who))).map(Option::transpose);
-    let grants = recent_grants(table, &asked.who, &asked.resource, &asked.action, now);
-    try_join3(principal(table, asked.who.clone()), requester, grants).await
+    try_join(principal(table, asked.who.clone()), requester).await
 }
 
 /// What is known of a principal; of one who is not known, just who it is.
@@ -85,9 +78,12 @@ async fn principal(table: &TenantTable, who: PrincipalRef) -> Result<Principal, 
             None => Principal::stranger(who),
         },
         PrincipalKind::ServiceAccount => match table.get::<ApiKey>(who.id.clone()).await? {
-            Some(ApiKey { name, groups, .. }) => {
-                Principal { name: Some(name), groups, ..Principal::stranger(who) }
-            }
+            Some(ApiKey { name, groups, identity_store_user_id, .. }) => Principal {
+                name: Some(name),
+                groups,
+                link: DirectoryLink { service_user_id: identity_store_user_id, ..DirectoryLink::default() },
+                ..Principal::stranger(who)
+            },
             None => Principal::stranger(who),
         },
     })

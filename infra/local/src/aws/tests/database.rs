@@ -25,7 +25,13 @@ async fn the_table_has_its_indexes_stream_and_ttl() {
     indexes.sort();
     assert_eq!(
         indexes,
-        ["by_access access_pk sk", "by_principal principal_pk sk", "by_status status_pk sk", "due due_pk due_sk"]
+        [
+            "by_access access_pk sk",
+            "by_holder holder_pk sk",
+            "by_principal principal_pk sk",
+            "by_status status_pk sk",
+            "due due_pk due_sk"
+        ]
     );
     assert!(table.stream_specification().unwrap().stream_enabled());
     let ttl = client.describe_time_to_live().table_name("stint").send().await.unwrap();

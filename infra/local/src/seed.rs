@@ -250,6 +250,7 @@ fn signed_in(person: &DevUser, oidc: &OidcConfig) -> User {
             external_id: Some(ExternalId { issuer: oidc.issuer_url.clone(), id: person.sub.clone() }),
             ..DirectoryLink::default()
         },
+        issued_at: None,
         version: 0,
     }
 }

@@ -11,6 +11,7 @@ use self::evaluate::EnsureContext;
 use jiff::Timestamp;
 
 use super::{AccessError, OperationContext, recent_grants};
+use crate::domain::text::is_blank;
 use crate::domain::{AccessRequest, Grant, PrincipalRef, ResourceRef, Seconds};
 use crate::store::{CommitError, EnsureSlot, Index, Listing, Record, StoreError, TenantTable, keys};
 
@@ -36,7 +37,7 @@ pub struct Justification {
 
 impl Justification {
     fn has_reason(&self) -> bool {
-        self.reason.as_deref().is_some_and(|reason| !reason.trim().is_empty())
+        self.reason.as_deref().is_some_and(|reason| !is_blank(reason))
     }
 }
 

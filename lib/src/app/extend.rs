@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::change::record;
 use super::submit::unmatched_ticket_pattern;
 use super::{AccessError, Change, OperationContext, TenantEngine, grant_visible};
+use crate::domain::text::is_blank;
 use crate::domain::{ApprovalMode, EventKind, Grant, Seconds};
 use crate::policy::{AccessQuestion, PolicyOutcome};
 
@@ -99,7 +100,7 @@ impl Extension<'_> {
                 notices: decision.notices,
             });
         }
-        if terms.require_reason && reason.is_none_or(|reason| reason.trim().is_empty()) {
+        if terms.require_reason && reason.is_none_or(is_blank) {
             return Err(AccessError::input("reason", "is required by the policy that permits this"));
         }
         if let Some(pattern) = unmatched_ticket_pattern(&terms.ticket_patterns, &tickets) {

@@ -147,7 +147,7 @@ mod tests {
             "assignment": null,
             "revocation": {"status": "none", "attempts": 0, "last_error": null, "credentials_valid_until": null,
                 "delay_announced": false},
-            "evaluation": {"policy_version": 1, "directory_version": 1, "at": at(NOW)}, "on_drift": "report",
+            "evaluation": {"policy_version": 1, "directory_version": 1, "settings_hash": "", "at": at(NOW)}, "on_drift": "report",
             "may_have_given_access": false, "access_persists": false, "externally_modified": false,
             "missing_since": null,
             "next_attempt_at": at(NOW), "tickets": [], "audit_enabled": true, "metadata": {}, "created_at": at(NOW),

@@ -2,6 +2,7 @@
 
 use super::change::{Subject, metadata};
 use super::{AccessError, Change, OperationContext, request_visible};
+use crate::domain::text::is_blank;
 use crate::domain::{AccessRequest, AuthorType, EventKind, Metadata, RequestMessage};
 
 /// Adds a message to a request.
@@ -17,7 +18,7 @@ pub async fn add_message(
 ) -> Result<Change<RequestMessage>, AccessError> {
     let request = request_visible(access, request).await?;
     let length = content.chars().count();
-    if content.trim().is_empty() || length > MAX_CONTENT {
+    if is_blank(&content) || length > MAX_CONTENT {
         return Err(AccessError::input("content", format!("must be 1 to {MAX_CONTENT} characters; it has {length}")));
     }
     let author = &access.caller().principal().who;

@@ -89,7 +89,7 @@ pub(crate) fn remember(access: &OperationContext, writes: &mut Transaction) -> R
         return Ok(());
     }
     let known = access.known_user();
-    let user = User::signed_in(access.caller().principal(), known);
+    let user = User::signed_in(access.caller().principal(), access.caller().token_issued_at(), known);
     match known {
         None => writes.create(&user),
         Some(known) if *known != user => writes.update(&user),

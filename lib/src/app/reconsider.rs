@@ -14,6 +14,7 @@ pub use current::CurrentRecords;
 use super::question::decided_by_request;
 use super::submit::unmatched_ticket_pattern;
 use super::{AccessError, TenantEngine, people};
+use crate::domain::text::is_blank;
 use crate::domain::{
     AccessRequest, ApprovalMode, ApproverDecision, AwsResource, DecisionBasis, Grant, Principal, RequestState,
     ResourceType, Seconds, Tenant, TenantSettings, Terms, Vote,
@@ -78,11 +79,15 @@ impl From<&str> for Refusal {
 /// not those it was evaluated by, or more time has passed than a decision is good for.
 #[must_use]
 pub fn is_outdated(grant: &Grant, facts: &EvaluationInputs<'_>) -> bool {
-    let DecisionBasis { policy_version, directory_version, at } = grant.evaluation;
+    let DecisionBasis { policy_version, directory_version, settings_hash, at } = &grant.evaluation;
     let versions = (facts.tenant.policy_version, facts.tenant.directory_version);
     // What is being given since then is not evaluated again because giving it takes long.
-    let late = grant.assignment.is_none() && facts.now > at + GOOD_FOR;
-    (policy_version, directory_version) != versions || late || facts.current.changed(facts.now)
+    // What begins later than it was decided always is: other access may have been given meanwhile (`held_seconds`).
+    let late = grant.assignment.is_none() && (facts.now > *at + GOOD_FOR || grant.granted_at > *at);
+    (*policy_version, *directory_version) != versions
+        || *settings_hash != facts.tenant.settings_hash()
+        || late
+        || facts.current.changed(facts.now)
 }
 
 /// Whether `grant` is what its request was approved for: nothing else is ever given. `permission_set` is what the directory
@@ -199,7 +204,7 @@ fn unmet(terms: &Terms, request: &AccessRequest, duration: Seconds) -> Option<St
     if duration > maximum {
         return Some(format!("the longest that is allowed now is {} seconds: make a new request", maximum.get()));
     }
-    if terms.require_reason && request.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
+    if terms.require_reason && request.reason.as_deref().is_none_or(is_blank) {
         return Some("a reason is required now: make a new request".to_owned());
     }
     let pattern = unmatched_ticket_pattern(&terms.ticket_patterns, &request.tickets)?;

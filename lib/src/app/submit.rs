@@ -9,6 +9,7 @@ use super::decide::REFUSAL_PAUSE;
 use super::reconsider::break_glass_maximum;
 use super::{AccessError, Change, OperationContext, TenantEngine, people};
 use crate::auth::ApiScope;
+use crate::domain::text::is_blank;
 use crate::domain::{
     AccessRequest, ApprovalMode, ApprovedBy, DecisionBasis, EventKind, EventSubject, Grant, GrantStatus, Metadata,
     OnDrift, Principal, PrincipalKind, Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
@@ -251,7 +252,7 @@ impl RequestContext<'_> {
         if !self.engine.directory.is_offered(&self.new.resource) {
             return Err(self.engine.unknown(&self.new.resource));
         }
-        if self.new.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
+        if self.new.reason.as_deref().is_none_or(is_blank) {
             return Err(AccessError::input("reason", "is required to break the glass: say what the emergency is"));
         }
         let length = match self.new.duration {
@@ -267,7 +268,7 @@ impl RequestContext<'_> {
     }
 
     fn check_justification(&self, terms: &Terms) -> Result<(), AccessError> {
-        if terms.require_reason && self.new.reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
+        if terms.require_reason && self.new.reason.as_deref().is_none_or(is_blank) {
             return Err(AccessError::input("reason", "is required by the policy that permits this"));
         }
         match unmatched_ticket_pattern(&terms.ticket_patterns, &self.new.tickets) {
@@ -375,6 +376,7 @@ pub(super) fn grant_of(
         evaluation: DecisionBasis {
             policy_version: request.policy_version,
             directory_version: request.directory_version,
+            settings_hash: access.tenant().settings_hash(),
             at: now,
         },
         created_at: now,

@@ -124,6 +124,7 @@ pub struct Caller {
     principal: Principal,
     scopes: Vec<ApiScope>,
     circumstances: Circumstances,
+    token_issued_at: Option<Timestamp>,
 }
 
 impl Caller {
@@ -150,6 +151,12 @@ impl Caller {
     #[must_use]
     pub fn circumstances(&self) -> Circumstances {
         self.circumstances
+    }
+
+    /// When their token was issued; `None` for an API key, and for a token that does not say.
+    #[must_use]
+    pub fn token_issued_at(&self) -> Option<Timestamp> {
+        self.token_issued_at
     }
 
     /// Whether they have a scope.
@@ -238,6 +245,7 @@ async fn authenticate_key(
         },
         scopes: key.scopes,
         circumstances: Circumstances { auth: Auth::ApiKey, mfa: false, source_ip },
+        token_issued_at: None,
     })
 }
 
@@ -259,12 +267,13 @@ async fn authenticate_token(
         let circumstances = Circumstances { auth: Auth::Oidc, mfa: claims.mfa(), source_ip };
         let groups = claims.groups().map(<[String]>::to_vec).or_else(|| trust.groups_left_out());
         let groups = groups.ok_or(AuthError::GroupsUnknown)?;
+        let token_issued_at = claims.issued_at();
         let principal = claims.into_principal(groups);
         let mut scopes: Vec<ApiScope> =
             roles_of(&record, &principal).into_iter().flat_map(scopes_of).copied().collect();
         scopes.sort_unstable();
         scopes.dedup();
-        return Ok(Caller { tenant: Arc::new(record), principal, scopes, circumstances });
+        return Ok(Caller { tenant: Arc::new(record), principal, scopes, circumstances, token_issued_at });
     }
     // Not a token of this tenant's issuer: if it is a good one of another tenant, say so.
     let issuer = token.claims.iss().unwrap_or_default();

@@ -89,12 +89,14 @@ pub struct Grant {
 }
 
 /// What a decision was made by, and when: if any of it is no longer so, policy is asked again before access is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionBasis {
     /// The version of the tenant's policies.
     pub policy_version: u64,
     /// The version of the tenant's directory.
     pub directory_version: u64,
+    /// The tenant's roles and settings: see [`Tenant::settings_hash`](super::Tenant::settings_hash).
+    pub settings_hash: String,
     /// When.
     pub at: Timestamp,
 }

@@ -52,6 +52,15 @@ pub struct Tenant {
     pub updated_at: Timestamp,
 }
 
+impl Tenant {
+    /// Identifies the roles and settings decisions are made by: SHA-256 in hex.
+    #[must_use]
+    pub fn settings_hash(&self) -> String {
+        let parts = serde_json::json!([self.roles, self.settings]);
+        crate::hash::sha256(parts.to_string().as_bytes())
+    }
+}
+
 /// Whose tokens a tenant trusts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OidcConfig {
@@ -173,6 +182,8 @@ pub struct User {
     /// What links them to the Identity Store, without what that leads to: it is looked up when it is needed.
     #[serde(default)]
     pub link: DirectoryLink,
+    /// When the token this was read from was issued; `None` for who has not signed in, or whose token does not say.
+    pub issued_at: Option<Timestamp>,
     /// Counts the changes.
     #[serde(default)]
     pub version: u64,
@@ -186,15 +197,22 @@ impl User {
         Principal { who: PrincipalRef::user(sub), email, name, groups, link }
     }
 
-    /// What is known of a person after they called as `principal`; `known` is what was known before.
+    /// What is known of a person after they called as `principal` with a token issued at `issued_at`; `known` is what was
+    /// known before. An older token is good until it expires, but does not replace what a newer one says.
     #[must_use]
-    pub fn signed_in(principal: &Principal, known: Option<&Self>) -> Self {
+    pub fn signed_in(principal: &Principal, issued_at: Option<Timestamp>, known: Option<&Self>) -> Self {
+        if let Some(known) = known
+            && issued_at < known.issued_at
+        {
+            return known.clone();
+        }
         Self {
             sub: principal.who.id.clone(),
             email: principal.email.clone(),
             name: principal.name.clone(),
             groups: principal.groups.clone(),
             link: DirectoryLink { found: Vec::new(), ..principal.link.clone() },
+            issued_at,
             version: known.map_or(0, |known| known.version),
         }
     }

@@ -16,6 +16,17 @@ fn is_invisible(char: char) -> bool {
         | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Whether a text shows nothing: it is empty, or all of it is space, not seen, or only changes how other characters look
+/// (variation selectors; U+2800, a Braille cell without dots).
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    let is_seen = |char: char| {
+        let selects = matches!(char, '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}');
+        !(char.is_whitespace() || char == '\u{2800}' || selects || is_invisible(char))
+    };
+    !text.chars().any(is_seen)
+}
+
 /// Whether a text has a control character other than tab and line breaks.
 #[must_use]
 pub fn has_control(text: &str) -> bool {
@@ -38,6 +49,16 @@ mod tests {
         ];
         for (text, shown) in cases {
             assert_eq!(without_invisible(text), shown, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_shows_nothing_is_blank() {
+        for text in ["", " \t\n", "\u{200b}", "\u{fe0f}", "\u{2800} \u{2800}", "\u{3164}\u{a0}", "\u{e0100}"] {
+            assert!(is_blank(text), "{text:?}");
+        }
+        for text in ["x", " é ", "❤\u{fe0f}", "\u{200b}."] {
+            assert!(!is_blank(text), "{text:?}");
         }
     }
 

@@ -20,7 +20,7 @@ use super::app::{Api, RequestInfo};
 use super::body::{Body, Input};
 use super::error::Error;
 use super::precondition::etag;
-use crate::app::{Change, OperationContext, people};
+use crate::app::{AccessError, Change, OperationContext, people};
 use crate::auth::{AuthError, Credential, RequiredScope, authenticate};
 use crate::domain::{PrincipalRef, TenantId};
 use crate::store::{CommitError, IdempotencyRecord, TenantTable};
@@ -178,12 +178,19 @@ impl<S: RequiredScope> AuthenticatedCall<S> {
             };
             let (access, (stored, known, loaded)) = self.open(read).await?;
             let access = access.in_attempt(attempt).recognize(known).await?;
-            let forgotten = match stored {
-                Some(stored) if stored.expires_at > access.now() => return replay(stored, &body.fingerprint),
-                other => other,
-            };
             let table = access.table().clone();
             let now = access.now();
+            let (kept, forgotten) = match stored {
+                Some(stored) if stored.expires_at > now => (Some(stored), None),
+                other => (None, other),
+            };
+            if let Some(stored) = kept {
+                // Who may not see what the call was about any more does not see it in the stored answer either.
+                return match act(access, loaded).await {
+                    Err(error @ Error::Access(AccessError::NotFound(_))) => Err(error),
+                    Ok(_) | Err(_) => replay(stored, &body.fingerprint),
+                };
+            }
             let Change { mut writes, answer, version } = match act(access.clone(), loaded).await {
                 Ok(mut change) => {
                     if !change.writes.is_empty() {

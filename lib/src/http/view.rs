@@ -53,14 +53,27 @@ const MAX_METADATA_BYTES: usize = 16 * 1024;
 const MAX_METADATA_DEPTH: usize = 16;
 
 fn metadata(given: Option<crate::domain::Metadata>) -> Result<crate::domain::Metadata, Error> {
-    let metadata = given.unwrap_or_default();
+    let mut metadata = given.unwrap_or_default();
     let length = serde_json::to_string(&metadata).map_or(usize::MAX, |text| text.len());
     if length > MAX_METADATA_BYTES {
         return Err(Error::input("metadata", format!("must be at most {MAX_METADATA_BYTES} bytes of JSON")));
     }
     match metadata.iter().find_map(|(name, value)| unstorable_field(name, value, MAX_METADATA_DEPTH)) {
         Some(reason) => Err(Error::input("metadata", reason)),
-        None => Ok(metadata),
+        None => {
+            metadata.values_mut().for_each(remove_invisible);
+            Ok(metadata)
+        }
+    }
+}
+
+/// People read it beside the reason.
+fn remove_invisible(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = without_invisible(text),
+        Value::Array(items) => items.iter_mut().for_each(remove_invisible),
+        Value::Object(fields) => fields.values_mut().for_each(remove_invisible),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

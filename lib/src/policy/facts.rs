@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::entities;
 use super::question::{AccessQuestion, DecisionQuestion, TrialQuestion};
+use crate::domain::text::is_blank;
 use crate::domain::{Principal, PrincipalKind, Seconds};
 
 /// The kinds of question. Each has a context type of its own, with exactly what is filled.
@@ -226,7 +227,7 @@ impl Field<'_> {
 
 /// Whether it is a reason: one that is blank is none.
 pub(super) fn is_reason(reason: Option<&str>) -> bool {
-    reason.is_some_and(|reason| !reason.trim().is_empty())
+    reason.is_some_and(|reason| !is_blank(reason))
 }
 
 /// When what begins at `start` and is `duration` long ends.

@@ -100,6 +100,7 @@ impl Workers {
                 let evaluation = DecisionBasis {
                     policy_version: tenant.policy_version,
                     directory_version: tenant.directory_version,
+                    settings_hash: tenant.settings_hash(),
                     at: now,
                 };
                 let evaluated = outdated.then_some((evaluation, terms));
@@ -140,7 +141,7 @@ impl Confirmed {
     pub(super) fn note(&self, grant: &mut Grant) {
         let Some((evaluation, terms)) = &self.evaluated else { return };
         grant.grantee = self.requester.clone();
-        grant.evaluation = *evaluation;
+        grant.evaluation = evaluation.clone();
         if let Some(terms) = terms {
             grant.latest_end = grant.latest_end.min(grant.granted_at + terms.max_duration_seconds.span());
             grant.on_drift = grant.on_drift.min(terms.on_drift);

@@ -270,3 +270,44 @@ async fn a_freeze_does_not_keep_anybody_from_an_emergency() {
     world.settle().await;
     assert_eq!(world.assignments(), ["carol AdministratorAccess 333333333333"]);
 }
+
+/// Each was decided before any of the others had begun, and none is so late that time alone makes it be asked again.
+#[tokio::test]
+async fn grants_that_begin_one_after_the_other_count_as_held_when_they_begin() {
+    let mut seed = Seed::example();
+    seed.policies = vec![json!({
+        "name": "ten seconds a day", "max_duration_seconds": 10, "approval_mode": "auto",
+        "cedar_policy_set": "permit(principal, action == Action::\"PowerUserAccess\", resource is AwsAccount) \
+             when { context.held_seconds + context.duration_seconds <= 10 };",
+    })];
+    let world = World::with(seed).await;
+    let mut grants = Vec::new();
+    for begin in [9, 18, 27] {
+        let mut body = ask(SANDBOX, "PowerUserAccess", 10);
+        body["start_at"] = json!(world.now() + jiff::SignedDuration::from_secs(begin));
+        let request = world.post(As::Person("alice"), "/v1/requests", body).await.expect(StatusCode::CREATED);
+        grants.push(request["grant_ids"][0].as_str().unwrap().to_owned());
+    }
+    grants.push(world.granted("alice", SANDBOX, "PowerUserAccess", 10).await);
+    for _ in 0..60 {
+        world.wait(1).await;
+    }
+    let mut given = Vec::new();
+    for grant in &grants {
+        given.push(world.grant(grant).await["provisioning_status"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(given, ["failed", "failed", "failed", "successful"]);
+}
+
+#[tokio::test]
+async fn a_grant_does_not_begin_whose_approver_administers_the_tenant_no_longer() {
+    let world = World::start().await;
+    let mut body = ask(PRODUCTION, "ReadOnlyAccess", 600);
+    body["start_at"] = json!(world.now() + jiff::SignedDuration::from_secs(60));
+    let request = world.post(As::Person("alice"), "/v1/requests", body).await.expect(StatusCode::CREATED);
+    let approved = approve(&world, "dave", request["id"].as_str().unwrap()).await.expect(StatusCode::OK);
+    world.settle().await;
+    edit_tenant(&world, |tenant| tenant.roles.clear()).await;
+    world.wait(60).await;
+    assert_refused(&world, approved["grant_ids"][0].as_str().unwrap(), "1 people have to approve").await;
+}

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use stint_local::aws::{Fault, FaultKind, Faults, Service};
 use stint_local::seed::Seed;
-use stint_tests::{As, PRODUCTION, SANDBOX, World};
+use stint_tests::{As, PRODUCTION, SANDBOX, World, ask};
 
 fn only(answer: &Value) -> &Value {
     let grants = answer["grants"].as_array().unwrap();
@@ -197,4 +197,16 @@ async fn why_it_does_not_become_usable_is_said_while_it_is_tried_and_when_it_has
     assert_eq!(diagnostic["level"], "error");
     assert!(message.contains("before it became usable") && message.contains("Throttling"), "{message}");
     assert!(!message.contains("the access has ended"), "{message}");
+}
+
+#[tokio::test]
+async fn what_begins_later_is_pending_and_says_when() {
+    let world = World::start().await;
+    let mut body = ask(SANDBOX, "PowerUserAccess", 600);
+    body["start_at"] = json!(world.now() + jiff::SignedDuration::from_hours(20));
+    world.post(As::Person("alice"), "/v1/requests", body).await.expect(StatusCode::CREATED);
+    let ensured = world.ensure("alice", SANDBOX, "PowerUserAccess", json!({})).await.expect(StatusCode::OK);
+    let grant = &ensured["grants"][0];
+    assert_eq!((&grant["status"], &grant["change"]), (&json!("pending"), &json!("none")), "{grant}");
+    assert!(grant.to_string().contains("begins at 2026-01-06T05:00:00Z"), "{grant}");
 }

@@ -249,3 +249,19 @@ async fn a_revocation_is_judged_by_the_grant_it_ends() {
         assert_eq!(evaluate(&world, "bob", "revoke", context(role, broken)).await["permitted"], permitted, "{role}");
     }
 }
+
+/// Identity providers do not tell the cases of an address apart.
+#[tokio::test]
+async fn how_an_address_is_typed_does_not_matter_to_a_rule() {
+    let world = world_of(
+        "permit(principal, action, resource is AwsAccount); \
+         forbid(principal, action, resource) when { principal has email && principal.email == \"alice@example.com\" };",
+        json!({}),
+    )
+    .await;
+    for email in ["alice@example.com", "Alice@Example.COM"] {
+        let token = world.token_with("alice", |claims| claims["email"] = json!(email));
+        let answer = world.post(As::Token(&token), "/v1/requests", ask(SANDBOX, POWER, 60)).await;
+        answer.refused(403, "policy_denied");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint::auth::api_key::ApiKey;
 use stint::domain::{AccessRequest, ExternalIdSource, PersonLink, Tenant, User};
@@ -377,7 +377,9 @@ async fn access_is_given_to_the_user_set_on_the_key_when_it_is_given() {
 #[tokio::test]
 async fn what_a_token_says_of_its_owner_is_known_after_a_change_and_not_after_a_look() {
     let world = World::start().await;
+    world.request("alice", PRODUCTION, "ReadOnlyAccess", 60).await.expect(StatusCode::CREATED);
     let before = known(&world, "alice").await.unwrap();
+    assert_eq!(before.issued_at, Some(world.now()));
     world.request("alice", SANDBOX, "ReadOnlyAccess", 60).await.expect(StatusCode::CREATED);
     assert_eq!(known(&world, "alice").await, Some(before.clone()), "nothing is new");
 
@@ -389,7 +391,7 @@ async fn what_a_token_says_of_its_owner_is_known_after_a_change_and_not_after_a_
         .await
         .expect(StatusCode::CREATED);
     let after = known(&world, "alice").await.unwrap();
-    assert_eq!((after.groups, after.version), (vec!["engineering".to_owned(), "night shift".to_owned()], 1));
+    assert_eq!((after.groups, after.version), (vec!["engineering".to_owned(), "night shift".to_owned()], 2));
 
     let ensure = |dry_run| {
         json!({"entitlements": [{"target": format!("AWS::Account::{SANDBOX}"), "role": "ReadOnlyAccess"}],
@@ -415,10 +417,44 @@ async fn reasons_are_read_as_they_are_written() {
     let body = with("read \u{202e}etirw\u{202c} only\u{200b}");
     let request = world.post(As::Person("alice"), "/v1/requests", body).await.expect(StatusCode::CREATED);
     assert_eq!(request["reason"], "read etirw only");
+    assert_eq!(request["metadata"]["tickets"], json!(["OPS-1"]));
     let error = world.post(As::Person("alice"), "/v1/requests", with("a\u{8}b")).await.refused(400, "invalid_input");
     assert_eq!(error["details"]["field"], "reason");
 
     let path = format!("/v1/requests/{}/messages", request["id"].as_str().unwrap());
     let message = world.post(As::Person("bob"), path, json!({"content": "\u{2067}no\u{feff}"})).await;
     assert_eq!(message.expect(StatusCode::CREATED)["content"], "no");
+}
+
+/// A token is good until it expires, also after a newer one said something else.
+#[tokio::test]
+async fn an_older_token_does_not_replace_what_a_newer_one_said() {
+    let world = World::start().await;
+    let older = world.token_with("alice", |claims| claims["groups"] = json!(["engineering", "sre"]));
+    world.pass(2);
+    let newer = world.token("alice");
+    let ask = |account| ask(account, "ReadOnlyAccess", 600);
+    for (token, account) in [(&older, SANDBOX), (&newer, PRODUCTION), (&older, SANDBOX)] {
+        world.post(As::Token(token), "/v1/requests", ask(account)).await.expect(StatusCode::CREATED);
+    }
+    assert_eq!(known(&world, "alice").await.unwrap().groups, ["engineering"]);
+}
+
+/// Whoever may not see a request any more does not see it in the answer that was kept, either.
+#[tokio::test]
+async fn a_kept_answer_is_for_who_still_may_see_what_it_is_about() {
+    let world = World::start().await;
+    let request = world.request("alice", PRODUCTION, "ReadOnlyAccess", 600).await.expect(StatusCode::CREATED);
+    let path = format!("/v1/requests/{}/approve", request["id"].as_str().unwrap());
+    let approve = |token: String| {
+        let (world, path) = (&world, path.clone());
+        async move {
+            let call = world.call(As::Token(&token), Method::POST, path).json(&json!({}));
+            call.header("idempotency-key", "one").send().await
+        }
+    };
+    let first = approve(world.token("bob")).await.expect(StatusCode::OK);
+    assert_eq!(approve(world.token("bob")).await.expect(StatusCode::OK), first);
+    let left = world.token_with("bob", |claims| claims["groups"] = json!(["engineering"]));
+    approve(left).await.refused(404, "not_found");
 }

@@ -177,3 +177,17 @@ async fn of_a_permission_set_and_its_role_the_strictest_terms_hold() {
     let request: Value = ask_for_set(&world, &arn).await.expect(StatusCode::CREATED);
     assert_eq!((&request["status"], &request["approval_mode"]), (&json!("pending"), &json!("require")));
 }
+
+/// Who could be permitted a permission set is told that there is none of this name; a stranger is not.
+#[tokio::test]
+async fn nobody_finds_out_which_permission_sets_there_are() {
+    let world = world_of("permit(principal in Group::\"sre\", action, resource is AwsAccount);").await;
+    let refusals = [POWER, "Nope"].map(|role| (role, world.request("alice", STRANGE, role, 60)));
+    let mut said = Vec::new();
+    for (role, refusal) in refusals {
+        said.push(words(refusal.await, role));
+    }
+    assert_eq!(said[0], said[1]);
+    let told = world.request("bob", SANDBOX, "Nope", 60).await.refused(403, "policy_denied");
+    assert!(told.to_string().contains("`Nope` is not an action"), "{told}");
+}

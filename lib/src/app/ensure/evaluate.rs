@@ -9,6 +9,7 @@ use crate::app::change::record;
 use crate::app::extend::{Extension, prolong};
 use crate::app::submit::{EvaluatedRequest, RequestContext, give_within_limit, unmatched_ticket_pattern};
 use crate::app::{AccessError, Change, NewRequest, OperationContext, TenantEngine};
+use crate::domain::text::is_blank;
 use crate::domain::{
     AccessRequest, ApprovalMode, DELETED_OUTSIDE, EventKind, Grant, GrantStatus, Metadata, Provisioning, RequestState,
     Seconds, Terms,
@@ -96,7 +97,7 @@ impl EnsureContext<'_> {
             new: NewRequest {
                 resource: self.entitlement.resource.clone(),
                 action: self.entitlement.role.clone(),
-                reason: self.justification.reason.clone().filter(|reason| !reason.trim().is_empty()),
+                reason: self.justification.reason.clone().filter(|reason| !is_blank(reason)),
                 tickets: self.justification.attachments.clone(),
                 duration: self.entitlement.duration,
                 break_glass: false,
@@ -134,7 +135,9 @@ impl EnsureContext<'_> {
     /// There is a live grant: it is reported, or extended when it is about to end and more time was asked for.
     fn live(&self, grant: &Grant) -> Result<Change<Ensured>, AccessError> {
         let now = self.access.now();
+        let begins_later = grant.granted_at > now;
         let status = match grant.provisioning {
+            _ if begins_later => EnsureStatus::Pending,
             Provisioning::Successful { .. } => EnsureStatus::Active,
             Provisioning::Pending { .. } | Provisioning::Failed { .. } => EnsureStatus::Provisioning,
         };
@@ -146,6 +149,13 @@ impl EnsureContext<'_> {
         };
         if let Provisioning::Pending { last_error: Some(why), .. } = &grant.provisioning {
             outcome.diagnostics.push(Diagnostic::warning(format!("it is not usable yet, and is tried again: {why}")));
+        }
+        if begins_later {
+            outcome.diagnostics.push(Diagnostic {
+                level: Level::Info,
+                message: format!("it is granted, and begins at {}", grant.granted_at),
+            });
+            return Ok(self.nothing_to_do(outcome));
         }
         let Some(asked) = self.entitlement.duration.filter(|asked| wants_extension(grant, *asked, now)) else {
             return Ok(self.nothing_to_do(outcome));
@@ -231,7 +241,7 @@ impl EnsureContext<'_> {
             ..self.outcome(status)?
         };
         if status != EnsureStatus::Provisioning {
-            // RequestContext again takes a reason, so a client that prompts for what is required prompts for one.
+            // Asking again takes a reason, so a client that prompts for what is required prompts for one.
             outcome.needs_reason = true;
             outcome.diagnostics.push(Diagnostic::error(format!("{message}; to ask again, give a reason")));
         }

@@ -90,7 +90,7 @@ impl CurrentRecords {
             match record {
                 Record::User(user) => writes.check_fields(user, USER_FIELDS)?,
                 Record::Key(key) => writes.check_fields(key, KEY_FIELDS)?,
-                Record::None => writes.check_absent_or_fields(&User::signed_in(stored, None), USER_FIELDS)?,
+                Record::None => writes.check_absent_or_fields(&User::signed_in(stored, None, None), USER_FIELDS)?,
                 // Nothing is given to, or by, a key that is not there.
                 Record::NoKey | Record::Caller(_) => {}
             }

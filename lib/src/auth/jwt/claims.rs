@@ -92,6 +92,7 @@ pub struct VerifiedClaims {
     groups: Option<Vec<String>>,
     external_id: Option<ExternalId>,
     mfa: bool,
+    issued_at: Option<Timestamp>,
     expires_at: Timestamp,
 }
 
@@ -119,6 +120,10 @@ impl VerifiedClaims {
             groups: groups(claims, &trust.oidc.groups_claim)?,
             external_id: external_id(claims, &trust.oidc),
             mfa: are_several(&amr) || acr.is_some_and(|acr| trust.oidc.mfa_acr_values.iter().any(|value| value == acr)),
+            issued_at: claims
+                .get("iat")
+                .and_then(numeric_date)
+                .and_then(|seconds| Timestamp::from_second(seconds).ok()),
             expires_at,
         })
     }
@@ -151,6 +156,12 @@ impl VerifiedClaims {
     #[must_use]
     pub fn mfa(&self) -> bool {
         self.mfa
+    }
+
+    /// When the token was issued, to the second; `None` if it does not say.
+    #[must_use]
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.issued_at
     }
 
     /// When the token ends.
@@ -210,7 +221,8 @@ fn is_subject(sub: &str) -> bool {
     (1..=MAX_SUBJECT_CHARS).contains(&sub.len()) && printable && sub.trim() == sub && !sub.contains("  ")
 }
 
-/// The e-mail address, if it is verified: people are linked to Identity Store users by it, and an address nobody verified
+/// The e-mail address in lower case, if it is verified: identity providers and mail servers do not tell cases apart, so a
+/// rule about an address must not depend on how it was typed. People are linked to Identity Store users by it, and an address nobody verified
 /// is one its owner may have made up. `email_verified` and Entra ID's `xms_edov` speak of the claim `email` only.
 fn verified_email(claims: &Map<String, Value>, trust: &OidcTrust) -> Option<String> {
     let email = lookup(claims, &trust.oidc.email_claim)?.as_str()?;
@@ -224,7 +236,7 @@ fn verified_email(claims: &Map<String, Value>, trust: &OidcTrust) -> Option<Stri
     let said = matches!(trust.oidc.email_claim.as_str(), "email" | "/email") && marks.contains(&Some(true));
     let trusted =
         trust.oidc.trust_email && trust.verified_domains.iter().any(|verified| verified.eq_ignore_ascii_case(domain));
-    (!marks.contains(&Some(false)) && (said || trusted)).then(|| email.to_owned())
+    (!marks.contains(&Some(false)) && (said || trusted)).then(|| email.to_ascii_lowercase())
 }
 
 /// What a flag says that some issuers write as text or number. What is none of these says no.

@@ -244,6 +244,10 @@ impl Engine {
 
     fn judge(&self, subject: &Subject<'_>, facts: &ContextFields) -> PolicyDecision {
         if !self.is_applicable(subject) {
+            // Which permission sets there are is told to those who could be permitted one.
+            if !self.could_be_permitted(subject) {
+                return PolicyDecision::denied(NO_RULE_PERMITS.to_owned());
+            }
             let kind = subject.resource.kind();
             return PolicyDecision::denied(format!(
                 "`{}` is not an action on resources of type `{kind}`",
@@ -281,8 +285,7 @@ impl Engine {
                 }
             }
         }
-        // The same words whether or not a rule is about the resource: they would tell where it stands.
-        Ok(PolicyDecision::new(PolicyOutcome::Denied, Vec::new(), "no rule permits this request".to_owned(), errors))
+        Ok(PolicyDecision::new(PolicyOutcome::Denied, Vec::new(), NO_RULE_PERMITS.to_owned(), errors))
     }
 
     /// The entities a candidate's evaluation can reach: those of the question and those the conditions name. No
@@ -315,6 +318,9 @@ impl Engine {
         Entities::from_entities(entities.into_values(), None).map_err(|error| error.to_string())
     }
 }
+
+/// The same words whether or not a rule is about the resource, and whether or not it exists: they would tell what is there.
+const NO_RULE_PERMITS: &str = "no rule permits this request";
 
 /// The proof of a decision that permits.
 fn permit<A: Authority>(decision: PolicyDecision) -> Result<Permit<A>, Box<PolicyDecision>> {

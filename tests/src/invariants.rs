@@ -55,6 +55,9 @@ pub async fn rest(world: &World) {
             return;
         }
         world.wait(300).await;
+        if Picture::of(world.local.aws(), world.now()).unsettled().is_empty() {
+            continue;
+        }
         // One that fails has done what it could.
         let _ = world.local.sweep().await;
         world.settle().await;

@@ -8,6 +8,7 @@ pub mod other;
 pub mod outside;
 pub mod permissions;
 pub mod schema;
+pub mod snapshot;
 pub mod template;
 
 use std::collections::BTreeMap;

@@ -217,7 +217,9 @@ impl Picture {
                 left.push(format!("at rest, grant {id} is not given"));
             }
         }
-        if !live.is_subset(&self.existing) || !self.ours.is_subset(&live) {
+        // What somebody deleted outside is found missing when it is looked for next.
+        let is_there = |access: &Access| self.existing.contains(access) || self.changed_outside.contains(access);
+        if !live.iter().all(is_there) || !self.ours.is_subset(&live) {
             left.push(format!("at rest, live grants give {live:?}, and there is {:?}", self.existing));
         }
         for (access, assignment) in &self.assignments {

@@ -56,6 +56,9 @@ pub(super) struct AssignmentKey {
 pub(super) struct Held {
     pub(super) key: AssignmentKey,
     pub(super) created_at: Timestamp,
+    /// None while it exists.
+    #[serde(default)]
+    pub(super) deleted_at: Option<Timestamp>,
     /// The function that asked for it; none for a client that is no function.
     #[serde(default)]
     pub(super) made_by: Option<String>,

@@ -7,7 +7,8 @@
 //! Policy is asked again before access is given (invariant 10). A worker may refuse a grant only at a moment at which the
 //! policies in force refuse it, and give it only at one at which they permit it.
 //!
-//! What somebody deletes by hand is gone for the grants that had it; only another grant makes it again.
+//! What somebody deletes by hand is gone for the grants that had it; only another grant makes it again. Only the histories
+//! of `found` have such steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -95,6 +96,13 @@ impl Provisioning {
             "failed" => Self::Failed,
             other => panic!("provisioning is {other}"),
         }
+    }
+}
+
+impl Provisioning {
+    /// As a grant's record has it: what somebody deleted outside counts as failed, as the API says it.
+    fn of_record(grant: &Value) -> Self {
+        if grant["missing_since"].is_string() { Self::Failed } else { Self::of(&grant["provisioning"]["status"]) }
     }
 }
 
@@ -242,7 +250,7 @@ impl Model {
         }
         for grant in grants {
             let id = grant["id"].as_str().unwrap();
-            let seen = (Status::of(&grant["status"]), Provisioning::of(&grant["provisioning"]["status"]));
+            let seen = (Status::of(&grant["status"]), Provisioning::of_record(grant));
             let may_be_deleted = self.may_be_deleted(id);
             if let Some(promise) = self.grants.get_mut(id) {
                 promise.see(id, seen, may_be_deleted);
@@ -264,7 +272,7 @@ impl Model {
             |grant: &&Value| access(&grant["grantee"]["id"], &grant["action"], &grant["account_id"]) == *deleted;
         for grant in grants.iter().filter(of_it) {
             let id = grant["id"].as_str().unwrap().to_owned();
-            match Provisioning::of(&grant["provisioning"]["status"]) {
+            match Provisioning::of_record(grant) {
                 Provisioning::Successful => self.deleted.insert(id),
                 Provisioning::Pending => self.perhaps_deleted.insert(id),
                 Provisioning::Failed => false,

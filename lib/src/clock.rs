@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use manual::{ManualClock, Part};
+pub use manual::{ManualClock, Moment, Part};
 
 /// Where the time comes from.
 #[derive(Debug, Clone)]
@@ -61,6 +61,22 @@ impl Clock {
     pub fn set_back(&self, by: Duration) {
         if let Self::Manual(clock) = self {
             clock.set_back(by);
+        }
+    }
+
+    /// Where a manual clock is; none of the machine's.
+    #[must_use]
+    pub fn moment(&self) -> Option<Moment> {
+        match self {
+            Self::System => None,
+            Self::Manual(clock) => Some(clock.moment()),
+        }
+    }
+
+    /// Makes a manual clock go on from where it was, as if for the first time: ids come again, too.
+    pub fn return_to(&self, moment: Moment) {
+        if let Self::Manual(clock) = self {
+            clock.return_to(moment);
         }
     }
 

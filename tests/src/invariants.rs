@@ -55,6 +55,9 @@ pub async fn rest(world: &World) {
             return;
         }
         world.wait(300).await;
+        if Picture::of(world.local.aws(), world.now()).unsettled().is_empty() {
+            continue;
+        }
         // One that fails has done what it could.
         let _ = world.local.sweep().await;
         world.settle().await;
@@ -117,8 +120,8 @@ pub struct Picture {
     /// Of what exists, what stint made.
     ours: BTreeSet<Access>,
     deleted_of_others: Vec<Access>,
-    /// What was deleted outside stint at some time.
-    changed_outside: BTreeSet<Access>,
+    /// What was deleted outside stint, and when it last was.
+    deleted_outside: BTreeMap<Access, Timestamp>,
     grants: BTreeMap<GrantId, Given>,
     requests: Vec<AccessRequest>,
     assignments: Vec<(Access, Assignment)>,
@@ -158,7 +161,11 @@ impl Picture {
             now,
             ours: existing.iter().filter(|one| one.made_by.is_some()).cloned().map(access).collect(),
             existing: existing.into_iter().map(access).collect(),
-            changed_outside: aws.deleted_outside().into_iter().map(access).collect(),
+            deleted_outside: aws
+                .deleted_outside()
+                .into_iter()
+                .filter_map(|one| one.deleted_at.map(|at| (access(one), at)))
+                .collect(),
             deleted_of_others: aws.deleted_of_others().into_iter().map(access).collect(),
             grants: items
                 .iter()
@@ -217,7 +224,8 @@ impl Picture {
                 left.push(format!("at rest, grant {id} is not given"));
             }
         }
-        if !live.is_subset(&self.existing) || !self.ours.is_subset(&live) {
+        let is_there = |access: &Access| self.existing.contains(access) || self.is_deleted_unseen(access);
+        if !live.iter().all(is_there) || !self.ours.is_subset(&live) {
             left.push(format!("at rest, live grants give {live:?}, and there is {:?}", self.existing));
         }
         for (access, assignment) in &self.assignments {
@@ -281,7 +289,7 @@ impl Picture {
         let exists = self.existing.contains(access);
         let believed = match assignment.presence {
             Presence::Absent => self.ours.contains(access).then_some(false),
-            Presence::Present if !self.changed_outside.contains(access) => Some(true),
+            Presence::Present if !self.is_deleted_unseen(access) => Some(true),
             Presence::Present | Presence::Unknown => None,
         };
         let believed = believed.unwrap_or(exists);
@@ -289,6 +297,13 @@ impl Picture {
             wrong.push(format!("invariant 3: {access:?} is taken for {:?}, and is not", assignment.presence));
         }
         wrong
+    }
+
+    /// Whether somebody deleted it outside since stint last saw it: nothing looks before a grant joins, is extended or ends.
+    fn is_deleted_unseen(&self, access: &Access) -> bool {
+        let record = self.assignments.iter().find(|(of, _)| of == access);
+        let seen = record.and_then(|(_, assignment)| assignment.confirmed_at);
+        self.deleted_outside.get(access).is_some_and(|deleted| seen.is_none_or(|seen| seen <= *deleted))
     }
 
     /// INVARIANT 4: every event has one entry, once it has any.

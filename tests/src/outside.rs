@@ -3,7 +3,10 @@
 use aws_sdk_identitystore::types::MemberId;
 use aws_sdk_ssoadmin::types::{PrincipalType, TargetType};
 
+use stint::domain::Assignment;
+
 use crate::World;
+use crate::invariants::assignments;
 
 impl World {
     fn permission_set(&self, name: &str) -> String {
@@ -16,6 +19,17 @@ impl World {
 
     fn sso(&self) -> aws_sdk_ssoadmin::Client {
         aws_sdk_ssoadmin::Client::new(&self.local.aws().sdk_config())
+    }
+
+    /// stint's record of an assignment.
+    #[must_use]
+    pub fn assignment_record(&self, sub: &str, permission_set: &str, account: &str) -> Option<Assignment> {
+        let (user, set) = (self.user_id(sub), self.permission_set(permission_set));
+        let is_it = |one: &Assignment| {
+            let key = &one.key;
+            key.principal_id == user && key.permission_set_arn == set && key.account_id.to_string() == account
+        };
+        assignments(&self.local.aws().items()).find(is_it)
     }
 
     /// Somebody assigns a permission set to a person.

@@ -8,6 +8,8 @@
 mod found;
 #[path = "histories/model.rs"]
 mod model;
+#[path = "histories/outside.rs"]
+mod outside;
 #[path = "histories/people.rs"]
 mod people;
 #[path = "histories/play.rs"]

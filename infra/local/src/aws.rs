@@ -23,6 +23,7 @@ mod options;
 mod organizations;
 mod permissions;
 mod scheduler;
+mod snapshot;
 mod sso_admin;
 mod state;
 mod sts;
@@ -61,6 +62,7 @@ pub use faults::{Fault, FaultKind, Faults};
 pub use options::{Limits, Options, Rule, Storage, StreamTarget, Wiring};
 pub use permissions::{Permission, running_as};
 pub use scheduler::ScheduleView;
+pub use snapshot::Snapshot;
 pub use wire::Service;
 pub use world::{Account, ExternalId, PermissionSet, Role, Unit, User, World};
 

@@ -83,6 +83,7 @@ pub struct Local {
     aws: Arc<AwsEndpoint>,
     url: String,
     app: Arc<RwLock<Router>>,
+    functions: OpenApiRouter<Api>,
     table: Table,
     workers: Workers,
     settings: Settings,
@@ -136,7 +137,8 @@ impl Local {
             &key_store,
             config.clock.clone(),
         )?;
-        let app = Arc::new(RwLock::new(process(&aws, table.clone(), &config.clock)));
+        let functions = functions();
+        let app = Arc::new(RwLock::new(process(functions.clone(), &aws, table.clone(), &config.clock)));
         let served = dev::router(Arc::clone(&aws), issuer.clone()).fallback_service(current(Arc::clone(&app)));
         let server = tokio::spawn(async move {
             let service = served.into_make_service_with_connect_info::<SocketAddr>();
@@ -149,7 +151,7 @@ impl Local {
         let workers = stint::context::workers(&sdk, settings.clone(), config.clock.clone(), metrics.clone());
         invoke_workers(&aws, &workers);
         let (seed, clock) = (config.seed, config.clock);
-        Ok(Self { aws, url, app, table, workers, settings, metrics, issuer, seed, oidc, clock, server })
+        Ok(Self { aws, url, app, functions, table, workers, settings, metrics, issuer, seed, oidc, clock, server })
     }
 
     /// Plants the seed and returns a key with every scope. What was begun before is finished: the key is replaced, for
@@ -183,7 +185,7 @@ impl Local {
     pub fn restart(&mut self) {
         let sdk = self.aws.sdk_config();
         self.table = stint::context::table(&sdk, TABLE.to_owned());
-        let api = process(&self.aws, self.table.clone(), &self.clock);
+        let api = process(self.functions.clone(), &self.aws, self.table.clone(), &self.clock);
         *self.app.write().unwrap_or_else(PoisonError::into_inner) = api;
         let (settings, clock, metrics) = (self.settings.clone(), self.clock.clone(), self.metrics.clone());
         self.workers = stint::context::workers(&sdk, settings, clock, metrics);
@@ -400,9 +402,9 @@ async fn invoke(workers: &Workers, function: &str, payload: Value) -> Result<Val
 }
 
 /// The API, as a process of its own that may die.
-fn process(aws: &Arc<AwsEndpoint>, table: Table, clock: &Clock) -> Router {
+fn process(functions: OpenApiRouter<Api>, aws: &Arc<AwsEndpoint>, table: Table, clock: &Clock) -> Router {
     let mortal = Mortal { aws: Arc::clone(aws), ids: Ids::new(clock.clone()) };
-    let app = app(functions(), Api::new(table, clock.clone())).layer(from_fn(with_source_ip));
+    let app = app(functions, Api::new(table, clock.clone())).layer(from_fn(with_source_ip));
     app.layer(from_fn_with_state(mortal, until_death))
 }
 

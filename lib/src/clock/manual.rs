@@ -29,6 +29,13 @@ struct People {
     slept: u64,
 }
 
+/// Where a manual clock is: its time, and the number the next id is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    milliseconds: i64,
+    chances: u64,
+}
+
 /// Somebody takes part in a clock, until this is dropped.
 #[derive(Debug)]
 pub struct Part(Arc<ManualClock>);
@@ -69,6 +76,15 @@ impl ManualClock {
     pub(super) fn set_back(&self, by: Duration) {
         let _people = self.people();
         self.milliseconds.fetch_sub(milliseconds(by), Ordering::SeqCst);
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment { milliseconds: self.milliseconds.load(Ordering::SeqCst), chances: self.chances.load(Ordering::SeqCst) }
+    }
+
+    pub(super) fn return_to(&self, moment: Moment) {
+        self.milliseconds.store(moment.milliseconds, Ordering::SeqCst);
+        self.chances.store(moment.chances, Ordering::SeqCst);
     }
 
     pub(super) fn take_part(clock: &Arc<Self>) -> Part {

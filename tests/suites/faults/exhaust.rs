@@ -1,11 +1,11 @@
 //! Runs a flow once for each AWS call it makes and each way in which that call can fail, and holds that it ends as it
 //! does when nothing fails.
 //!
-//! A run prepares the world, does the flow with one call failing, and lets time move on until all is at rest. Before each
-//! change that is made meanwhile nothing may be broken that has to hold at any moment; at rest nothing may be left to do,
-//! and who has access has an end that stands in the index of what falls due and in Scheduler, which is where the flow of
-//! an end begins. Runs differ in how the workers are called, too: once and in time, twice, late and out of order, or by
-//! nobody but Scheduler and the sweep.
+//! The world is prepared once, and every run goes back to it with processes that remember nothing. A run does the flow
+//! with one call failing, and lets time move on until all is at rest. Before each change that is made meanwhile nothing
+//! may be broken that has to hold at any moment; at rest nothing may be left to do, and who has access has an end that
+//! stands in the index of what falls due and in Scheduler, which is where the flow of an end begins. Runs differ in how
+//! the workers are called, too: once and in time, twice, late and out of order, or by nobody but Scheduler and the sweep.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,6 +13,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::Value;
 use stint_local::aws::{Call, Fault, FaultKind, Faults, Service};
 use stint_tests::invariants::{Picture, rest};
+use stint_tests::snapshot::Snapshot;
 use stint_tests::{Answer, As, World};
 
 /// How a call that reads can fail: an answer that is lost is one that never was.
@@ -77,16 +78,18 @@ struct Outcome {
 
 impl Outcome {
     fn of(world: &World) -> Self {
+        let items = world.local.aws().items();
         let records = |kind: &str, said: fn(&Value) -> String| {
-            let mut said: Vec<_> = world.items(kind).iter().map(|item| said(&stint_tests::plain(item))).collect();
+            let is_one = |item: &&Value| item["pk"]["S"].as_str().unwrap().ends_with(kind);
+            let mut said: Vec<_> = items.iter().filter(is_one).map(|item| said(&stint_tests::plain(item))).collect();
             said.sort();
             said
         };
-        let grants = records("GRANT", |grant| match grant["status"].as_str().unwrap() {
+        let grants = records("#GRANT", |grant| match grant["status"].as_str().unwrap() {
             "active" => format!("active {}", grant["provisioning"]["status"]),
             ended => format!("{ended} {}", grant["revocation"]["status"]),
         });
-        let mut audit = world.audit();
+        let mut audit = world.audit_in(&items);
         // Being late is what faults are about; so late that it was never usable, or found to stand before, too.
         let mut may_be_missing = vec!["grant.active", "grant.standing_access", "grant.revocation_delayed"];
         // When access ends, only the first who tries to delete it can tell that somebody had: one who dies tells nobody.
@@ -97,7 +100,7 @@ impl Outcome {
         audit.sort();
         Self {
             assignments: world.assignments(),
-            requests: records("REQUEST", |request| request["state"]["status"].to_string()),
+            requests: records("#REQUEST", |request| request["state"]["status"].to_string()),
             grants,
             audit,
         }
@@ -113,6 +116,13 @@ struct Went {
     outcome: Outcome,
 }
 
+/// The world before the flow.
+struct Prepared<T> {
+    world: World,
+    snapshot: Snapshot,
+    what: T,
+}
+
 /// A run: which call failed in which way, and how the workers were called.
 #[derive(Debug)]
 struct Run {
@@ -122,19 +132,18 @@ struct Run {
 
 impl Run {
     /// Does it.
-    async fn go<T>(&self, before: &impl AsyncFn(&World) -> T, act: &impl AsyncFn(&World, &T)) -> Went {
-        let world = World::asynchronous().await;
-        let prepared = before(&world).await;
-        let broken = self.watch(&world);
+    async fn go<T>(&self, prepared: &mut Prepared<T>, act: &impl AsyncFn(&World, &T)) -> Went {
+        let Prepared { world, snapshot, what } = prepared;
+        world.restore(snapshot);
+        let broken = self.watch(world);
         let rules = self.fault.iter().cloned().chain(self.deliveries.faults()).collect();
-        world.local.aws().clear_calls();
         world.local.aws().set_faults(Faults { rules });
-        act(&world, &prepared).await;
+        act(world, what).await;
         let calls = world.local.aws().calls();
-        rest(&world).await;
+        rest(world).await;
         assert_eq!(*broken.lock().unwrap(), Vec::<String>::new());
         let came_about = world.local.aws().faults().rules.first().is_some_and(|fault| fault.hits == 1);
-        Went { calls, came_about, outcome: Outcome::of(&world) }
+        Went { calls, came_about, outcome: Outcome::of(world) }
     }
 
     /// Looks at everything before each change.
@@ -190,18 +199,21 @@ impl Drop for Which {
 /// Does a flow, with each of its calls failing in each way.
 pub(super) async fn exhaust<T>(name: &str, before: impl AsyncFn(&World) -> T, act: impl AsyncFn(&World, &T)) {
     let clean = Run { fault: None, deliveries: Deliveries::InTime };
-    let Went { calls, outcome: wanted, .. } = clean.go(&before, &act).await;
+    let world = World::asynchronous().await;
+    let what = before(&world).await;
+    let mut prepared = Prepared { snapshot: world.snapshot(), world, what };
+    let Went { calls, outcome: wanted, .. } = clean.go(&mut prepared, &act).await;
     assert!(!calls.is_empty(), "{name} makes no call");
     let mut runs = 0;
     for place in 0..calls.len() {
         for fault in ways(&calls, place) {
             let mut run = Run { fault: Some(fault), deliveries: Deliveries::ALL[runs % Deliveries::ALL.len()] };
             let what = Which(format!("{name}: call {place}, {}, {run:?}", calls[place].operation));
-            let mut went = run.go(&before, &act).await;
+            let mut went = run.go(&mut prepared, &act).await;
             if !went.came_about {
                 // Workers that are called late may find less to do.
                 run.deliveries = Deliveries::InTime;
-                went = run.go(&before, &act).await;
+                went = run.go(&mut prepared, &act).await;
             }
             assert!(went.came_about, "the call was never made");
             assert_eq!(went.outcome, wanted);

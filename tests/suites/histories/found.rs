@@ -4,7 +4,7 @@ use stint_local::aws::{FaultKind, Service};
 use stint_tests::SANDBOX;
 
 use super::play::play;
-use super::step::{How, Step};
+use super::step::{Edit, How, Step};
 
 /// Identity Center had nothing to delete yet, and created it afterwards.
 #[test]
@@ -37,4 +37,43 @@ fn what_came_late_was_still_being_created_when_it_was_deleted() {
         Step::Deliver,
     ];
     play(90, &[steps]);
+}
+
+/// Its policy was disabled before a worker came to give it.
+#[test]
+fn what_policy_refuses_by_then_was_given() {
+    let (who, account, role) = ("alice", SANDBOX, "ReadOnlyAccess");
+    let mut steps = vec![Step::Submit { who, account, role, seconds: 3600, how: How::AtOnce }];
+    steps.extend((0..4).map(|policy| Step::EditPolicy { policy, edit: Edit::Enabled(false) }));
+    steps.push(Step::Deliver);
+    play(3, &[steps]);
+}
+
+/// Somebody had given it by hand before.
+#[test]
+fn standing_access_was_deleted_with_the_grant() {
+    let (who, account, role) = ("alice", SANDBOX, "ReadOnlyAccess");
+    let steps = vec![
+        Step::AssignByHand { who, account, role },
+        Step::Submit { who, account, role, seconds: 60, how: How::AtOnce },
+        Step::Deliver,
+        Step::Pass { seconds: 120 },
+        Step::Deliver,
+    ];
+    play(3, &[steps]);
+}
+
+/// Its extension found it missing.
+#[test]
+fn what_was_deleted_by_hand_was_made_again() {
+    let (who, account, role) = ("alice", SANDBOX, "ReadOnlyAccess");
+    let steps = vec![
+        Step::Submit { who, account, role, seconds: 600, how: How::AtOnce },
+        Step::Deliver,
+        Step::Pass { seconds: 60 },
+        Step::DeleteByHand { assignment: 0 },
+        Step::Extend { who, grant: 0, seconds: 60 },
+        Step::Deliver,
+    ];
+    play(3, &[steps]);
 }

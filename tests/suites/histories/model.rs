@@ -6,6 +6,9 @@
 //!
 //! Policy is asked again before access is given (invariant 10). A worker may refuse a grant only at a moment at which the
 //! policies in force refuse it, and give it only at one at which they permit it.
+//!
+//! What somebody deletes by hand is gone for the grants that had it; only another grant makes it again. Only the histories
+//! of `found` have such steps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,6 +26,10 @@ pub(super) struct Model {
     grants: BTreeMap<String, Promise>,
     /// What was asked for by calls without an answer.
     unanswered: Vec<Unanswered>,
+    /// Grants whose access was deleted by hand after it was given.
+    deleted: BTreeSet<String>,
+    /// Grants whose access was deleted by hand when it may have been given, and was not said to be.
+    perhaps_deleted: BTreeSet<String>,
     /// The latest time there ever was.
     latest: Timestamp,
 }
@@ -92,6 +99,13 @@ impl Provisioning {
     }
 }
 
+impl Provisioning {
+    /// As a grant's record has it: what somebody deleted outside counts as failed, as the API says it.
+    fn of_record(grant: &Value) -> Self {
+        if grant["missing_since"].is_string() { Self::Failed } else { Self::of(&grant["provisioning"]["status"]) }
+    }
+}
+
 impl Status {
     fn of(text: &Value) -> Self {
         match text.as_str().unwrap() {
@@ -152,23 +166,26 @@ impl Promise {
     }
 
     /// It was seen to be so.
-    fn see(&mut self, id: &str, status: Status, provisioning: Provisioning) {
+    fn see(&mut self, id: &str, (status, provisioning): (Status, Provisioning), may_be_deleted: bool) {
         if provisioning == self.provisioning {
             return;
         }
-        match provisioning {
-            Provisioning::Pending => panic!("grant {id} is not given any more: {self:?}"),
-            Provisioning::Successful => {
+        match (self.provisioning, provisioning) {
+            (Provisioning::Pending, Provisioning::Successful) => {
                 assert!(
                     self.giving.may_be_given,
                     "invariant 10: grant {id} was given, and policy refused it: {self:?}"
                 );
             }
-            Provisioning::Failed => {
-                assert!(self.giving.may_be_refused, "grant {id} was refused, and policy permitted it: {self:?}");
-                assert_eq!(status, Status::Revoked, "grant {id} was refused and did not end: {self:?}");
+            (Provisioning::Pending, Provisioning::Failed)
+                if self.giving.may_be_refused && status == Status::Revoked =>
+            {
                 self.status = Status::Revoked;
             }
+            (Provisioning::Pending | Provisioning::Successful, Provisioning::Failed) => {
+                assert!(may_be_deleted, "grant {id} failed, permitted and not deleted by hand: {self:?}");
+            }
+            (from, to) => panic!("grant {id} went from {from:?} to {to:?}: {self:?}"),
         }
         self.provisioning = provisioning;
     }
@@ -233,10 +250,33 @@ impl Model {
         }
         for grant in grants {
             let id = grant["id"].as_str().unwrap();
+            let seen = (Status::of(&grant["status"]), Provisioning::of_record(grant));
+            let may_be_deleted = self.may_be_deleted(id);
             if let Some(promise) = self.grants.get_mut(id) {
-                let provisioning = Provisioning::of(&grant["provisioning"]["status"]);
-                promise.see(id, Status::of(&grant["status"]), provisioning);
+                promise.see(id, seen, may_be_deleted);
             }
+            if seen.1 == Provisioning::Successful {
+                // A worker looked since.
+                self.perhaps_deleted.remove(id);
+            }
+        }
+    }
+
+    fn may_be_deleted(&self, id: &str) -> bool {
+        self.deleted.contains(id) || self.perhaps_deleted.contains(id)
+    }
+
+    /// Somebody deleted it by hand. `grants` are the table's.
+    pub(super) fn deleted_by_hand(&mut self, deleted: &str, grants: &[Value]) {
+        let of_it =
+            |grant: &&Value| access(&grant["grantee"]["id"], &grant["action"], &grant["account_id"]) == *deleted;
+        for grant in grants.iter().filter(of_it) {
+            let id = grant["id"].as_str().unwrap().to_owned();
+            match Provisioning::of_record(grant) {
+                Provisioning::Successful => self.deleted.insert(id),
+                Provisioning::Pending => self.perhaps_deleted.insert(id),
+                Provisioning::Failed => false,
+            };
         }
     }
 
@@ -288,16 +328,18 @@ impl Model {
 
     /// Who has access at that time, if all is as promised.
     pub(super) fn live(&self, at: Timestamp) -> BTreeSet<Access> {
-        let live = self.grants.values().filter(|promise| promise.is_live(at));
-        live.map(|promise| promise.terms.access.clone()).collect()
+        let live = self.grants.iter().filter(|(id, promise)| promise.is_live(at) && !self.deleted.contains(*id));
+        live.map(|(_, promise)| promise.terms.access.clone()).collect()
     }
 
     /// Access that nothing promised: there may be what was live at some time since all was last at rest, no more.
     pub(super) fn unpromised(&self, existing: &BTreeSet<Access>) -> Vec<Access> {
-        let may_be =
-            |promise: &&Promise| !promise.is_settled && promise.from <= self.latest && promise.giving.may_be_given;
+        let may_be = |(id, promise): &(&String, &Promise)| {
+            let may_be_given = promise.giving.may_be_given && !self.deleted.contains(*id);
+            !promise.is_settled && promise.from <= self.latest && may_be_given
+        };
         let may_be_unanswered = |one: &&Unanswered| one.giving.may_be_given;
-        let known = self.grants.values().filter(may_be).map(|promise| &promise.terms.access);
+        let known = self.grants.iter().filter(may_be).map(|(_, promise)| &promise.terms.access);
         let unanswered = self.unanswered.iter().filter(may_be_unanswered).map(|one| &one.terms.access);
         let promised: BTreeSet<&Access> = known.chain(unanswered).collect();
         existing.iter().filter(|access| !promised.contains(access)).cloned().collect()
@@ -321,9 +363,10 @@ impl Model {
             let asked = asked.unwrap_or_else(|| panic!("grant {id} gives {}, and nobody asked", said.access));
             let Unanswered { terms, giving } = self.unanswered.remove(asked);
             self.granted(&id, terms, said.from, said.to.duration_since(said.from));
+            let may_be_deleted = self.may_be_deleted(&id);
             let promise = self.grants.get_mut(&id).unwrap();
             promise.giving = giving;
-            promise.see(&id, said.status, said.provisioning);
+            promise.see(&id, (said.status, said.provisioning), may_be_deleted);
             (promise.status, promise.is_settled) = (said.status, said.status != Status::Active);
         }
         self.unanswered.clear();

@@ -73,10 +73,12 @@ pub(super) struct Played {
     pub(super) in_force: Policies,
     /// Those that were edited, by their place.
     pub(super) edited: BTreeSet<usize>,
+    /// What exists because somebody gave it by hand.
+    pub(super) standing: BTreeSet<Access>,
     /// Identity Center is quick: workers see the end of what they begin.
     is_quick: bool,
     /// The clock was set back since all was last at rest.
-    was_set_back: bool,
+    pub(super) was_set_back: bool,
     summary: Summary,
 }
 
@@ -123,6 +125,7 @@ impl Played {
             policies,
             in_force,
             edited: BTreeSet::new(),
+            standing: BTreeSet::new(),
             is_quick: latency <= 3,
             was_set_back: false,
             summary: Summary::default(),
@@ -141,6 +144,8 @@ impl Played {
             Step::Extend { who, grant, seconds } => self.extend(who, grant, seconds).await,
             Step::Revoke { who, grant } => self.revoke(who, grant).await,
             Step::EditPolicy { policy, edit } => self.edit_policy(policy, edit).await,
+            Step::AssignByHand { who, account, role } => self.assign_by_hand(who, account, role),
+            Step::DeleteByHand { assignment } => self.delete_by_hand(assignment),
             Step::Pass { seconds } => self.world.pass(seconds),
             Step::SetBack { seconds } => {
                 self.world.clock.set_back(Duration::from_secs(seconds));
@@ -167,7 +172,10 @@ impl Played {
         self.model.it_is(self.now());
         self.summary.steps += 1;
         assert_invariants(&self.world);
-        assert_eq!(self.model.unpromised(&self.existing()), Vec::<Access>::new(), "nobody was promised that");
+        let existing = self.existing();
+        assert!(self.standing.is_subset(&existing), "of {:?}, given by hand, there is {existing:?}", self.standing);
+        let ours = existing.difference(&self.standing).cloned().collect();
+        assert_eq!(self.model.unpromised(&ours), Vec::<Access>::new(), "nobody was promised that");
     }
 
     /// All access comes to its end, and the policies become what they were.
@@ -176,7 +184,7 @@ impl Played {
         self.world.pass(LONGEST);
         self.model.it_is(self.now());
         self.rest().await;
-        assert_eq!(self.existing(), BTreeSet::new(), "there is access, and everything is over");
+        self.clean_up();
         self.restore_policies().await;
         self.summary.histories += 1;
     }
@@ -186,7 +194,7 @@ impl Played {
         Summary { calls, grants, ..self.summary }
     }
 
-    fn existing(&self) -> BTreeSet<Access> {
+    pub(super) fn existing(&self) -> BTreeSet<Access> {
         self.world.assignments().into_iter().collect()
     }
 
@@ -198,8 +206,13 @@ impl Played {
     /// Workers worked: the policies did not change meanwhile.
     fn worked(&mut self) {
         self.model.it_is(self.now());
-        let grants: Vec<Value> = self.world.items("GRANT").iter().map(plain).collect();
+        let grants = self.grants();
         self.model.worked(&self.in_force, &grants);
+    }
+
+    /// The table's grants.
+    pub(super) fn grants(&self) -> Vec<Value> {
+        self.world.items("GRANT").iter().map(plain).collect()
     }
 
     /// Everything was delivered. If nothing failed or took long, and the clock was not set back since all was last at rest, then
@@ -211,8 +224,8 @@ impl Played {
         let (now, existing) = (self.now(), self.existing());
         let a_second_ago = self.model.live(now - span(1));
         let live = self.model.live(now);
-        let both = live.intersection(&a_second_ago).cloned().collect();
-        let either = &live | &a_second_ago;
+        let both = &(&live & &a_second_ago) | &self.standing;
+        let either = &(&live | &a_second_ago) | &self.standing;
         assert!(
             existing.is_superset(&both) && existing.is_subset(&either),
             "nothing failed, and {live:?} is {existing:?}"
@@ -231,7 +244,7 @@ impl Played {
         let grants = self.world.get(As::Key, "/v1/grants?limit=250").await.expect(StatusCode::OK);
         assert_eq!(grants["has_more"], false, "more grants than a page has");
         self.model.read_back(grants["data"].as_array().unwrap(), now);
-        assert_eq!(self.existing(), self.model.live(now), "all is at rest");
+        assert_eq!(self.existing(), &self.model.live(now) | &self.standing, "all is at rest");
         self.was_set_back = false;
     }
 }

@@ -16,6 +16,8 @@ pub(super) enum Step {
     Extend { who: &'static str, grant: usize, seconds: i64 },
     Revoke { who: &'static str, grant: usize },
     EditPolicy { policy: usize, edit: Edit },
+    AssignByHand { who: &'static str, account: &'static str, role: &'static str },
+    DeleteByHand { assignment: usize },
     Pass { seconds: u64 },
     SetBack { seconds: u64 },
     Deliver,

@@ -17,6 +17,9 @@ pub struct AssignmentView {
     pub principal: String,
     /// When it came to be.
     pub created_at: Timestamp,
+    /// When it was deleted; none while it exists.
+    #[serde(skip_serializing)]
+    pub deleted_at: Option<Timestamp>,
     /// The function that made it; none if it was made outside stint.
     #[serde(skip_serializing)]
     pub made_by: Option<String>,
@@ -54,6 +57,7 @@ impl AwsEndpoint {
                 permission_set: set.map_or(&held.key.permission_set_arn, |set| &set.name).clone(),
                 principal: user.map_or(&held.key.principal_id, |user| &user.sub).clone(),
                 created_at: held.created_at,
+                deleted_at: held.deleted_at,
                 made_by: held.made_by.clone(),
             }
         };

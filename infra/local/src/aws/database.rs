@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -163,6 +163,18 @@ impl Database {
         }
     }
 
+    /// Copies everything into a new file.
+    pub(super) fn copy(&self) -> Result<PathBuf, Error> {
+        let file = temporary_file();
+        self.engine.vacuum_into(&file.to_string_lossy()).map_err(engine_error)?;
+        Ok(file)
+    }
+
+    /// Makes everything what a copy has.
+    pub(super) fn become_copy(&self, file: &Path) -> Result<(), Error> {
+        self.engine.restore_from(&file.to_string_lossy()).map_err(engine_error)
+    }
+
     /// Removes what its `ttl` says is over.
     pub(super) fn sweep_ttl(&self) {
         if let Err(error) = self.engine.sweep_ttl() {
@@ -206,26 +218,32 @@ fn in_file(file: &Path) -> Result<Engine, DynoxideError> {
 }
 
 /// Tells the files of one process apart.
-static MODELS: AtomicU64 = AtomicU64::new(0);
+static FILES: AtomicU64 = AtomicU64::new(0);
 
-/// An engine in memory is made without the index, and takes it over from a file.
-fn in_memory(clock: &Clock) -> Result<Engine, DynoxideError> {
-    let engine = Engine::memory_with_clock(Arc::new(EngineClock(clock.clone())))?;
-    let model = std::env::temp_dir().join(format!(
-        "stint-local-{}-{}.sqlite",
-        std::process::id(),
-        MODELS.fetch_add(1, Ordering::Relaxed)
-    ));
-    let storage = EngineStorage::memory()?;
-    storage.conn().execute_batch(STREAM_INDEX)?;
-    storage.vacuum_into(&model.to_string_lossy())?;
-    let taken_over = engine.restore_from(&model.to_string_lossy());
+fn temporary_file() -> PathBuf {
+    let (process, number) = (std::process::id(), FILES.fetch_add(1, Ordering::Relaxed));
+    std::env::temp_dir().join(format!("stint-local-{process}-{number}.sqlite"))
+}
+
+/// Removes a temporary file, and what SQLite may have put beside it.
+pub(super) fn remove_with_companions(file: &Path) {
     for suffix in ["", "-wal", "-shm"] {
-        let mut file = model.clone().into_os_string();
+        let mut file = file.to_path_buf().into_os_string();
         file.push(suffix);
         // Not all of them are there.
         let _ = std::fs::remove_file(file);
     }
+}
+
+/// An engine in memory is made without the index, and takes it over from a file.
+fn in_memory(clock: &Clock) -> Result<Engine, DynoxideError> {
+    let engine = Engine::memory_with_clock(Arc::new(EngineClock(clock.clone())))?;
+    let model = temporary_file();
+    let storage = EngineStorage::memory()?;
+    storage.conn().execute_batch(STREAM_INDEX)?;
+    storage.vacuum_into(&model.to_string_lossy())?;
+    let taken_over = engine.restore_from(&model.to_string_lossy());
+    remove_with_companions(&model);
     taken_over.map(|()| engine)
 }
 

@@ -41,7 +41,7 @@ pub(super) struct Delivery {
     slot: tokio::sync::Mutex<()>,
     /// With the function that runs.
     running: Mutex<HashMap<Job, String>>,
-    stream_retry: Mutex<Retry>,
+    pub(super) stream_retry: Mutex<Retry>,
 }
 
 /// What is delivered by itself.

@@ -138,11 +138,13 @@ impl Services {
                     Wanted::Create(key) => assignments.push(Held {
                         key: key.clone(),
                         created_at: change.due_at,
+                        deleted_at: None,
                         made_by: change.by.clone(),
                     }),
                     Wanted::Delete(key) => {
                         let is_it = |held: &&Held| held.key == *key;
                         let deleted = assignments.iter().find(is_it).cloned();
+                        let deleted = deleted.map(|held| Held { deleted_at: Some(change.due_at), ..held });
                         match change.by {
                             Some(_) => deleted_of_others.extend(deleted.filter(|held| held.made_by.is_none())),
                             None => deleted_outside.extend(deleted),

@@ -20,7 +20,7 @@ use super::world::{PermissionSet, User, World};
 /// Finished changes that can still be described; AWS keeps them for 90 days.
 const CHANGES_KEPT: usize = 200;
 
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct State {
     last_id: u64,
@@ -56,6 +56,9 @@ pub(super) struct AssignmentKey {
 pub(super) struct Held {
     pub(super) key: AssignmentKey,
     pub(super) created_at: Timestamp,
+    /// None while it exists.
+    #[serde(default)]
+    pub(super) deleted_at: Option<Timestamp>,
     /// The function that asked for it; none for a client that is no function.
     #[serde(default)]
     pub(super) made_by: Option<String>,
@@ -211,6 +214,13 @@ impl Store {
         let answer = change(&mut state)?;
         self.save(&state).map_err(|error| Failure::internal(error.to_string()))?;
         Ok(answer)
+    }
+
+    /// Makes it another state.
+    pub(super) fn replace(&self, by: State) -> Result<(), Error> {
+        let mut state = self.lock();
+        *state = by;
+        self.save(&state)
     }
 
     fn save(&self, state: &State) -> Result<(), Error> {

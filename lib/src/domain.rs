@@ -12,6 +12,7 @@ mod policy;
 mod principal;
 mod request;
 mod resource;
+mod stored;
 mod sync;
 mod tenant;
 pub mod text;
@@ -31,6 +32,7 @@ pub use request::{
     AccessRequest, ApprovedBy, AuthorType, Decision, RequestMessage, RequestState, RequestStatus, Verdict,
 };
 pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef};
+pub(crate) use stored::required;
 pub use sync::{SYNC_LEASE, SyncPhase, SyncState};
 pub use tenant::{BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Tenant, TenantSettings, User};
 pub use turn::{LEASE, LEASE_POLL, LEASE_RENEWAL, LONGEST_REQUEST, Quota, REQUESTS_A_WINDOW, Turn, Turns, Urgency};

@@ -205,7 +205,8 @@ impl World {
     pub async fn unregister_instance(&self) {
         let instance = self.local.aws().world().instance_arn.clone();
         let client = aws_sdk_dynamodb::Client::new(&self.local.aws().sdk_config());
-        let delete = client.delete_item().table_name("stint").key("pk", AttributeValue::S(format!("INSTANCE#{instance}")));
+        let delete =
+            client.delete_item().table_name("stint").key("pk", AttributeValue::S(format!("INSTANCE#{instance}")));
         delete.key("sk", AttributeValue::S("INSTANCE".to_owned())).send().await.unwrap();
     }
 

@@ -10,8 +10,8 @@ use stint::auth::api_key::ApiKeySecret;
 use stint::context::{RandomError, random_bytes};
 use stint::directory;
 use stint::domain::{
-    ApiKeyId, AwsResource, BreakGlass, DirectoryLink, ExternalId, InstanceTenants, OidcConfig, Person, PersonLink, ResourceError, Role,
-    Seconds, Tenant, TenantId, TenantSettings, User,
+    ApiKeyId, AwsResource, BreakGlass, DirectoryLink, ExternalId, InstanceTenants, OidcConfig, Person, PersonLink,
+    ResourceError, Role, Seconds, Tenant, TenantId, TenantSettings, User,
 };
 use stint::store::{CommitError, IssuerEntry, Record, Table, Transaction};
 use stint::tenancy::{NewKey, NewTenant};

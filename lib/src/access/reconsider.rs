@@ -9,6 +9,7 @@ mod newest;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub(super) use newest::KEY_FIELDS;
 pub use newest::Newest;
 
 use super::question::decided_by_request;

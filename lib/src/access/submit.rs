@@ -10,8 +10,8 @@ use super::reconsider::break_glass_maximum;
 use super::{Access, AccessError, Change, TenantEngine, people};
 use crate::auth::Scope;
 use crate::domain::{
-    AccessRequest, ApprovalMode, ApprovedBy, Evaluation, EventKind, EventSubject, Grant, GrantStatus, Metadata, OnDrift, Principal,
-    PrincipalKind, Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
+    AccessRequest, ApprovalMode, ApprovedBy, Evaluation, EventKind, EventSubject, Grant, GrantStatus, Metadata,
+    OnDrift, Principal, PrincipalKind, Provisioning, RequestState, ResourceRef, Revocation, Seconds, Terms, User,
 };
 use crate::policy::{AccessQuestion, Outcome};
 use crate::store::{RecordedRefusal, StoreError, Transaction};
@@ -50,11 +50,7 @@ const PROVISIONING_GRACE: SignedDuration = SignedDuration::from_mins(1);
 ///
 /// [`AccessError`] when it cannot be decided as it is; nothing is recorded then. A refusal by policy is recorded and
 /// answered in the [`Change`].
-pub async fn submit(
-    access: &Access,
-    ask: Ask,
-    named: Option<User>,
-) -> Result<Change<AccessRequest>, AccessError> {
+pub async fn submit(access: &Access, ask: Ask, named: Option<User>) -> Result<Change<AccessRequest>, AccessError> {
     let requester = match requester(access, &ask, named).await {
         Err(why @ AccessError::BreakGlassNotPermitted(_)) => return refuse_break_glass(access, &ask, why).await,
         requester => requester?,
@@ -104,7 +100,11 @@ async fn refuse_break_glass(
     };
     if is_due {
         let refusal = RecordedRefusal { key: RecordedRefusal::break_glass(who), recorded_at: now, version };
-        if known.is_some() { writes.update(&refusal)? } else { writes.create(&refusal)? };
+        if known.is_some() {
+            writes.update(&refusal)?
+        } else {
+            writes.create(&refusal)?
+        };
         let metadata = metadata([
             ("requester_id", ask.on_behalf_of.clone().unwrap_or_else(|| who.id.clone()).into()),
             ("resource", ask.resource.to_string().into()),

@@ -10,9 +10,7 @@ use super::api_key::{ApiKey, PresentedKey};
 use super::jwks::JwksCache;
 use super::jwt::{OidcTrust, TokenError, UnverifiedClaims, Verifier};
 use super::scope::{Scope, scopes_of};
-use crate::domain::{
-    Auth, Circumstances, DirectoryLink, PersonLink, Principal, PrincipalRef, Role, Tenant, TenantId,
-};
+use crate::domain::{Auth, Circumstances, DirectoryLink, PersonLink, Principal, PrincipalRef, Role, Tenant, TenantId};
 use crate::policy::{Approve, Permit, Revoke};
 use crate::store::{Record, StoreError, Table};
 
@@ -126,6 +124,8 @@ pub struct Caller {
     principal: Principal,
     scopes: Vec<Scope>,
     circumstances: Circumstances,
+    /// The key they called with; `None` for a token.
+    key: Option<ApiKey>,
 }
 
 impl Caller {
@@ -146,6 +146,12 @@ impl Caller {
     pub(crate) fn linked(mut self, found: Vec<PersonLink>) -> Self {
         self.principal.link.found = found;
         self
+    }
+
+    /// The API key they called with; `None` if it was a token.
+    #[must_use]
+    pub(crate) fn api_key(&self) -> Option<&ApiKey> {
+        self.key.as_ref()
     }
 
     /// How they called.
@@ -234,12 +240,13 @@ async fn authenticate_key(
         principal: Principal {
             who: PrincipalRef::service_account(key.id),
             email: None,
-            name: Some(key.name),
-            groups: key.groups,
-            link: DirectoryLink { service_user_id: key.identity_store_user_id, ..DirectoryLink::default() },
+            name: Some(key.name.clone()),
+            groups: key.groups.clone(),
+            link: DirectoryLink { service_user_id: key.identity_store_user_id.clone(), ..DirectoryLink::default() },
         },
-        scopes: key.scopes,
+        scopes: key.scopes.clone(),
         circumstances: Circumstances { auth: Auth::ApiKey, mfa: false, source_ip },
+        key: Some(key),
     })
 }
 
@@ -265,7 +272,7 @@ async fn authenticate_token(
         let mut scopes: Vec<Scope> = roles_of(&record, &principal).into_iter().flat_map(scopes_of).copied().collect();
         scopes.sort_unstable();
         scopes.dedup();
-        return Ok(Caller { tenant: Arc::new(record), principal, scopes, circumstances });
+        return Ok(Caller { tenant: Arc::new(record), principal, scopes, circumstances, key: None });
     }
     // Not a token of this tenant's issuer: if it is a good one of another tenant, say so.
     let issuer = token.claims.iss().unwrap_or_default();

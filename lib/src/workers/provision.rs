@@ -8,8 +8,8 @@ use super::reconsider::Confirmation;
 use super::shift::Shift;
 use crate::access::reconsider::Refusal;
 use crate::domain::{
-    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Presence, Principal, Provisioning,
-    RevocationStatus, Urgency,
+    Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Presence, Principal, Provisioning, RevocationStatus,
+    Urgency,
 };
 use crate::identity_center::Fault;
 use crate::schedule::Reminder;

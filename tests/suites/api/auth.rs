@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint::auth::Scope;
-use stint::domain::{GroupsClaim, Tenant, User};
+use stint::domain::{GroupsClaim, Tenant};
 use stint::store::{Record as _, Transaction};
 use stint_tests::{Answer, As, PRODUCTION, SANDBOX, World, ask};
 

@@ -33,6 +33,8 @@ mod refusals;
 mod rush;
 #[path = "lifecycle/sharing.rs"]
 mod sharing;
+#[path = "lifecycle/slots.rs"]
+mod slots;
 #[path = "lifecycle/standing.rs"]
 mod standing;
 #[path = "lifecycle/stored.rs"]
@@ -47,7 +49,5 @@ mod sync_people;
 mod sync_runs;
 #[path = "lifecycle/sync_warnings.rs"]
 mod sync_warnings;
-#[path = "lifecycle/turns.rs"]
-mod turns;
 #[path = "lifecycle/unknown.rs"]
 mod unknown;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stint::auth::api_key::ApiKey;
 use stint::domain::{
     AccessRequest, Assignment, AwsResource, Event, Grant, InstanceTenants, Person, PersonLink, Policy, RequestMessage,
-    SyncState, Tenant, Turns, User,
+    SlotTable, SyncState, Tenant, User,
 };
 use stint::store::{AuditHead, EnsureSlot, IdempotencyRecord, OutboxEvent, Record, RecordedRefusal};
 use stint_tests::{As, PRODUCTION, SANDBOX, World, ask, plain};
@@ -112,7 +112,7 @@ async fn no_field_of_a_record_can_be_lost_unnoticed() {
         optional::<RecordedRefusal>("REFUSAL", &world.items("REFUSAL")),
         optional::<Assignment>("ASSIGNMENT", &of_instance("ASSIGNMENT")),
         optional::<InstanceTenants>("INSTANCE", &of_instance("INSTANCE")),
-        optional::<Turns>("TURNS", &of_instance("TURNS")),
+        optional::<SlotTable>("SLOTS", &of_instance("SLOTS")),
         optional::<SyncState>("SYNC", &of_instance("SYNC")),
     ]
     .concat();

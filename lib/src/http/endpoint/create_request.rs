@@ -1,7 +1,7 @@
 //! `POST /v1/requests`: asks for access.
 
 use super::prelude::*;
-use crate::access::{Ask, submit};
+use crate::app::{NewRequest, submit};
 use crate::domain::User;
 use crate::store::TenantTable;
 
@@ -22,10 +22,10 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 201, description = "The request: granted at once, or waiting for people.", body = view::AccessRequest), WriteFailures),
     security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
 )]
-async fn create_request(session: Session<scope::AccessRequest>, body: Input<Body<view::CreateRequest>>) -> Result<Response, Error> {
-    let body = session.accept(body).await?;
-    let ask = session.accept(Input(Ask::try_from(body.value.clone()))).await?;
-    session
+async fn create_request(call: AuthenticatedCall<scope::AccessRequest>, body: Input<Body<view::CreateRequest>>) -> Result<Response, Error> {
+    let body = call.accept(body).await?;
+    let ask = call.accept(Input(NewRequest::try_from(body.value.clone()))).await?;
+    call
         .change(
             StatusCode::CREATED,
             &body,

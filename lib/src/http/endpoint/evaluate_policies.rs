@@ -4,12 +4,12 @@ use super::prelude::*;
 use futures_util::FutureExt as _;
 use futures_util::future::{OptionFuture, try_join};
 
-use crate::access::{Change, Trial};
+use crate::app::{Change, Trial};
 use crate::auth::api_key::ApiKey;
 use crate::domain::{DirectoryLink, Principal, PrincipalKind, PrincipalRef, User};
 use crate::policy::named_requester;
 use crate::store::{StoreError, TenantTable};
-use view::AskedPolicies;
+use view::PolicyQuestions;
 
 /// The operation's router.
 #[must_use]
@@ -31,12 +31,12 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
 async fn evaluate_policies(
-    session: Session<scope::PoliciesRead>,
+    call: AuthenticatedCall<scope::PoliciesRead>,
     body: Input<Body<view::EvaluatePolicies>>,
 ) -> Result<Response, Error> {
-    let body = session.accept(body).await?;
-    let asked = session.accept(Input(AskedPolicies::try_from(body.value.clone()))).await?;
-    session
+    let body = call.accept(body).await?;
+    let asked = call.accept(Input(PolicyQuestions::try_from(body.value.clone()))).await?;
+    call
         .change(
             StatusCode::OK,
             &body,
@@ -64,7 +64,7 @@ async fn evaluate_policies(
 }
 
 /// What is known of who asks, and of the requester the context names.
-async fn read(table: &TenantTable, asked: &AskedPolicies) -> Result<(Principal, Option<Principal>), StoreError> {
+async fn read(table: &TenantTable, asked: &PolicyQuestions) -> Result<(Principal, Option<Principal>), StoreError> {
     let requester = asked.context.as_ref().and_then(named_requester).filter(|who| !who.id.is_empty());
     let requester = OptionFuture::from(requester.map(|who| principal(table, who))).map(Option::transpose);
     try_join(principal(table, asked.who.clone()), requester).await

@@ -13,6 +13,7 @@ mod principal;
 mod request;
 mod resource;
 mod slot;
+mod stored;
 mod sync;
 mod tenant;
 pub mod text;
@@ -34,6 +35,7 @@ pub use request::{
 };
 pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef};
 pub use slot::{LEASE, LEASE_POLL, LEASE_RENEWAL, LONGEST_REQUEST, Quota, REQUESTS_A_WINDOW, Slot, SlotTable, Urgency};
+pub(crate) use stored::required;
 pub use sync::{SYNC_LEASE, SyncPhase, SyncState};
 pub use tenant::{BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Tenant, TenantSettings, User};
 

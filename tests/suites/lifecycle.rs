@@ -11,6 +11,8 @@ mod ensure;
 mod expiry;
 #[path = "lifecycle/fairness.rs"]
 mod fairness;
+#[path = "lifecycle/held.rs"]
+mod held;
 #[path = "lifecycle/invariants.rs"]
 mod invariants;
 #[path = "lifecycle/judged.rs"]
@@ -25,6 +27,8 @@ mod people;
 mod reconsider;
 #[path = "lifecycle/recorded.rs"]
 mod recorded;
+#[path = "lifecycle/refusals.rs"]
+mod refusals;
 #[path = "lifecycle/rush.rs"]
 mod rush;
 #[path = "lifecycle/sharing.rs"]
@@ -33,6 +37,8 @@ mod sharing;
 mod slots;
 #[path = "lifecycle/standing.rs"]
 mod standing;
+#[path = "lifecycle/stored.rs"]
+mod stored;
 #[path = "lifecycle/submit.rs"]
 mod submit;
 #[path = "lifecycle/sync.rs"]

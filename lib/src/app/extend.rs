@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::change::record;
 use super::submit::unmatched_ticket_pattern;
-use super::{AccessError, Change, OperationContext, TenantEngine, grant_visible};
+use super::{AccessError, Change, OperationContext, TenantEngine, grant_visible, people};
 use crate::domain::text::is_blank;
 use crate::domain::{ApprovalMode, EventKind, Grant, Seconds};
 use crate::policy::{AccessQuestion, PolicyOutcome};
@@ -74,6 +74,17 @@ impl Extension<'_> {
     /// to end at `until`.
     pub(super) fn latest_end(&self, until: Timestamp) -> Result<Timestamp, AccessError> {
         let Self { access, engine, grant, reason, .. } = *self;
+        // Another Identity Store user has it, who is not the one that asks.
+        let holder = grant.assignment.as_ref().map(|key| key.principal_id.as_str());
+        let caller = access.caller().principal().user_id();
+        if holder.is_some_and(|holder| caller.is_some_and(|caller| caller != holder)) {
+            return Err(AccessError::PolicyDenied {
+                reason: "only who holds a grant extends it, and your account is linked to another Identity Store user \
+                         now: make a new request"
+                    .to_owned(),
+                notices: Vec::new(),
+            });
+        }
         let tickets = [self.tickets, &grant.tickets].concat();
         let length = until.duration_since(grant.granted_at).as_secs();
         let decision = engine.decide(&AccessQuestion {
@@ -113,7 +124,8 @@ impl Extension<'_> {
     }
 }
 
-/// The change that makes a grant last until `until`, if what it was evaluated by is still in force when it is committed.
+/// The change that makes a grant last until `until`, if what it was evaluated by is still in force when it is committed: the
+/// policies, the directory, the tenant's settings and roles, and who the caller is.
 pub(super) fn prolong(
     access: &OperationContext,
     engine: &TenantEngine,
@@ -128,6 +140,7 @@ pub(super) fn prolong(
     let mut writes = access.begin();
     writes.update(&grant)?;
     engine.check_in_force(access.tenant(), &mut writes)?;
+    people::hold_caller(access, &mut writes)?;
     record(access, &mut writes, EventKind::GrantExtended, &grant)?;
     Ok(Change::new(writes, grant))
 }

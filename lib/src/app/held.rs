@@ -138,7 +138,8 @@ mod tests {
     fn grant(begin: i64, end: i64, ended: Option<i64>) -> Grant {
         let text = serde_json::json!({
             "id": uuid::Uuid::nil(), "tenant_id": uuid::Uuid::nil(), "request_id": null,
-            "grantee": {"kind": PrincipalKind::User, "id": "alice", "email": null, "name": null, "groups": []},
+            "grantee": {"kind": PrincipalKind::User, "id": "alice", "email": null, "name": null, "groups": [],
+                "link": {"external_id": null, "service_user_id": null, "found": []}},
             "resource": {"type": "aws_account", "id": "111111111111"}, "action": "ReadOnlyAccess",
             "account_id": "111111111111", "permission_set_arn": "x", "status": GrantStatus::Active,
             "granted_at": at(NOW + begin), "expires_at": at(NOW + end), "duration_seconds": 1,
@@ -150,7 +151,7 @@ mod tests {
             "evaluation": {"policy_version": 1, "directory_version": 1, "settings_hash": "", "at": at(NOW)}, "on_drift": "report",
             "may_have_given_access": false, "access_persists": false, "externally_modified": false,
             "missing_since": null,
-            "next_attempt_at": at(NOW), "tickets": [], "audit_enabled": true, "metadata": {}, "created_at": at(NOW),
+            "next_attempt_at": at(NOW), "reason": null, "break_glass": false, "tickets": [], "audit_enabled": true, "metadata": {}, "created_at": at(NOW),
             "updated_at": at(NOW), "version": 1,
         });
         serde_json::from_value(text).unwrap()

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{try_join, try_join_all};
 
+use super::reconsider::KEY_FIELDS;
 use super::{AccessError, OperationContext};
 use crate::auth::Credential;
 use crate::domain::{
@@ -241,5 +242,18 @@ pub(crate) fn hold(writes: &mut Transaction, request: &AccessRequest) {
         .collect();
     for (key, user_ids) in links {
         writes.check_link(key, user_ids);
+    }
+}
+
+/// Makes a transaction depend on who the caller is: if an account of theirs is linked to somebody else by then, or their API
+/// key is not what it was, nothing is committed. For what the commit itself gives, and not a worker after it.
+pub(super) fn hold_caller(access: &OperationContext, writes: &mut Transaction) -> Result<(), StoreError> {
+    let caller = access.caller();
+    for link in &caller.principal().link.found {
+        writes.check_link(&link.key, &link.user_ids);
+    }
+    match caller.api_key() {
+        Some(key) => writes.check_fields(key, KEY_FIELDS),
+        None => Ok(()),
     }
 }

@@ -121,10 +121,7 @@ impl TenantEngine {
     /// Why what was asked for earlier cannot be given now, for who decides about it and did not name it; `None` if it can.
     pub(super) fn why_not_given(&self, resource: &ResourceRef, action: &str) -> Option<String> {
         let error = self.account_of(resource).err().or_else(|| self.permission_set_of(resource, action).err())?;
-        let reason = match error {
-            AccessError::InvalidInput { reason, .. } => reason,
-            other => other.to_string(),
-        };
+        let reason = if let AccessError::InvalidInput { reason, .. } = error { reason } else { error.to_string() };
         Some(format!("what was asked for cannot be given any more: {reason}"))
     }
 

@@ -10,6 +10,7 @@ mod current;
 use jiff::{SignedDuration, Timestamp};
 
 pub use current::CurrentRecords;
+pub(super) use current::KEY_FIELDS;
 
 use super::question::decided_by_request;
 use super::submit::unmatched_ticket_pattern;

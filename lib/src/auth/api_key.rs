@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::scope::ApiScope;
-use crate::domain::{ApiKeyId, PrincipalRef, TenantId};
+use crate::domain::{ApiKeyId, PrincipalRef, TenantId, required};
 
 const PREFIX: &str = "stint";
 /// Random bytes in a key.
@@ -132,20 +132,25 @@ pub struct ApiKey {
     /// The groups its service account is a member of.
     pub groups: Vec<String>,
     /// Who made it; nobody, if the installation did.
+    #[serde(deserialize_with = "required")]
     pub created_by: Option<PrincipalRef>,
     /// When it was made.
     pub created_at: Timestamp,
     /// From when on it is refused; never, if absent.
+    #[serde(deserialize_with = "required")]
     pub expires_at: Option<Timestamp>,
     /// When it was revoked.
+    #[serde(deserialize_with = "required")]
     pub revoked_at: Option<Timestamp>,
     /// Who revoked it.
+    #[serde(deserialize_with = "required")]
     pub revoked_by: Option<PrincipalRef>,
     /// The identity provider it was made for, whose directory it may write.
+    #[serde(deserialize_with = "required")]
     pub identity_provider_id: Option<Uuid>,
     /// The Identity Store user who receives what the key is given, as an administrator set it; without one the key is
     /// given nothing. The key's name leads to nobody.
-    #[serde(default)]
+    #[serde(deserialize_with = "required")]
     pub identity_store_user_id: Option<String>,
 }
 

@@ -125,6 +125,8 @@ pub struct Caller {
     scopes: Vec<ApiScope>,
     circumstances: Circumstances,
     token_issued_at: Option<Timestamp>,
+    /// The key they called with; `None` for a token.
+    key: Option<ApiKey>,
 }
 
 impl Caller {
@@ -145,6 +147,12 @@ impl Caller {
     pub(crate) fn linked(mut self, found: Vec<PersonLink>) -> Self {
         self.principal.link.found = found;
         self
+    }
+
+    /// The API key they called with; `None` if it was a token.
+    #[must_use]
+    pub(crate) fn api_key(&self) -> Option<&ApiKey> {
+        self.key.as_ref()
     }
 
     /// How they called.
@@ -239,13 +247,14 @@ async fn authenticate_key(
         principal: Principal {
             who: PrincipalRef::service_account(key.id),
             email: None,
-            name: Some(key.name),
-            groups: key.groups,
-            link: DirectoryLink { service_user_id: key.identity_store_user_id, ..DirectoryLink::default() },
+            name: Some(key.name.clone()),
+            groups: key.groups.clone(),
+            link: DirectoryLink { service_user_id: key.identity_store_user_id.clone(), ..DirectoryLink::default() },
         },
-        scopes: key.scopes,
+        scopes: key.scopes.clone(),
         circumstances: Circumstances { auth: Auth::ApiKey, mfa: false, source_ip },
         token_issued_at: None,
+        key: Some(key),
     })
 }
 
@@ -273,7 +282,7 @@ async fn authenticate_token(
             roles_of(&record, &principal).into_iter().flat_map(scopes_of).copied().collect();
         scopes.sort_unstable();
         scopes.dedup();
-        return Ok(Caller { tenant: Arc::new(record), principal, scopes, circumstances, token_issued_at });
+        return Ok(Caller { tenant: Arc::new(record), principal, scopes, circumstances, token_issued_at, key: None });
     }
     // Not a token of this tenant's issuer: if it is a good one of another tenant, say so.
     let issuer = token.claims.iss().unwrap_or_default();

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::stored::required;
 use super::{AccountId, GrantId, OnDrift, TenantId};
 
 /// What tells one account assignment from another.
@@ -82,6 +83,7 @@ pub struct Assignment {
     /// The live grants that hold it.
     pub holders: Vec<Holder>,
     /// Whose it is; none while it is not known to exist and no creation was begun.
+    #[serde(deserialize_with = "required")]
     pub origin: Option<Origin>,
     /// Whether Identity Center ever took a creation of ours, or may have. It tells [`Origin::Unowned`] from
     /// [`Origin::Standing`], and is never unset.
@@ -91,14 +93,18 @@ pub struct Assignment {
     /// Whether the person had the same access through a group when that was last looked up.
     pub group_access: bool,
     /// When its presence was last confirmed.
+    #[serde(deserialize_with = "required")]
     pub confirmed_at: Option<Timestamp>,
     /// Former and present holders whose access was deleted outside stint, and whose grants do not say so yet.
     pub drifted: Vec<Holder>,
     /// The change that was begun and is not known to be over.
+    #[serde(deserialize_with = "required")]
     pub operation: Option<Operation>,
     /// Until when a creation may still be carried out that was begun and never answered.
+    #[serde(deserialize_with = "required")]
     pub unresolved_until: Option<Timestamp>,
     /// Who is reconciling it, and until when nobody else does.
+    #[serde(deserialize_with = "required")]
     pub lease: Option<Lease>,
     /// When it last changed.
     pub updated_at: Timestamp,
@@ -124,6 +130,7 @@ pub struct Operation {
     /// Which change.
     pub kind: OperationKind,
     /// Identity Center's id of it; none when the answer was lost.
+    #[serde(deserialize_with = "required")]
     pub request_id: Option<String>,
     /// When it was begun.
     pub started_at: Timestamp,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::stored::required;
 use super::{EventId, Metadata, PrincipalKind, PrincipalRef, TenantId};
 
 macro_rules! event_kinds {
@@ -175,6 +176,7 @@ pub struct Event {
     /// What a listener needs to know.
     pub metadata: Metadata,
     /// Why.
+    #[serde(deserialize_with = "required")]
     pub reasoning: Option<String>,
     /// When.
     pub created_at: Timestamp,

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::stored::required;
 use super::{
     AccountId, AssignmentKey, GrantId, Metadata, OnDrift, Principal, PrincipalRef, RequestId, ResourceRef, Seconds,
     TenantId, Urgency,
@@ -20,6 +21,7 @@ pub struct Grant {
     /// Its tenant.
     pub tenant_id: TenantId,
     /// The request it came of.
+    #[serde(deserialize_with = "required")]
     pub request_id: Option<RequestId>,
     /// Who has it.
     pub grantee: Principal,
@@ -42,14 +44,18 @@ pub struct Grant {
     /// INVARIANT 7 (no grant outlives its policies' maximum): it is never extended past this.
     pub latest_end: Timestamp,
     /// When it was last extended.
+    #[serde(deserialize_with = "required")]
     pub extended_at: Option<Timestamp>,
     /// When it ended.
+    #[serde(deserialize_with = "required")]
     pub ended_at: Option<Timestamp>,
     /// Who ended it early.
+    #[serde(deserialize_with = "required")]
     pub ended_by: Option<PrincipalRef>,
     /// Whether the access is usable yet.
     pub provisioning: Provisioning,
     /// The assignment that carries it out, once that is known.
+    #[serde(deserialize_with = "required")]
     pub assignment: Option<AssignmentKey>,
     /// What becomes of it when its access is deleted outside stint.
     pub on_drift: OnDrift,
@@ -61,20 +67,20 @@ pub struct Grant {
     /// Whether the access was found deleted outside stint; it stays so.
     pub externally_modified: bool,
     /// Since when the access is known to be missing because somebody deleted it outside stint.
+    #[serde(deserialize_with = "required")]
     pub missing_since: Option<Timestamp>,
     /// How far taking it away has come.
     pub revocation: Revocation,
     /// When a step that has not succeeded is tried again.
     pub next_attempt_at: Timestamp,
     /// The reason it was asked for with, for policy to be asked about its end; none when none was given.
-    #[serde(default)]
+    #[serde(deserialize_with = "required")]
     pub reason: Option<String>,
     /// The tickets that justified it; they justify its extension too.
     pub tickets: Vec<String>,
     /// Whether its sessions are audited.
     pub audit_enabled: bool,
     /// Whether it came of an emergency.
-    #[serde(default)]
     pub break_glass: bool,
     /// What the caller attached.
     pub metadata: Metadata,
@@ -134,6 +140,7 @@ pub enum Provisioning {
         /// How often it was tried.
         attempts: u32,
         /// What went wrong last.
+        #[serde(deserialize_with = "required")]
         last_error: Option<String>,
     },
     /// Identity Center reported success.
@@ -146,7 +153,6 @@ pub enum Provisioning {
         /// Why.
         error: String,
         /// The notices of the rules that refused it; empty when something else did.
-        #[serde(default)]
         notices: Vec<String>,
     },
 }
@@ -159,8 +165,10 @@ pub struct Revocation {
     /// How often it was tried.
     pub attempts: u32,
     /// What went wrong last.
+    #[serde(deserialize_with = "required")]
     pub last_error: Option<String>,
     /// Until when credentials issued before the end go on working.
+    #[serde(deserialize_with = "required")]
     pub credentials_valid_until: Option<Timestamp>,
     /// Whether `grant.revocation_delayed` was announced.
     pub delay_announced: bool,

@@ -16,6 +16,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::stored::required;
+
 /// An id another system gave a user, as SCIM provisioning stores it in the Identity Store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ExternalId {
@@ -33,6 +35,7 @@ pub struct Person {
     /// The name they sign in to AWS with. It links nobody.
     pub user_name: String,
     /// What people call them.
+    #[serde(deserialize_with = "required")]
     pub display_name: Option<String>,
     /// Their e-mail addresses, as the Identity Store spells them. It does not say which are verified: whoever provisions
     /// the store vouches for them.
@@ -40,10 +43,10 @@ pub struct Person {
     /// The ids other systems gave them.
     pub external_ids: Vec<ExternalId>,
     /// When a full read first did not find them; `None` while they are found.
-    #[serde(default)]
+    #[serde(deserialize_with = "required")]
     pub missing_since: Option<Timestamp>,
     /// Since when they are gone: two full reads in a row did not find them. `None` while they exist.
-    #[serde(default)]
+    #[serde(deserialize_with = "required")]
     pub gone_at: Option<Timestamp>,
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::stored::required;
 use super::{PolicyId, RuleId, Seconds};
 
 /// Whether a permitted request is granted at once or waits for people.
@@ -35,19 +36,22 @@ pub struct PolicySettings {
     /// The longest grant.
     pub max_duration_seconds: Seconds,
     /// The length of a grant that did not name one.
+    #[serde(deserialize_with = "required")]
     pub default_duration_seconds: Option<Seconds>,
     /// When a request nobody decided lapses; `None` is 3 hours.
+    #[serde(deserialize_with = "required")]
     pub approval_timeout_seconds: Option<Seconds>,
     /// How many different people must approve, 1..=10.
     pub required_approvals: u32,
     /// Whether a reason must be given.
     pub require_reason: bool,
     /// A regular expression one of the tickets must match.
+    #[serde(deserialize_with = "required")]
     pub ticket_pattern: Option<String>,
     /// Where approvers are told.
+    #[serde(deserialize_with = "required")]
     pub notification_channel: Option<String>,
     /// What becomes of access that is deleted outside stint while its grant lives.
-    #[serde(default)]
     pub on_drift: OnDrift,
 }
 
@@ -59,6 +63,7 @@ pub struct Policy {
     /// Its name.
     pub name: String,
     /// What it is for.
+    #[serde(deserialize_with = "required")]
     pub description: Option<String>,
     /// Whether its rules are looked at.
     pub enabled: bool,
@@ -144,8 +149,10 @@ pub struct Rule {
     /// Which resources.
     pub resource: RuleScope,
     /// The `when` and `unless` clauses, as text.
+    #[serde(deserialize_with = "required")]
     pub conditions: Option<String>,
     /// `@notice`: what to tell the caller when this rule decides.
+    #[serde(deserialize_with = "required")]
     pub notice: Option<String>,
     /// `@audit_session`, true unless it says false: whether sessions of its grants are audited.
     pub audit_session: bool,
@@ -161,6 +168,7 @@ pub struct Terms {
     /// The smallest maximum.
     pub max_duration_seconds: Seconds,
     /// The smallest default, and no more than the maximum.
+    #[serde(deserialize_with = "required")]
     pub default_duration_seconds: Option<Seconds>,
     /// The smallest timeout.
     pub approval_timeout_seconds: Seconds,
@@ -173,6 +181,5 @@ pub struct Terms {
     /// Whether any determining rule wants sessions audited.
     pub audit_session: bool,
     /// [`OnDrift::Restore`] only if all of them say so.
-    #[serde(default)]
     pub on_drift: OnDrift,
 }

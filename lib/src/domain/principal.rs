@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::stored::required;
 use super::{ApiKeyId, ExternalId, PersonLink};
 
 /// Whether a principal is a person or a machine.
@@ -58,23 +59,25 @@ pub struct Principal {
     #[serde(flatten)]
     pub who: PrincipalRef,
     /// The e-mail address of a person, only if it is verified; of a service account none.
+    #[serde(deserialize_with = "required")]
     pub email: Option<String>,
     /// What people call it.
+    #[serde(deserialize_with = "required")]
     pub name: Option<String>,
     /// The groups it is a member of.
     pub groups: Vec<String>,
     /// What links it to a user of the Identity Store.
-    #[serde(default)]
     pub link: DirectoryLink,
 }
 
 /// What links a principal to a user of the Identity Store: names never do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
 pub struct DirectoryLink {
     /// The id the identity provider gives a person, as the directory keys it; `None` for service accounts.
+    #[serde(deserialize_with = "required")]
     pub external_id: Option<ExternalId>,
     /// The Identity Store user an administrator set on an API key; `None` for people.
+    #[serde(deserialize_with = "required")]
     pub service_user_id: Option<String>,
     /// What the keys of the person led to when the directory was last asked, the strongest key first. A key that led to
     /// nobody names no users. Empty: the directory has not been asked.
@@ -150,5 +153,6 @@ pub struct Circumstances {
     /// Whether they used more than one factor.
     pub mfa: bool,
     /// The address they called from.
+    #[serde(deserialize_with = "required")]
     pub source_ip: Option<IpAddr>,
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::stored::required;
 use super::{
     Circumstances, GrantId, MessageId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, RuleId, Seconds,
     Terms,
@@ -19,12 +20,14 @@ pub struct AccessRequest {
     /// Who is to have the access.
     pub requester: Principal,
     /// Who asked in the requester's name, when that is somebody else.
+    #[serde(deserialize_with = "required")]
     pub submitted_by: Option<Principal>,
     /// Access to what.
     pub resource: ResourceRef,
     /// Which access: the permission set's name, or the verb.
     pub action: String,
     /// Why.
+    #[serde(deserialize_with = "required")]
     pub reason: Option<String>,
     /// The tickets that justify it.
     pub tickets: Vec<String>,
@@ -33,8 +36,10 @@ pub struct AccessRequest {
     /// Whether this was an emergency.
     pub break_glass: bool,
     /// From when, if not at once.
+    #[serde(deserialize_with = "required")]
     pub start_at: Option<Timestamp>,
     /// What the policies that permitted it ask; none when it was denied or an emergency.
+    #[serde(deserialize_with = "required")]
     pub terms: Option<Terms>,
     /// Where it stands.
     pub state: RequestState,
@@ -42,7 +47,6 @@ pub struct AccessRequest {
     pub decisions: Vec<ApproverDecision>,
     /// When a refused approval was last recorded, by principal: at most one audit entry a minute for each. Entries older
     /// than that are dropped.
-    #[serde(default)]
     pub refused_approvals: BTreeMap<String, Timestamp>,
     /// What the caller attached.
     pub metadata: Metadata,
@@ -76,13 +80,16 @@ pub enum RequestState {
         /// How.
         mode: ApprovedBy,
         /// Why.
+        #[serde(deserialize_with = "required")]
         reasoning: Option<String>,
     },
     /// Denied.
     Denied {
         /// The person who did; none when policy did.
+        #[serde(deserialize_with = "required")]
         by: Option<PrincipalRef>,
         /// Why.
+        #[serde(deserialize_with = "required")]
         reasoning: Option<String>,
     },
     /// Nobody decided in time.
@@ -193,6 +200,7 @@ pub struct ApproverDecision {
     /// The rules that authorized it; empty for a tenant administrator.
     pub authorized_by: Vec<RuleId>,
     /// Why.
+    #[serde(deserialize_with = "required")]
     pub reasoning: Option<String>,
     /// When.
     pub decided_at: Timestamp,

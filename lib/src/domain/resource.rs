@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Metadata;
+use super::stored::required;
 
 /// The kinds of resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -242,25 +243,26 @@ pub struct AwsResource {
     /// What people call it.
     pub name: String,
     /// The account it is in; an account's own id.
+    #[serde(deserialize_with = "required")]
     pub account_id: Option<AccountId>,
     /// The organizational unit directly above an account or a unit, up to the root.
+    #[serde(deserialize_with = "required")]
     pub parent: Option<String>,
     /// Its tags.
-    #[serde(default)]
     pub tags: std::collections::BTreeMap<String, String>,
     /// How privileged it is: lower is less.
+    #[serde(deserialize_with = "required")]
     pub rank: Option<i64>,
     /// Anything else that was synced.
-    #[serde(default)]
     pub metadata: Metadata,
     /// When a sync last found that it had changed, or first found it.
     pub last_synced_at: Timestamp,
     /// When a full read of AWS first did not find it; `None` while it is found.
-    #[serde(default)]
+    #[serde(deserialize_with = "required")]
     pub missing_since: Option<Timestamp>,
     /// Since when it is gone: two full reads in a row did not find it, or its account is closed or suspended. It is kept
     /// for the grants that carry it, and cannot be asked for. `None` while it exists.
-    #[serde(default)]
+    #[serde(deserialize_with = "required")]
     pub gone_at: Option<Timestamp>,
 }
 

@@ -11,6 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::stored::required;
+
 /// How urgent what is to be done about a grant is. The more urgent comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
@@ -93,6 +95,7 @@ pub struct SlotTable {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
     /// Who holds it.
+    #[serde(deserialize_with = "required")]
     pub holder: Option<Uuid>,
     /// Until when it is held; if nobody holds it, before when nothing is to be asked of the instance by it.
     pub until: Timestamp,

@@ -6,6 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::stored::required;
+
 /// How long a sync holds its lease without renewing it: longer than any request of its takes with all retries.
 pub const SYNC_LEASE: SignedDuration = SignedDuration::from_mins(2);
 
@@ -45,12 +47,14 @@ pub struct SyncState {
     /// The Identity Center instance.
     pub instance_arn: String,
     /// Which run holds the lease; `None` between runs.
+    #[serde(deserialize_with = "required")]
     pub holder: Option<Uuid>,
     /// Until when it holds it.
     pub until: Timestamp,
     /// What the next run on the schedule begins with.
     pub phase: SyncPhase,
     /// The account whose tags were read last; the next run goes on with the one after it.
+    #[serde(deserialize_with = "required")]
     pub tags_after: Option<String>,
     /// When each phase was last completed, for every tenant.
     pub completed_at: BTreeMap<SyncPhase, Timestamp>,

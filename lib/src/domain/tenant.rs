@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::stored::required;
 use super::{DirectoryLink, Principal, PrincipalRef, Seconds, TenantId};
 
 /// What a person may do in a tenant, besides what policies say about resources.
@@ -31,12 +32,12 @@ pub struct Tenant {
     /// Its short name.
     pub slug: String,
     /// Whose tokens it trusts; without it only API keys work.
+    #[serde(deserialize_with = "required")]
     pub oidc: Option<OidcConfig>,
     /// The groups whose members have a role; everybody is a [`Role::User`].
     pub roles: BTreeMap<Role, Vec<String>>,
     /// The domains it has proved to own, in lower case: e-mail addresses in them may be trusted without the issuer's word
     /// (`OidcConfig::trust_email`).
-    #[serde(default)]
     pub verified_domains: Vec<String>,
     /// Its settings.
     pub settings: TenantSettings,
@@ -69,25 +70,22 @@ pub struct OidcConfig {
     /// The client people log in with.
     pub client_id: String,
     /// What `aud` must contain; the client id unless set.
+    #[serde(deserialize_with = "required")]
     pub audience: Option<String>,
     /// Which claim lists the groups: a JSON Pointer (`/a/b`), a name, or a dotted path.
     pub groups_claim: String,
     /// Which claim holds the e-mail address, named likewise.
     pub email_claim: String,
     /// Whether a token must say which groups its owner is in.
-    #[serde(default)]
     pub groups: GroupsClaim,
     /// Values of `acr` that mean more than one factor was used; none unless set.
-    #[serde(default)]
     pub mfa_acr_values: Vec<String>,
     /// Whether addresses in the tenant's verified domains count as verified although the token does not say so.
-    #[serde(default)]
     pub trust_email: bool,
     /// Whether an access token without `aud` (Cognito's, `token_use: access`) is accepted by its `client_id`.
-    #[serde(default)]
     pub client_id_as_audience: bool,
     /// Where the Identity Store's external ids come from; unless set, the issuer and `sub` of the token.
-    #[serde(default)]
+    #[serde(deserialize_with = "required")]
     pub external_id: Option<ExternalIdSource>,
 }
 
@@ -145,7 +143,6 @@ pub struct TenantSettings {
     pub default_duration_seconds: Seconds,
     /// How many grants of one principal may be decided and not usable yet. Who has so many is not granted more until one of
     /// them is usable, has failed, or has ended. Neither emergency access nor what people approve is refused for it.
-    #[serde(default = "TenantSettings::default_max_pending_grants")]
     pub max_pending_grants: u32,
 }
 
@@ -174,18 +171,19 @@ pub struct User {
     /// The subject of their tokens.
     pub sub: String,
     /// Their verified e-mail address.
+    #[serde(deserialize_with = "required")]
     pub email: Option<String>,
     /// Their name.
+    #[serde(deserialize_with = "required")]
     pub name: Option<String>,
     /// The newest groups known of them: those of the last verified token.
     pub groups: Vec<String>,
     /// What links them to the Identity Store, without what that leads to: it is looked up when it is needed.
-    #[serde(default)]
     pub link: DirectoryLink,
     /// When the token this was read from was issued; `None` for who has not signed in, or whose token does not say.
+    #[serde(deserialize_with = "required")]
     pub issued_at: Option<Timestamp>,
     /// Counts the changes.
-    #[serde(default)]
     pub version: u64,
 }
 

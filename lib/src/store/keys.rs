@@ -93,7 +93,7 @@ pub fn by_access(tenant: TenantId, kind: &str, access: &str) -> String {
 /// lately is found however much ended before.
 #[must_use]
 pub fn by_access_ended(tenant: TenantId, kind: &str, access: &str, ended: Timestamp) -> String {
-    on_day(by_access(tenant, kind, access), ended)
+    on_day(&by_access(tenant, kind, access), ended)
 }
 
 /// What one holder is given, whatever it was asked for as: hashed, since none of its parts is free of the separator.
@@ -121,12 +121,12 @@ pub enum Holder<'a> {
 pub fn by_holder(tenant: TenantId, kind: &str, holding: &str, ended: Option<Timestamp>) -> String {
     let partition = format!("T#{tenant}#{kind}#H#{holding}");
     match ended {
-        Some(ended) => on_day(partition, ended),
+        Some(ended) => on_day(&partition, ended),
         None => partition,
     }
 }
 
-fn on_day(partition: String, ended: Timestamp) -> String {
+fn on_day(partition: &str, ended: Timestamp) -> String {
     format!("{partition}#{}", ended.strftime("%Y-%m-%d"))
 }
 

@@ -7,7 +7,7 @@ use super::keys::{self, Holder};
 use super::{Index, Record};
 use crate::domain::{
     AccessRequest, AwsResource, Event, Grant, Policy, PrincipalRef, RequestId, RequestMessage, RevocationStatus,
-    Tenant, TenantId, Urgency, User,
+    Tenant, TenantId, Urgency, User, required,
 };
 
 impl Record for Tenant {
@@ -141,6 +141,7 @@ pub struct OutboxEvent {
     #[serde(flatten)]
     pub event: Event,
     /// Its place in the audit chain, once it is sealed.
+    #[serde(deserialize_with = "required")]
     pub sealed_as: Option<u64>,
     /// Whether the bus has it.
     pub published: bool,
@@ -206,7 +207,7 @@ pub struct IdempotencyRecord {
     /// The answer's body, as JSON text.
     pub body: String,
     /// The answer's entity tag.
-    #[serde(default)]
+    #[serde(deserialize_with = "required")]
     pub etag: Option<String>,
     /// When it may be forgotten.
     pub expires_at: Timestamp,

@@ -299,6 +299,7 @@ fn sample() -> Vec<AuditEntry> {
             "resource_type": match subject {
                 "audit" => "audit_log",
                 "drift" => "grant",
+                "instance" => "identity_center_instance",
                 subject => subject,
             },
             "resource_id": format!("019a3f5e-7c1b-7000-8000-{:012}", 900 + number), "metadata": metadata,

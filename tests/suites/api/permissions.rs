@@ -149,6 +149,19 @@ async fn on_behalf_of_others(calls: &mut Cold) {
             post(bob(), format!("{}/approve", the_request(world).await), json!({}))
         })
         .await;
+    calls
+        .call(1, "ensureAccess, under a rule on `held_seconds`", async |_| {
+            let entitlement = json!({"target": format!("AWS::Account::{SANDBOX}"), "role": "ReadOnlyAccess"});
+            post(As::Person("alice"), "/v1/access/ensure", json!({"entitlements": [entitlement]}))
+        })
+        .await;
+    calls
+        .call(1, "evaluatePolicies, under a rule on `held_seconds`", async |_| {
+            let resource = format!("aws_account:{SANDBOX}");
+            let asked = json!({"principal": "alice", "resource": resource, "action": "ReadOnlyAccess"});
+            post(As::Key, "/v1/policies/evaluate", asked)
+        })
+        .await;
     calls.call(1, "listGrants of a status", async |_| get(As::Key, "/v1/grants?status=active")).await;
     let rules = json!({"cedar_policy_set": "permit (principal, action, resource) when { true };"});
     calls

@@ -26,6 +26,7 @@ impl Sample {
     async fn start() -> Self {
         let world = World::start().await;
         let other = world.second_tenant().await;
+        world.share_instance(&other).await;
         assert_eq!(other.id.to_string(), TENANT.to_lowercase());
         let token = world.token_with("alice", |claims| claims["aud"] = other.audience.clone().into());
         let sample = Self { world, key: other.key, token };

@@ -8,7 +8,7 @@ use stint_tests::{As, PRODUCTION, SANDBOX, World, ask};
 const POWER: &str = "PowerUserAccess";
 
 /// A world of one policy, with what is to be different about it.
-async fn world_of(text: &str, settings: Value) -> World {
+pub(super) async fn world_of(text: &str, settings: Value) -> World {
     let mut seed = Seed::example();
     let mut policy = json!({
         "name": "the only one", "max_duration_seconds": 28_800, "approval_mode": "auto", "cedar_policy_set": text,
@@ -27,7 +27,7 @@ fn without_duration(account: &str, action: &str) -> Value {
 }
 
 /// What `evaluate` says of a person, a role in the sandbox, and a context.
-async fn evaluate(world: &World, who: &str, action: &str, context: Value) -> Value {
+pub(super) async fn evaluate(world: &World, who: &str, action: &str, context: Value) -> Value {
     let body = json!({
         "principal": who, "resource": format!("aws_account:{SANDBOX}"), "action": action, "context": context,
     });

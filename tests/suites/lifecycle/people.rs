@@ -11,7 +11,7 @@ use stint_local::seed::Seed;
 use stint_tests::{Answer, As, PRODUCTION, SANDBOX, World, ask};
 
 /// A token of an account the seed does not know, in the group that approves, with this address.
-fn account(world: &World, sub: &str, email: &str) -> String {
+pub(super) fn account(world: &World, sub: &str, email: &str) -> String {
     claiming(world, sub, json!({"email": email, "email_verified": true}))
 }
 
@@ -49,12 +49,12 @@ async fn quorum(approvals: u32) -> World {
     World::with(seed).await
 }
 
-fn user_id(world: &World, sub: &str) -> String {
+pub(super) fn user_id(world: &World, sub: &str) -> String {
     world.local.aws().world().user(sub).unwrap().user_id.clone()
 }
 
 /// What a sync would write once a key leads to these users.
-async fn link(world: &World, key: String, users: &[&str]) {
+pub(super) async fn link(world: &World, key: String, users: &[&str]) {
     let user_ids: BTreeSet<String> = users.iter().map(|sub| user_id(world, sub)).collect();
     let mut writes = Transaction::new(world.local.tenant_id());
     writes.put(&PersonLink { key, user_ids }).unwrap();

@@ -80,6 +80,12 @@ async fn each_tenant_hears_of_its_own_grants_only() {
     assert!(log.contains("drift.detected") && log.contains(&there) && !log.contains(&here));
 }
 
+/// A permission set of the same instance.
+fn new_set(sets: &[PermissionSet], name: &str) -> PermissionSet {
+    let (instance, _) = sets[0].arn.rsplit_once('/').unwrap();
+    PermissionSet { arn: format!("{instance}/ps-0123456789abcdef"), ..PermissionSet::named(name) }
+}
+
 #[tokio::test]
 async fn a_sync_writes_nothing_of_an_instance_into_the_directory_of_a_tenant_it_is_not_shared_with() {
     let world = World::start().await;
@@ -94,7 +100,7 @@ async fn a_sync_writes_nothing_of_an_instance_into_the_directory_of_a_tenant_it_
     };
     let before = mine(other.id).await;
     // Something new of each kind, and tags.
-    world.local.aws().change_permission_sets(|sets| sets.push(PermissionSet::named("Secret")));
+    world.local.aws().change_permission_sets(|sets| sets.push(new_set(sets, "Secret")));
     world.local.aws().change_organization(|root| {
         root.units.push(Unit { accounts: vec![Account::named("555555555555", "secret")], ..Unit::named("Secret") });
         for unit in &mut root.units {
@@ -121,7 +127,7 @@ async fn a_sync_writes_nothing_of_an_instance_into_the_directory_of_a_tenant_it_
 async fn nothing_is_given_or_synced_with_an_instance_that_is_registered_for_nobody() {
     let world = World::start().await;
     world.unregister_instance().await;
-    world.local.aws().change_permission_sets(|sets| sets.push(PermissionSet::named("New")));
+    world.local.aws().change_permission_sets(|sets| sets.push(new_set(sets, "New")));
     let before = world.items("RESOURCE");
     world.sync().await;
     assert_eq!(world.items("RESOURCE"), before);

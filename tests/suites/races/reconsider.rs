@@ -66,6 +66,35 @@ async fn an_extension_that_commits_after_its_policy_was_deleted_extends_nothing(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_extension_with_a_key_that_is_revoked_before_it_commits_extends_nothing() {
+    let world = Arc::new(World::start().await);
+    let user = world.local.aws().world().users[0].user_id.clone();
+    let key = world
+        .api_key_with(|key| {
+            key.groups = vec!["engineering".to_owned()];
+            key.identity_store_user_id = Some(user);
+        })
+        .await;
+    let body = stint_tests::ask(SANDBOX, "PowerUserAccess", 600);
+    let request = world.post(As::ApiKey(&key), "/v1/requests", body).await.expect(StatusCode::CREATED);
+    let id = request["grant_ids"][0].as_str().unwrap().to_owned();
+    let until = world.grant(&id).await["expires_at"].clone();
+    let (asks, path, credential) = (Arc::clone(&world), format!("/v1/grants/{id}/extend"), key.clone());
+    let extend = async move { asks.post(As::ApiKey(&credential), path, json!({"duration_seconds": 600})).await };
+    let (extension, go) = held_up(&world, extend);
+    let table = world.local.table().tenant(world.local.tenant_id());
+    let keys: Vec<stint::auth::api_key::ApiKey> = table.list_all().await.unwrap();
+    let mut revoked = keys.into_iter().find(|stored| stored.name == "a key of a test").unwrap();
+    revoked.revoked_at = Some(world.now());
+    let mut writes = stint::store::Transaction::new(table.id());
+    writes.put(&revoked).unwrap();
+    table.commit(writes).await.unwrap();
+    go.send(()).unwrap();
+    extension.await.unwrap().refused(401, "unauthenticated");
+    assert_eq!(world.grant(&id).await["expires_at"], until);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_submission_that_commits_after_its_policy_was_deleted_gives_nothing() {
     let world = Arc::new(World::start().await);
     let asks = Arc::clone(&world);

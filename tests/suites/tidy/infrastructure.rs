@@ -26,7 +26,7 @@ fn the_table_has_the_keys_and_indexes_of_the_store() {
     assert_eq!(table["KeySchema"], key(keys::PK, keys::SK));
     assert_eq!(table["TimeToLiveSpecification"], json!({"AttributeName": keys::TTL, "Enabled": true}));
 
-    let mut expected: BTreeMap<&str, Value> = [Index::Principal, Index::Access, Index::Status]
+    let mut expected: BTreeMap<&str, Value> = [Index::Principal, Index::Access, Index::Holder, Index::Status]
         .map(|index| (index.name(), key(index.attribute(), keys::SK)))
         .into();
     expected.insert(keys::DUE_INDEX, key(keys::DUE_PK, keys::DUE_SK));

@@ -14,7 +14,8 @@ use crate::store::{StoreError, TenantTable, Transaction};
 /// The attributes of a [`User`] that policy can ask about, and that say whom they receive access as.
 const USER_FIELDS: &[&str] = &["email", "groups", "link"];
 /// The attributes of an [`ApiKey`] that decide whether it is good, and for what.
-const KEY_FIELDS: &[&str] = &["expires_at", "groups", "identity_store_user_id", "revoked_at", "scopes"];
+pub(in crate::app) const KEY_FIELDS: &[&str] =
+    &["expires_at", "groups", "identity_store_user_id", "revoked_at", "scopes"];
 
 /// The newest facts known of everybody a request is about: who is to have the access, and who approved it.
 ///

@@ -119,7 +119,8 @@ pub struct PolicyEvaluation {
     pub max_duration_seconds: Option<Seconds>,
     /// The rules that could not be evaluated: such a `forbid` forbids, such a `permit` does not permit.
     pub errors: Vec<RuleFailure>,
-    /// The context it was decided by: the values of the question, and what was filled in.
+    /// The context it was decided by: the values of the question, and what was filled in. `held_seconds` is looked up only
+    /// where a rule of the tenant asks for it, and 0 otherwise.
     #[schema(value_type = Object)]
     pub evaluated_context: Metadata,
 }

@@ -48,7 +48,7 @@ pub(crate) fn all() -> Vec<Worker> {
             table: TableAccess {
                 get: true,
                 query: kinds(&["table"]),
-                put: kinds(&["LINK", "PERSON", "RESOURCE", "SYNC", "TURNS"]),
+                put: kinds(&["LINK", "PERSON", "RESOURCE", "SYNC", "SLOTS"]),
                 update: kinds(&["TENANT"]),
                 check: kinds(&["SYNC"]),
                 ..TableAccess::default()
@@ -63,7 +63,7 @@ fn grants() -> TableAccess {
     TableAccess {
         get: true,
         query: kinds(&["table", "by_access", "due"]),
-        put: kinds(&["ASSIGNMENT", "EVENT", "GRANT", "INSTANCE", "TURNS"]),
+        put: kinds(&["ASSIGNMENT", "EVENT", "GRANT", "INSTANCE", "SLOTS"]),
         update: kinds(&["PENDING"]),
         check: kinds(&["APIKEY", "LINK", "TENANT", "USER"]),
         delete: Vec::new(),

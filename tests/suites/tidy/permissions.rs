@@ -114,7 +114,7 @@ fn only_who_works_it_off_reads_what_falls_due() {
     assert_eq!(who, names(["deprovision_grant", "provision_grant", "sweep"]));
 }
 
-/// Whoever has a turn goes on with whatever is due.
+/// Whoever has a slot goes on with whatever is due.
 #[test]
 fn who_gives_access_and_who_takes_it_away_have_one_role() {
     let functions = functions();

@@ -6,7 +6,7 @@ use crate::GenerateError;
 const UUID: &str = "????????-????-????-????-????????????";
 
 /// The kinds that a tenant has one partition of: `T#<tenant>#<KIND>`.
-const OF_A_TENANT: [&str; 15] = [
+const OF_A_TENANT: [&str; 16] = [
     "APIKEY",
     "AUDIT",
     "AUDITHEAD",
@@ -22,6 +22,7 @@ const OF_A_TENANT: [&str; 15] = [
     "SLOT",
     "TENANT",
     "USER",
+    "VERSIONS",
 ];
 
 /// The kinds that belong to the Identity Center instance: `<KIND>#<instance ARN>`.

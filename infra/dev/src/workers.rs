@@ -49,7 +49,7 @@ pub(crate) fn all() -> Vec<Worker> {
                 get: true,
                 query: kinds(&["table"]),
                 put: kinds(&["LINK", "PERSON", "RESOURCE", "SYNC", "SLOTS"]),
-                update: kinds(&["TENANT"]),
+                update: kinds(&["VERSIONS"]),
                 check: kinds(&["SYNC"]),
                 ..TableAccess::default()
             },
@@ -65,7 +65,7 @@ fn grants() -> TableAccess {
         query: kinds(&["table", "by_access", "due"]),
         put: kinds(&["ASSIGNMENT", "EVENT", "GRANT", "INSTANCE", "SLOTS"]),
         update: kinds(&["PENDING"]),
-        check: kinds(&["APIKEY", "LINK", "TENANT", "USER"]),
+        check: kinds(&["APIKEY", "LINK", "TENANT", "USER", "VERSIONS"]),
         delete: Vec::new(),
     }
 }

@@ -161,6 +161,12 @@ fn who_may_write_a_grant() {
     assert_eq!(&who & &workers(), names(["deprovision_grant", "provision_grant", "sweep"]));
 }
 
+/// It says whose tokens are trusted: a bug in what changes policies cannot change that.
+#[test]
+fn nobody_writes_a_tenant() {
+    assert_eq!(who_may(&["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], "TENANT"), BTreeSet::new());
+}
+
 #[test]
 fn who_may_write_a_policy() {
     let who = who_may(&["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], "POLICY");

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build package measure test soak crash-test verifier-test deploy-test schemathesis lint fmt bench check-template ci
+.PHONY: help run build package measure test soak crash-test verifier-test deploy-test schemathesis lint fmt generate bench check-template ci
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,13 +74,17 @@ lint: check-template ## Check format, lints, dependencies and the template
 fmt: ## Format the code
 	cargo fmt --all
 
+generate: ## Write what follows from operations, workers and the parts of the template
+	cargo run --bin stint-dev -- generate
+
 bench: ## Measure decisions: ours beside plain Cedar's
 	cargo bench --package stint
 
-check-template: target/sam/venv/installed target/checkov/venv/installed ## Check the template with cfn-lint, SAM and checkov
+check-template: target/sam/venv/installed target/checkov/venv/installed ## Check the template with cfn-lint, SAM and checkov, and what SAM makes of it
 	target/sam/venv/bin/cfn-lint template.yaml
 	SAM_CLI_TELEMETRY=0 target/sam/venv/bin/sam validate --lint --region us-east-1
 	target/checkov/venv/bin/checkov --file template.yaml
+	AWS_DEFAULT_REGION=us-east-1 target/sam/venv/bin/python -m infra.template_test
 
 ci: ## What every change has to pass
 	.ci/run

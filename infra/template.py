@@ -1,5 +1,6 @@
 """template.yaml, read."""
 
+import re
 from pathlib import Path
 
 import yaml
@@ -43,13 +44,11 @@ def functions(template):
 
 
 def operations(template):
-    """Operation to method and path, from the events of the functions."""
+    """Operation to method and path, from the definition of the API."""
     found = {}
-    for name in functions(template):
-        for event in template["Resources"][name]["Properties"].get("Events", {}).values():
-            if event["Type"] == "Api":
-                properties = event["Properties"]
-                operation = name.removesuffix("Function")
-                operation = operation[0].lower() + operation[1:]
-                found[operation] = (properties["Method"].upper(), properties["Path"])
+    for path, methods in template["Resources"]["Api"]["Properties"]["DefinitionBody"]["paths"].items():
+        for method, operation in methods.items():
+            target = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+            [name] = re.findall(r"\$\{(\w+)Function\.Arn\}", target)
+            found[name[0].lower() + name[1:]] = (method.upper(), path)
     return found

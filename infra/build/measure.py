@@ -21,7 +21,7 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from infra.template import ROOT, operations, read_template
+from infra.template import ROOT, functions, operations, read_template
 
 BUILT, HELLO = ROOT / "target" / "measured", "hello"
 RUNS = 25
@@ -86,7 +86,15 @@ def certificate(directory):
     return tls, trusted
 
 
-VARIABLES = read_template()["Globals"]["Function"]["Environment"]["Variables"]
+def variables_of(template):
+    """Those of all functions, and those of workers."""
+    found = dict(template["Globals"]["Function"]["Environment"]["Variables"])
+    for name in functions(template):
+        found |= template["Resources"][name]["Properties"].get("Environment", {}).get("Variables", {})
+    return found
+
+
+VARIABLES = variables_of(read_template())
 
 
 def environment(name, runtime, database, trusted):

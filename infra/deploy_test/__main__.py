@@ -76,10 +76,10 @@ def run():
                 "AWS_ENDPOINT_URL_ORGANIZATIONS": ours["aws_endpoint"],
             },
         )
-        functions = functions_of(template)
+        functions, names = functions_of(template), stack.names(aws)
         say(f"      {len(functions)} functions; the API is {outputs['ApiUrl']}, the table {outputs['TableName']}")
         lambdas, dynamodb = machine.client("lambda", aws), machine.client("dynamodb", aws)
-        stack.name_schedules_as_ministack_does(aws)
+        stack.name_schedules_as_ministack_does(aws, names["ScheduleGroup"])
         hold_clocks(machine.client("events", aws))
 
         chapter("The API's contract")
@@ -89,10 +89,10 @@ def run():
         api.read_description()
         endpoints.refused_without_credential(api)
         endpoints.policies(api, seed["policies"])
-        endpoints.statements_count(api, lambdas, machine.client("iam", aws))
+        endpoints.statements_count(api, lambdas, machine.client("iam", aws), names["get_health"])
 
         identity_center = IdentityCenter(sso, store, instance["InstanceArn"], instance["IdentityStoreId"])
-        lifecycle = Lifecycle(api, identity_center, machine.client("scheduler", aws), stack.NAME)
+        lifecycle = Lifecycle(api, identity_center, machine.client("scheduler", aws), names["ScheduleGroup"])
         chapter("Approved by people, ended early")
         _, approved = lifecycle.approved()
         lifecycle.ended_early(approved)
@@ -109,30 +109,30 @@ def run():
         say(f"      {', '.join(of_grant)}")
         check("the chain has the grant's life", of_grant == GRANT, of_grant)
         errors = stack.keep_logs(aws)
-        unexpected = [error for error in errors if "stint-get-health" not in error]
+        unexpected = [error for error in errors if names["get_health"] not in error]
         check("no function has logged an error it was not meant to", not unexpected, unexpected)
         called = set()
-        workers.called_again(lambdas, dynamodb, outputs, api, expired, called)
+        workers.called_again(lambdas, dynamodb, outputs, api, expired, called, names)
         invoked = called | {snake(operation) for operation in api.called}
         check(f"all {len(functions)} functions were called", invoked == set(functions.values()), invoked)
 
         chapter("The calls to Identity Center and Scheduler against moto")
         moto = stop.enter_context(machine.moto())
         instance = other_aws.world(moto, seed)
-        other_aws.lead_workers_to(lambdas, moto, instance)
+        other_aws.lead_workers_to(lambdas, moto, instance, names)
         # The tokens of an issuer for one client belong to one tenant.
         other = stop.enter_context(machine.stint_local("other-issuer"))
         directory = {"SSO_ADMIN": moto, "IDENTITYSTORE": moto, "ORGANIZATIONS": other["aws_endpoint"]}
         api.enter(*found(aws, outputs["TableName"], "Moto", other["issuer"], directory), other["url"])
         for policy in seed["policies"]:
             api.call("createPolicy", "key", 201, policy)
-        other_aws.given_extended_and_taken(api, moto, instance, stack.NAME)
+        other_aws.given_extended_and_taken(api, moto, instance, names["ScheduleGroup"])
         audit(dynamodb, outputs["TableName"], api.tenant)
 
         chapter("What is given up")
         sqs = machine.client("sqs", aws)
         nothing_was_given_up(sqs, outputs)
-        workers.given_up(lambdas, sqs, outputs["WorkerDeadLetterQueueUrl"])
+        workers.given_up(lambdas, sqs, outputs["WorkerDeadLetterQueueUrl"], names)
 
 
 # What a grant that ran to its end leaves in the audit log.

@@ -6,7 +6,6 @@ from infra.audit.verify import read
 
 from .lifecycle import PRODUCTION, SANDBOX, ask, holds
 from .report import check, say
-from .stack import NAME
 
 OPEN = {"getHealth", "getOpenApi"}
 NO_ID = "019a3f5e-7c1b-7000-8000-00000000dead"
@@ -52,7 +51,7 @@ def policies(api, seeds):
     rules = [one["id"] for one in api.call("listPolicyRules", "key", 200, **named).body["data"]]
     api.call("reorderPolicyRules", "key", 200, {"ids": rules[::-1]}, **named)
     found = [one["id"] for one in api.call("listPolicyRules", "key", 200, **named).body["data"]]
-    check("reorderPolicyRules slots them round", found == rules[::-1], found)
+    check("reorderPolicyRules puts them the other way round", found == rules[::-1], found)
     api.call("deletePolicyRule", "key", 204, **here)
     listed = [one["id"] for one in api.call("listPolicies", "key", 200).body["data"]]
     api.call("reorderPolicies", "key", 200, {"ids": listed})
@@ -61,9 +60,8 @@ def policies(api, seeds):
     check("deletePolicy deletes it", True)
 
 
-def statements_count(api, lambdas, iam):
+def statements_count(api, lambdas, iam, function):
     """What the template does not allow does not work here either, or all of this would prove less."""
-    function = f"{NAME}-get-health"
     role = lambdas.get_function_configuration(FunctionName=function)["Role"].rsplit("/", 1)[1]
     [policy] = iam.list_role_policies(RoleName=role)["PolicyNames"]
     document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]

@@ -4,7 +4,7 @@ from .lifecycle import SANDBOX, IdentityCenter, Lifecycle, ask
 from .machine import client
 from .report import check, wait_for
 
-WORKERS = ("stint-provision-grant", "stint-deprovision-grant")
+WORKERS = ("provision_grant", "deprovision_grant")
 
 
 def world(moto, seed):
@@ -26,10 +26,10 @@ def world(moto, seed):
     return instance
 
 
-def lead_workers_to(lambdas, moto, instance):
+def lead_workers_to(lambdas, moto, instance, names):
     endpoints = {f"AWS_ENDPOINT_URL_{name}": moto for name in ("SSO_ADMIN", "IDENTITYSTORE", "SCHEDULER")}
     ids = {"IDENTITY_CENTER_INSTANCE_ARN": instance["InstanceArn"], "IDENTITY_STORE_ID": instance["IdentityStoreId"]}
-    for name in WORKERS:
+    for name in (names[worker] for worker in WORKERS):
         variables = lambdas.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
         lambdas.update_function_configuration(FunctionName=name, Environment={"Variables": variables | endpoints | ids})
 

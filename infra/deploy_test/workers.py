@@ -12,8 +12,8 @@ def invoke(client, name, event):
     return answer.get("FunctionError"), json.loads(answer["Payload"].read())
 
 
-def called_again(client, dynamodb, outputs, api, ended, called):
-    """`ended` is a grant that is over; the names of the functions are added to `called`."""
+def called_again(client, dynamodb, outputs, api, ended, called, names):
+    """`ended` is a grant that is over; the names of the binaries are added to `called`."""
     table, tenant = outputs["TableName"], api.tenant
     before = audit(dynamodb, table, tenant)
     sealed = items(dynamodb, table, tenant, "EVENT")[-1]
@@ -30,21 +30,21 @@ def called_again(client, dynamodb, outputs, api, ended, called):
         ("sync", scheduled(), None),
     ]
     for worker, sent, expected in calls:
-        error, answer = invoke(client, f"stint-{worker.replace('_', '-')}", sent)
+        error, answer = invoke(client, names[worker], sent)
         check(f"{worker} answers {json.dumps(expected)}", error is None and answer == expected, [error, answer])
         called.add(worker)
     for worker in ("publish_events", "provision_grant", "deprovision_grant"):
-        error, answer = invoke(client, f"stint-{worker.replace('_', '-')}", {"nothing": "known"})
+        error, answer = invoke(client, names[worker], {"nothing": "known"})
         told = isinstance(answer, dict) and "errorMessage" in answer
         check(f"{worker} fails on what it cannot read", error is not None and told, [error, answer])
     check("nothing has changed", audit(dynamodb, table, tenant) == before)
 
 
-def given_up(client, sqs, queue):
+def given_up(client, sqs, queue, names):
     """A call that fails to the end is not lost: people find it in the queue."""
-    for worker in ("provision-grant", "deprovision-grant"):
+    for worker in ("provision_grant", "deprovision_grant"):
         event = json.dumps({"nothing": "known"}).encode()
-        client.invoke(FunctionName=f"stint-{worker}", InvocationType="Event", Payload=event)
+        client.invoke(FunctionName=names[worker], InvocationType="Event", Payload=event)
     wait_for("calls that fail to the end are in the dead-letter queue", lambda: waiting(sqs, queue), lambda count: count == 2, 60)
 
 

@@ -37,7 +37,7 @@ pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceT
 pub use slot::{LEASE, LEASE_POLL, LEASE_RENEWAL, LONGEST_REQUEST, Quota, REQUESTS_A_WINDOW, Slot, SlotTable, Urgency};
 pub(crate) use stored::required;
 pub use sync::{SYNC_LEASE, SyncPhase, SyncState};
-pub use tenant::{BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Tenant, TenantSettings, User};
+pub use tenant::{BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Tenant, TenantSettings, User, Versions};
 
 /// Free-form data a caller attaches: a JSON object.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;

@@ -28,4 +28,4 @@ pub mod view;
 
 pub use app::{Api, SourceIp, app};
 pub use error::ErrorBody;
-pub use openapi::document;
+pub use openapi::{TABLE_EXTENSION, annotated_document, document};

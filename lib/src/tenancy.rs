@@ -13,6 +13,7 @@ use crate::auth::ApiScope;
 use crate::auth::api_key::{ApiKey, ApiKeySecret, SECRET_BYTES};
 use crate::domain::{
     Actor, ApiKeyId, Event, EventId, EventKind, EventSubject, OidcConfig, Role, Tenant, TenantId, TenantSettings,
+    Versions,
 };
 use crate::hash::sha256;
 use crate::store::{CommitError, Record, StoreError, Table, TenantTable, Transaction};
@@ -97,8 +98,6 @@ impl NewTenant {
             roles: self.roles,
             verified_domains: self.verified_domains,
             settings: self.settings,
-            policy_version: 0,
-            directory_version: 0,
             cursor_key: hex::encode(random),
             created_at: now,
             updated_at: now,
@@ -184,6 +183,7 @@ pub async fn found(
     let mut writes = Transaction::new(new.id);
     let [founded, made] = events;
     writes.create(new)?;
+    writes.create(&Versions::default())?;
     writes.list_tenant()?;
     writes.event(tenant_created(founded, new))?;
     writes.create(key)?;

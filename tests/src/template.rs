@@ -31,11 +31,14 @@ pub fn resources(kind: &str) -> BTreeMap<String, Value> {
 /// The functions, by the name of their binary.
 #[must_use]
 pub fn functions() -> BTreeMap<String, Function> {
+    let roles = resources("AWS::IAM::Role");
     resources("AWS::Serverless::Function")
         .into_iter()
         .map(|(logical_id, resource)| {
             let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str().unwrap().to_owned();
-            (binary, Function { logical_id, properties: resource["Properties"].clone() })
+            let properties = resource["Properties"].clone();
+            let (role, _) = properties["Role"]["Fn::GetAtt"].as_str().unwrap().split_once('.').unwrap();
+            (binary, Function { logical_id, role: roles[role]["Properties"].clone(), properties })
         })
         .collect()
 }
@@ -45,41 +48,45 @@ pub fn functions() -> BTreeMap<String, Function> {
 pub struct Function {
     /// Its name in the template.
     pub logical_id: String,
-    /// What it is made with.
+    /// Its properties, without those all functions have.
     pub properties: Value,
+    /// The properties of its role.
+    pub role: Value,
 }
 
 impl Function {
-    /// Method and path of each route that leads to it.
-    #[must_use]
-    pub fn routes(&self) -> Vec<(String, String)> {
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let events = self.properties["Events"].as_object();
-        events
-            .into_iter()
-            .flat_map(|events| events.values())
-            .filter(|event| event["Type"] == "Api")
-            .map(|event| (text(&event["Properties"]["Method"]), text(&event["Properties"]["Path"])))
-            .collect()
-    }
-
-    /// Its statements.
+    /// The statements of its role, but for those about its own log and traces.
     #[must_use]
     pub fn statements(&self) -> Vec<Statement> {
-        let policies = self.properties["Policies"].as_array();
-        policies.into_iter().flatten().flat_map(|policy| statements(&policy["Statement"])).collect()
+        let of_lambda = ["logs:", "xray:"];
+        let all = statements_of_role(&self.role).into_iter();
+        all.filter(|one| !one.actions.iter().all(|action| of_lambda.iter().any(|service| action.starts_with(service))))
+            .collect()
     }
 }
 
+/// The statements of a role's policies, whatever their conditions of the template are.
+#[must_use]
+pub fn statements_of_role(role: &Value) -> Vec<Statement> {
+    let policies = role["Policies"].as_array().cloned().unwrap_or_default();
+    let policies = policies.into_iter().map(|policy| match policy.get("Fn::If") {
+        Some(choice) => choice[1].clone(),
+        None => policy,
+    });
+    policies.flat_map(|policy| statements(&policy["PolicyDocument"]["Statement"])).collect()
+}
+
 /// What a statement allows.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Statement {
     /// `Allow` or `Deny`.
     pub effect: String,
-    /// What.
+    /// The actions.
     pub actions: Vec<String>,
-    /// To what, as the template has it.
+    /// The resources, as the template has them.
     pub resources: Vec<Value>,
+    /// The condition block; null if there is none.
+    pub condition: Value,
 }
 
 /// The statements of a policy document.
@@ -92,6 +99,7 @@ pub fn statements(document: &Value) -> Vec<Statement> {
             effect: statement["Effect"].as_str().unwrap().to_owned(),
             actions: one_or_many(&statement["Action"]).iter().map(|it| it.as_str().unwrap().to_owned()).collect(),
             resources: one_or_many(&statement["Resource"]),
+            condition: statement["Condition"].clone(),
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! A grant's time is over, or it was ended: takes the access away.
+//! At a grant's end, and when one was ended: takes access away.
 use stint::context::{Error, run_worker};
 use stint::workers::deprovision_grant;
 

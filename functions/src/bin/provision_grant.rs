@@ -1,4 +1,4 @@
-//! A grant was decided, extended, or starts now: gives the access.
+//! When a grant was decided or extended, and when it begins: gives access.
 use stint::context::{Error, run_worker};
 use stint::workers::provision_grant;
 

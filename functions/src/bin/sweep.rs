@@ -1,4 +1,4 @@
-//! Every five minutes: whatever is due and was not done.
+//! Every five minutes: does whatever is due and was not done.
 use stint::context::{Error, run_worker};
 use stint::workers::sweep;
 

@@ -11,7 +11,7 @@ use stint::context::{RandomError, random_bytes};
 use stint::directory;
 use stint::domain::{
     ApiKeyId, AwsResource, BreakGlass, DirectoryLink, ExternalId, InstanceTenants, OidcConfig, Person, PersonLink,
-    ResourceError, Role, Seconds, Tenant, TenantId, TenantSettings, User,
+    ResourceError, Role, Seconds, Tenant, TenantId, TenantSettings, User, Versions,
 };
 use stint::store::{CommitError, IssuerEntry, Record, Table, Transaction};
 use stint::tenancy::{NewKey, NewTenant};
@@ -149,6 +149,7 @@ impl Seed {
         let (key, secret) = key.issue(id, random_bytes()?, now);
         let mut writes = Transaction::new(id);
         writes.put(&tenant.record(random_bytes()?, now)).map_err(CommitError::from)?;
+        writes.put(&Versions::default()).map_err(CommitError::from)?;
         writes.put(&key).map_err(CommitError::from)?;
         writes.list_tenant().map_err(CommitError::from)?;
         let tenant = table.tenant(id);

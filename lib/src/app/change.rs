@@ -7,13 +7,16 @@ use uuid::Uuid;
 
 use super::{AccessError, Engines, Ids, TenantEngine};
 use crate::auth::Caller;
-use crate::domain::{Actor, Event, EventKind, EventSubject, Metadata, PersonLink, Provisioning, RuleId, Tenant, User};
+use crate::domain::{
+    Actor, Event, EventKind, EventSubject, Metadata, PersonLink, Provisioning, RuleId, Tenant, User, Versions,
+};
 use crate::store::{StoreError, TenantTable, Transaction};
 
 /// A caller in their tenant, at one moment: what a use case acts with.
 #[derive(Clone)]
 pub struct OperationContext {
     caller: Caller,
+    versions: Versions,
     table: TenantTable,
     engines: Engines,
     ids: Ids,
@@ -26,13 +29,14 @@ pub struct OperationContext {
 impl OperationContext {
     pub(crate) fn new(
         caller: Caller,
+        versions: Versions,
         table: TenantTable,
         engines: Engines,
         ids: Ids,
         now: Timestamp,
         call_id: Uuid,
     ) -> Self {
-        Self { caller, table, engines, ids, now, call_id, known_user: None, attempt: 0 }
+        Self { caller, versions, table, engines, ids, now, call_id, known_user: None, attempt: 0 }
     }
 
     /// The same, with what the keys of the caller's links lead to and what is known from their last call.
@@ -97,7 +101,7 @@ impl OperationContext {
     ///
     /// [`AccessError`] when they cannot be read or compiled.
     pub async fn engine(&self) -> Result<Arc<TenantEngine>, AccessError> {
-        self.engines.of(self.tenant(), &self.table).await
+        self.engines.of(self.versions, &self.table).await
     }
 
     /// A transaction of the tenant.

@@ -119,8 +119,8 @@ async fn approve(
     let outcome = if enough { Some(reconsider(engine, &request, Some((&decision, permit)), facts)?) } else { None };
     if outcome.is_some() {
         facts.current.check(&mut writes)?;
-        request.policy_version = engine.policy_version;
-        request.directory_version = engine.directory_version;
+        request.policy_version = engine.versions.policy_version;
+        request.directory_version = engine.versions.directory_version;
     }
     people::hold(&mut writes, &request);
     request.updated_at = access.now();

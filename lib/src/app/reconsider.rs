@@ -18,7 +18,7 @@ use super::{AccessError, TenantEngine, people};
 use crate::domain::text::is_blank;
 use crate::domain::{
     AccessRequest, ApprovalMode, ApproverDecision, AwsResource, DecisionBasis, Grant, Principal, RequestState,
-    ResourceType, Seconds, Tenant, TenantSettings, Terms, Vote,
+    ResourceType, Seconds, Tenant, TenantSettings, Terms, Versions, Vote,
 };
 use crate::policy::{AccessQuestion, Approve, DecisionQuestion, Permit, PolicyOutcome};
 use crate::store::{StoreError, TenantTable, Transaction};
@@ -79,13 +79,13 @@ impl From<&str> for Refusal {
 /// Whether what `grant` gives has to be evaluated again before it is given: its policies, its directory or its people are
 /// not those it was evaluated by, or more time has passed than a decision is good for.
 #[must_use]
-pub fn is_outdated(grant: &Grant, facts: &EvaluationInputs<'_>) -> bool {
+pub fn is_outdated(grant: &Grant, versions: Versions, facts: &EvaluationInputs<'_>) -> bool {
     let DecisionBasis { policy_version, directory_version, settings_hash, at } = &grant.evaluation;
-    let versions = (facts.tenant.policy_version, facts.tenant.directory_version);
+    let basis = Versions { policy_version: *policy_version, directory_version: *directory_version };
     // What is being given since then is not evaluated again because giving it takes long.
     // What begins later than it was decided always is: other access may have been given meanwhile (`held_seconds`).
     let late = grant.assignment.is_none() && (facts.now > *at + GOOD_FOR || grant.granted_at > *at);
-    (*policy_version, *directory_version) != versions
+    basis != versions
         || *settings_hash != facts.tenant.settings_hash()
         || late
         || facts.current.changed(facts.now)
@@ -277,7 +277,9 @@ pub(super) fn break_glass_maximum(settings: &TenantSettings, groups: &[String]) 
 }
 
 /// The attributes of a [`Tenant`] that decisions are made by.
-const EVALUATED_BY: &[&str] = &["directory_version", "policy_version", "roles", "settings"];
+const OF_THE_TENANT: &[&str] = &["roles", "settings"];
+/// Those of its [`Versions`].
+const OF_ITS_VERSIONS: &[&str] = &["directory_version", "policy_version"];
 
 impl TenantEngine {
     /// INVARIANT 10 (nothing is given that policy would refuse now), for what the commit itself gives, and not a worker
@@ -287,8 +289,7 @@ impl TenantEngine {
     ///
     /// [`StoreError::Unstorable`] when the tenant cannot be turned into an item.
     pub(super) fn check_in_force(&self, tenant: &Tenant, writes: &mut Transaction) -> Result<(), StoreError> {
-        let Self { policy_version, directory_version, .. } = *self;
-        writes.check_fields(&Tenant { policy_version, directory_version, ..tenant.clone() }, EVALUATED_BY)
+        check_versions(tenant, self.versions, writes)
     }
 }
 
@@ -298,9 +299,19 @@ impl TenantEngine {
 /// # Errors
 ///
 /// [`StoreError::Unstorable`] when a record cannot be turned into an item.
-pub fn check(tenant: &Tenant, current: &CurrentRecords, writes: &mut Transaction) -> Result<(), StoreError> {
-    writes.check_fields(tenant, EVALUATED_BY)?;
+pub fn check(
+    tenant: &Tenant,
+    versions: Versions,
+    current: &CurrentRecords,
+    writes: &mut Transaction,
+) -> Result<(), StoreError> {
+    check_versions(tenant, versions, writes)?;
     current.check(writes)
+}
+
+fn check_versions(tenant: &Tenant, versions: Versions, writes: &mut Transaction) -> Result<(), StoreError> {
+    writes.check_fields(tenant, OF_THE_TENANT)?;
+    writes.check_fields(&versions, OF_ITS_VERSIONS)
 }
 
 /// For how many seconds a requester had the access of a request lately, not counting a grant of that request itself. It is

@@ -9,11 +9,11 @@ use super::{EventId, Metadata, PrincipalKind, PrincipalRef, TenantId};
 
 macro_rules! event_kinds {
     // `tt`, since what derives read of a `literal` differs.
-    ($($(#[$doc:meta])+ $name:ident = $text:tt)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:tt)+) => {
         /// What happened.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
         pub enum EventKind {
-            $($(#[$doc])+ #[serde(rename = $text)] $name,)+
+            $($(#[doc = $doc])+ #[serde(rename = $text)] $name,)+
         }
 
         impl EventKind {
@@ -25,6 +25,14 @@ macro_rules! event_kinds {
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)+
+                }
+            }
+
+            /// What it means, for the reference.
+            #[must_use]
+            pub fn description(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc),+).trim(),)+
                 }
             }
         }

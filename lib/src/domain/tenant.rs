@@ -41,10 +41,6 @@ pub struct Tenant {
     pub verified_domains: Vec<String>,
     /// Its settings.
     pub settings: TenantSettings,
-    /// Counts the changes to its policies; decisions record it.
-    pub policy_version: u64,
-    /// Counts the changes to its directory of AWS resources.
-    pub directory_version: u64,
     /// Signs its cursors: 32 random bytes in hex.
     pub cursor_key: String,
     /// When it was made.
@@ -59,6 +55,24 @@ impl Tenant {
     pub fn settings_hash(&self) -> String {
         let parts = serde_json::json!([self.roles, self.settings]);
         crate::hash::sha256(parts.to_string().as_bytes())
+    }
+}
+
+/// The versions of what a tenant's decisions are made by. They are a record of their own: whoever changes a policy counts here,
+/// and may not write the tenant, which says whose tokens are trusted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// Counts the changes to the tenant's policies; decisions record it.
+    pub policy_version: u64,
+    /// Counts the changes to its directory of AWS resources.
+    pub directory_version: u64,
+}
+
+impl Versions {
+    /// Whether neither is older. Versions only grow.
+    #[must_use]
+    pub fn include(self, other: Self) -> bool {
+        self.policy_version >= other.policy_version && self.directory_version >= other.directory_version
     }
 }
 

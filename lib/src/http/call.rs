@@ -12,7 +12,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::future::{join, try_join3};
+use futures_util::future::{join, try_join, try_join3};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -139,14 +139,25 @@ impl<S: RequiredScope> AuthenticatedCall<S> {
             caller.require(S::SCOPE)?;
             Ok::<_, AuthError>(caller)
         };
-        let (caller, read) = if seen.knows(credential, tenant, now) {
-            let (caller, read) = join(check, read(table.clone())).await;
+        let read = async {
+            let versions = async { Ok::<_, Error>(table.versions().await?) };
+            try_join(versions, read(table.clone())).await
+        };
+        let (caller, (versions, read)) = if seen.knows(credential, tenant, now) {
+            let (caller, read) = join(check, read).await;
             (caller?, read?)
         } else {
-            (check.await?, read(table.clone()).await?)
+            (check.await?, read.await?)
         };
-        let access =
-            OperationContext::new(caller, table, self.api.engines().clone(), self.api.ids().clone(), now, self.call.id);
+        let access = OperationContext::new(
+            caller,
+            versions,
+            table,
+            self.api.engines().clone(),
+            self.api.ids().clone(),
+            now,
+            self.call.id,
+        );
         Ok((access, read))
     }
 

@@ -7,15 +7,35 @@ use std::collections::BTreeMap;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
-    ResponseBuilder,
+    ResponseBuilder, path::Operation,
 };
 use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
 
 use super::{ErrorBody, endpoint};
 
+/// The extension in which an operation declares what it does to the table, for the generator (`infra/dev`).
+pub const TABLE_EXTENSION: &str = "x-table";
+
 /// The document of all operations.
 #[must_use]
 pub fn document() -> OpenApi {
+    let mut document = annotated_document();
+    for operation in operations(&mut document) {
+        operation.extensions = None;
+    }
+    document
+}
+
+/// The operations of a document.
+fn operations(document: &mut OpenApi) -> impl Iterator<Item = &mut Operation> {
+    document.paths.paths.values_mut().flat_map(|item| {
+        [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete].into_iter().flatten()
+    })
+}
+
+/// The document with what the operations declare for the generator, which callers are not shown.
+#[must_use]
+pub fn annotated_document() -> OpenApi {
     let (_, mut document) = endpoint::router().split_for_parts();
     links::add(&mut document);
     let mut components: Components = document.components.clone().unwrap_or_default();

@@ -6,6 +6,7 @@
 //! | what | `pk` | `sk` |
 //! |---|---|---|
 //! | a tenant's records, by kind | `T#<tenant>#<KIND>` | the record's own key |
+//! | the versions of a tenant's policies and directory | `T#<tenant>#VERSIONS` | `VERSIONS` |
 //! | the ids of a principal's grants that are not usable yet | `T#<tenant>#PENDING` | the principal |
 //! | the directory of issuers (no tenant's data) | `ISSUER#<issuer>` | `AUD#<audience>` |
 //! | an assignment of an Identity Center instance (of no tenant alone) | `ASSIGNMENT#<instance>` | its own key |

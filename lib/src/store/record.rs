@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::keys;
 use super::{StoreError, TenantTable};
-use crate::domain::{PrincipalRef, TenantId, Urgency};
+use crate::domain::{PrincipalRef, TenantId, Urgency, Versions};
 
 /// A listing index of the table. Its sort key is the table's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +128,17 @@ pub(super) fn from_item<R: DeserializeOwned>(item: Item) -> Result<R, StoreError
 }
 
 impl TenantTable {
+    /// Reads the versions of what the tenant's decisions are made by. A tenant without them is corrupt.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the table does not answer or the item is missing or corrupt.
+    pub async fn versions(&self) -> Result<Versions, StoreError> {
+        let key = format!("{} / {}", keys::partition(self.id(), Versions::KIND), Versions::KIND);
+        let missing = || StoreError::Corrupt { key, reason: "it is missing".to_owned() };
+        self.get(Versions::KIND).await?.ok_or_else(missing)
+    }
+
     /// Reads one record, strongly consistent.
     ///
     /// # Errors

@@ -7,11 +7,19 @@ use super::keys::{self, Holder};
 use super::{Index, Record};
 use crate::domain::{
     AccessRequest, AwsResource, Event, Grant, Policy, PrincipalRef, RequestId, RequestMessage, RevocationStatus,
-    Tenant, TenantId, Urgency, User, required,
+    Tenant, TenantId, Urgency, User, Versions, required,
 };
 
 impl Record for Tenant {
     const KIND: &'static str = "TENANT";
+
+    fn sort_key(&self) -> String {
+        Self::KIND.to_owned()
+    }
+}
+
+impl Record for Versions {
+    const KIND: &'static str = "VERSIONS";
 
     fn sort_key(&self) -> String {
         Self::KIND.to_owned()

@@ -13,7 +13,7 @@ use super::record::{Item, to_item};
 use super::sync::ListedTenant;
 use super::table::issuer_item;
 use super::{CommitError, IssuerEntry, OutboxEvent, Record, StoreError, TenantTable};
-use crate::domain::{Event, Grant, PersonLink, SyncState, Tenant, TenantId};
+use crate::domain::{Event, Grant, PersonLink, SyncState, TenantId, Versions};
 
 /// Writes that are committed together, in the part of one tenant, and of the Identity Center instance it uses.
 ///
@@ -195,7 +195,7 @@ impl Transaction {
     }
 
     fn count(&mut self, counter: &'static str) {
-        let (pk, sk) = (keys::partition(self.tenant, Tenant::KIND), Tenant::KIND.to_owned());
+        let (pk, sk) = (keys::partition(self.tenant, Versions::KIND), Versions::KIND.to_owned());
         self.writes.push(Write::Count { pk, sk, counter });
     }
 

@@ -1,7 +1,7 @@
 //! Policy is asked again before a grant is given: its decision may be old, or have been made by policies that are not in
 //! force any more.
 
-use futures_util::future::try_join3;
+use futures_util::future::try_join4;
 
 use super::context::{WorkerError, Workers};
 use crate::app::reconsider::{
@@ -11,6 +11,7 @@ use crate::app::reconsider::{
 use crate::app::{AccessError, people};
 use crate::domain::{
     AccessRequest, AwsResource, DecisionBasis, Grant, Principal, ResourceRef, ResourceType, Seconds, Tenant, Terms,
+    Versions,
 };
 use crate::store::{Record, StoreError, Transaction};
 
@@ -27,6 +28,7 @@ pub(super) enum Confirmation {
 /// What a grant was evaluated by.
 pub(super) struct Confirmed {
     tenant: Tenant,
+    versions: Versions,
     current: CurrentRecords,
     /// Its request, with the people it is about as the directory links them now.
     request: AccessRequest,
@@ -50,8 +52,9 @@ impl Workers {
                 Err(_) => Ok(None),
             }
         };
-        let (tenant, request, permission_set) = try_join3(
+        let (tenant, versions, request, permission_set) = try_join4(
             table.get::<Tenant>(Tenant::KIND),
+            table.get::<Versions>(Versions::KIND),
             table.get::<AccessRequest>(request_id.to_string()),
             permission_set,
         )
@@ -59,7 +62,7 @@ impl Workers {
         if let Err(refusal) = is_approved(grant, request.as_ref(), permission_set.as_ref()) {
             return Ok(Confirmation::Refused(refusal));
         }
-        let (Some(mut tenant), Some(mut request)) = (tenant, request) else {
+        let (Some(tenant), Some(mut versions), Some(mut request)) = (tenant, versions, request) else {
             return Ok(Confirmation::Unknown("its tenant cannot be read".to_owned()));
         };
         let current = CurrentRecords::read(&table, &request).await?;
@@ -72,39 +75,45 @@ impl Workers {
         let duration = Seconds::new(grant.expires_at.duration_since(start_at).as_secs()).unwrap_or(Seconds::MAX);
         let mut facts =
             EvaluationInputs { tenant: &tenant, current: &current, now, start_at, duration, held_seconds: 0 };
-        let outdated = is_outdated(grant, &facts) || request != stored;
+        let outdated = is_outdated(grant, versions, &facts) || request != stored;
         let outcome = if request.break_glass {
             // Its settings have just been read.
             reconsider_break_glass(&request, &facts)
         } else if outdated {
-            let engine = match self.engines.of(&tenant, &table).await {
+            let engine = match self.engines.of(versions, &table).await {
                 Ok(engine) => engine,
                 Err(error) => return unknown(error),
             };
             facts.held_seconds = held_seconds_besides(&engine, &table, &request, now).await?;
             let outcome = reconsider(&engine, &request, None, &facts);
-            // It may be newer than the tenant's item was a moment ago.
-            tenant.policy_version = engine.policy_version;
-            tenant.directory_version = engine.directory_version;
+            // They may be newer than those that were read a moment ago.
+            versions = engine.versions;
             match outcome {
                 Ok(outcome) => outcome,
                 Err(error) => return unknown(error),
             }
         } else {
             let requester = request.requester.clone();
-            let confirmed = Confirmed { tenant, current, request, requester, evaluated: None };
+            let confirmed = Confirmed { tenant, versions, current, request, requester, evaluated: None };
             return Ok(Confirmation::Confirmed(Box::new(confirmed)));
         };
         Ok(match outcome {
             Reconsidered::Holds { requester, terms } => {
                 let evaluation = DecisionBasis {
-                    policy_version: tenant.policy_version,
-                    directory_version: tenant.directory_version,
+                    policy_version: versions.policy_version,
+                    directory_version: versions.directory_version,
                     settings_hash: tenant.settings_hash(),
                     at: now,
                 };
                 let evaluated = outdated.then_some((evaluation, terms));
-                Confirmation::Confirmed(Box::new(Confirmed { tenant, current, request, requester, evaluated }))
+                Confirmation::Confirmed(Box::new(Confirmed {
+                    tenant,
+                    versions,
+                    current,
+                    request,
+                    requester,
+                    evaluated,
+                }))
             }
             Reconsidered::NeedsApprovals { terms } => Confirmation::Refused(Refusal {
                 reason: format!("{} people have to approve it now, and fewer did", terms.required_approvals),
@@ -152,6 +161,6 @@ impl Confirmed {
     /// Makes a commit conditional on it.
     pub(super) fn check(&self, writes: &mut Transaction) -> Result<(), StoreError> {
         people::hold(writes, &self.request);
-        check(&self.tenant, &self.current, writes)
+        check(&self.tenant, self.versions, &self.current, writes)
     }
 }

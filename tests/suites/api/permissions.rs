@@ -5,14 +5,16 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use stint::auth::api_key::ApiKey;
 use stint::store::Transaction;
-use stint_local::aws::{Account, Fault, FaultKind, Faults, Limits, PermissionSet, Service};
+use stint_local::aws::{Account, Fault, FaultKind, Faults, Limits, PermissionSet, Service, User};
 use stint_local::seed::Seed;
-use stint_tests::permissions::{ByFunction, excess, granted, missing, needed_by_event_sources};
-use stint_tests::{As, SANDBOX, World};
+use stint_tests::permissions::{ByFunction, excess, granted, missing, needed_by_lambda};
+use stint_tests::{As, PRODUCTION, SANDBOX, World, ask};
 
 use super::operations::{Calls, Ready, every, get, policy, policy_and_rules, post, seed, send, waiting};
 
@@ -33,7 +35,7 @@ async fn what_is_granted_is_what_is_done() {
     }
     add(&mut needed, the_directory_is_read().await);
     let aws = cold.world.local.aws().world();
-    add(&mut needed, needed_by_event_sources(aws));
+    add(&mut needed, needed_by_lambda(aws));
     let granted = granted(aws);
     assert_eq!(missing(&needed, &granted), Vec::<String>::new(), "done, and not granted by the template");
     assert_eq!(excess(&needed, &granted), Vec::<String>::new(), "granted by the template, and never done");
@@ -48,6 +50,7 @@ async fn the_directory_is_read() -> ByFunction {
         sets.push(PermissionSet { arn, ..PermissionSet::named("New") });
     });
     aws.change_organization(|root| root.accounts.push(Account::named("555555555555", "new")));
+    aws.change_people(|people| people.push(User::named("erin")));
     world.sync().await;
     let mut needed = aws.needed_permissions();
     needed.retain(|function, _| function == "sync");
@@ -72,26 +75,49 @@ impl Calls for Cold {
     }
 
     async fn call(&mut self, _: usize, name: &str, ready: impl AsyncFn(&World) -> Ready) {
-        let Ready { who, method, path, body } = ready(&self.world).await;
+        let once = ready(&self.world).await;
+        let reads = once.method == Method::GET;
+        self.cold(name, &once, once.who.clone()).await;
+        // What a token says that is news is written with the change.
+        if !reads {
+            let again = ready(&self.world).await;
+            let sub = if let As::Person(sub) = again.who { sub } else { "dave" };
+            let news = format!("{sub}, who is called {}", self.calls);
+            let token = self.world.token_with(sub, |claims| claims["name"] = json!(news));
+            self.cold(name, &again, As::Token(&token)).await;
+        }
+    }
+}
+
+impl Cold {
+    async fn cold(&mut self, name: &str, ready: &Ready, who: As<'_>) {
+        let Ready { method, path, body, .. } = ready;
         // The policies in memory are of no use any more.
         let tenant = self.world.local.tenant_id();
         let mut writes = Transaction::new(tenant);
         writes.policies_changed();
         self.world.local.table().tenant(tenant).commit(writes).await.unwrap();
         self.calls += 1;
-        let times = if method == Method::POST { 2 } else { 1 };
+        let times = if *method == Method::GET { 1 } else { 2 };
         for _ in 0..times {
             let mut call = self.world.call(who.clone(), method.clone(), path.clone());
-            if method == Method::POST {
-                call = call.header("idempotency-key", format!("call {}", self.calls));
-            }
-            if let Some(body) = &body {
+            call = call.header("idempotency-key", format!("call {}", self.calls));
+            if let Some(body) = body {
                 call = call.json(body);
             }
             let answer = call.send().await;
             assert!(answer.status.as_u16() < 500, "{name}: {}", answer.body);
         }
     }
+}
+
+/// A key of a machine that may do what engineers may, and is given access as carol.
+async fn machine(world: &World) -> String {
+    let edit = |key: &mut ApiKey| {
+        key.groups = vec!["engineering".to_owned()];
+        key.identity_store_user_id = Some(User::named("carol").user_id);
+    };
+    world.api_key_with(edit).await
 }
 
 /// What somebody does with what is not theirs is asked of the policies; and what else not every call does.
@@ -162,6 +188,14 @@ async fn on_behalf_of_others(calls: &mut Cold) {
             post(As::Key, "/v1/policies/evaluate", asked)
         })
         .await;
+    calls
+        .call(2, "approveRequest, of a machine", async |world| {
+            let key = machine(world).await;
+            let body = ask(PRODUCTION, "ReadOnlyAccess", 600);
+            let request = world.post(As::ApiKey(&key), "/v1/requests", body).await.expect(StatusCode::CREATED);
+            post(bob(), format!("/v1/requests/{}/approve", request["id"].as_str().unwrap()), json!({}))
+        })
+        .await;
     calls.call(1, "listGrants of a status", async |_| get(As::Key, "/v1/grants?status=active")).await;
     let rules = json!({"cedar_policy_set": "permit (principal, action, resource) when { true };"});
     calls
@@ -197,6 +231,14 @@ async fn call(world: &World, worker: &str, grant: &str) {
     // Longer than any pause between attempts.
     world.pass(901);
     invoke(world, worker, grant).await;
+}
+
+/// As before the first tenant gave access with it: whoever gives the first registers its tenant.
+async fn nobody_uses_the_instance(world: &World) {
+    let table = aws_sdk_dynamodb::Client::new(&world.local.aws().sdk_config());
+    let partition = format!("INSTANCE#{}", world.local.aws().world().instance_arn);
+    let delete = table.delete_item().table_name("stint").key("pk", AttributeValue::S(partition));
+    delete.key("sk", AttributeValue::S("INSTANCE".to_owned())).send().await.unwrap();
 }
 
 async fn invoke(world: &World, worker: &str, grant: &str) {
@@ -270,6 +312,10 @@ async fn what_another_left(worker: &str) -> ByFunction {
     // Nobody was ever called for this one, so who has the slot asks policy about it, and looks for it in groups.
     let untouched = world.granted("alice", SANDBOX, "ReadOnlyAccess", 28_800).await;
     world.assign_to_group_outside("alice", "ReadOnlyAccess", SANDBOX).await;
+    let key = machine(&world).await;
+    let ask = ask(SANDBOX, "ReadOnlyAccess", 28_800);
+    let of_a_machine = world.post(As::ApiKey(&key), "/v1/requests", ask).await.expect(StatusCode::CREATED);
+    let of_a_machine = of_a_machine["grant_ids"][0].as_str().unwrap().to_owned();
     let begun = || world.local.aws().calls().iter().any(|call| call.operation == "DeleteAccountAssignment");
     // Time stands still until the other has found no slot.
     let (part, anothers_part) = (world.clock.take_part(), world.clock.take_part());
@@ -280,6 +326,7 @@ async fn what_another_left(worker: &str) -> ByFunction {
         invoke(&world, "provision_grant", &left).await;
         // Policies that nobody has compiled yet.
         ask_how_long_it_was_held(&world).await;
+        nobody_uses_the_instance(&world).await;
         drop(anothers_part);
     };
     let one = async {
@@ -287,7 +334,7 @@ async fn what_another_left(worker: &str) -> ByFunction {
         drop(part);
     };
     join(one, another).await;
-    for grant in [left, untouched] {
+    for grant in [left, untouched, of_a_machine] {
         assert_eq!(world.grant(&grant).await["provisioning_status"], "successful", "{worker}");
     }
     world.local.aws().needed_permissions()

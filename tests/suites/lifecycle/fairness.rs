@@ -42,8 +42,8 @@ async fn world(max_pending_grants: u32) -> World {
     let tenant = table.get::<Tenant>(Tenant::KIND).await.unwrap().unwrap();
     let settings = TenantSettings { max_pending_grants, ..tenant.settings.clone() };
     let mut writes = Transaction::new(tenant.id);
-    let directory_version = tenant.directory_version + 1;
-    writes.put(&Tenant { settings, directory_version, ..tenant }).unwrap();
+    writes.put(&Tenant { settings, ..tenant }).unwrap();
+    writes.directory_changed();
     table.commit(writes).await.unwrap();
     world
 }

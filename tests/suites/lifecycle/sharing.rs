@@ -2,7 +2,8 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use stint::domain::{AwsResource, Person, PersonLink, Tenant, TenantId};
+use stint::domain::{AwsResource, Person, PersonLink, TenantId, Versions};
+use stint::store::Record as _;
 use stint_local::aws::{Account, PermissionSet, Unit};
 use stint_tests::invariants::rest;
 use stint_tests::{As, SANDBOX, World};
@@ -95,7 +96,7 @@ async fn a_sync_writes_nothing_of_an_instance_into_the_directory_of_a_tenant_it_
         let resources: Vec<AwsResource> = table.list_all().await.unwrap();
         let people: Vec<Person> = table.list_all().await.unwrap();
         let links: Vec<PersonLink> = table.list_all().await.unwrap();
-        let version = table.get::<Tenant>("TENANT").await.unwrap().unwrap().directory_version;
+        let version = table.get::<Versions>(Versions::KIND).await.unwrap().unwrap().directory_version;
         (resources, people, links, version)
     };
     let before = mine(other.id).await;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use stint::domain::{AwsResource, ResourceRef, ResourceType, Tenant};
+use stint::domain::{AwsResource, ResourceRef, ResourceType};
 use stint::metrics::Measurement;
 use stint_local::aws::{Account, Fault, FaultKind, Faults, PermissionSet, Service, Unit};
 use stint_tests::{As, PRODUCTION, SANDBOX, STAGING, World};
 
 pub(super) async fn version(world: &World) -> u64 {
     let tenant = world.local.table().tenant(world.local.tenant_id());
-    tenant.get::<Tenant>("TENANT").await.unwrap().unwrap().directory_version
+    tenant.versions().await.unwrap().directory_version
 }
 
 pub(super) async fn directory(world: &World) -> Vec<AwsResource> {

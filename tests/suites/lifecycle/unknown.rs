@@ -2,8 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use stint::domain::{AccountId, AwsResource, Tenant};
-use stint::store::Record as _;
+use stint::domain::{AccountId, AwsResource};
 use stint_local::seed::Seed;
 use stint_tests::{Answer, As, PRODUCTION, SANDBOX, STAGING, World, ask};
 
@@ -24,10 +23,10 @@ async fn edit(world: &World, key: &str, change: impl FnOnce(&mut AwsResource)) {
     let tenant = world.local.table().tenant(world.local.tenant_id());
     let mut resource: AwsResource = tenant.get(key).await.unwrap().unwrap();
     change(&mut resource);
-    let mut record: Tenant = tenant.get(Tenant::KIND).await.unwrap().unwrap();
-    record.directory_version += 1;
+    let mut versions = tenant.versions().await.unwrap();
+    versions.directory_version += 1;
     tenant.put_all(&[resource]).await.unwrap();
-    tenant.put_all(&[record]).await.unwrap();
+    tenant.put_all(&[versions]).await.unwrap();
 }
 
 /// The answer without the ids of the call and what it names.

@@ -7,7 +7,7 @@ use stint::domain::EventKind;
 use stint::http::ErrorBody;
 use stint::store::{Index, OutboxEvent, Record, keys};
 use stint::workers::LONGEST_RUN;
-use stint_tests::template::{functions, resources, template};
+use stint_tests::template::{functions, resources, statements_of_role, template};
 
 use super::operations::{endpoints, workers};
 use super::sources;
@@ -120,16 +120,48 @@ fn functions_find_the_settings_they_read() {
         .split('"')
         .filter(|word| word.len() > 3 && word.chars().all(|char| char.is_ascii_uppercase() || char == '_'))
         .collect();
-    let template = template();
-    let given: BTreeSet<&str> = template["Globals"]["Function"]["Environment"]["Variables"]
-        .as_object()
-        .unwrap()
-        .keys()
+    let given = variables();
+    let given: BTreeSet<&str> = given
+        .iter()
         .map(String::as_str)
         // Read by the crates we use.
         .filter(|name| !["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "RUST_LOG"].contains(name))
         .collect();
     assert_eq!(given, read);
+}
+
+/// The variables of all functions and those of workers.
+pub(super) fn variables() -> BTreeSet<String> {
+    let names = |of: &Value| -> BTreeSet<String> {
+        of["Environment"]["Variables"].as_object().unwrap().keys().cloned().collect()
+    };
+    let functions = functions();
+    let of_all = names(&template()["Globals"]["Function"]);
+    workers().iter().flat_map(|name| names(&functions[name].properties)).chain(of_all).collect()
+}
+
+/// Who is called from outside is not told what workers are told.
+#[test]
+fn endpoints_find_the_table_and_nothing_else() {
+    let functions = functions();
+    for name in endpoints() {
+        assert_eq!(functions[&name].properties["Environment"], Value::Null, "{name}");
+    }
+    let of_all = template()["Globals"]["Function"]["Environment"]["Variables"].as_object().unwrap();
+    assert!(of_all.keys().eq(["AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH", "RUST_LOG", "TABLE_NAME"]));
+}
+
+/// The gateway calls by a pattern of names.
+#[test]
+fn the_gateway_calls_endpoints_and_no_worker() {
+    let role = &resources("AWS::IAM::Role")["GatewayRole"]["Properties"];
+    let [statement] = statements_of_role(role).try_into().unwrap();
+    let pattern = statement.resources[0]["Fn::Sub"].as_str().unwrap();
+    let prefix = pattern.split_once(":function:").unwrap().1.strip_suffix('*').unwrap();
+    let called =
+        |name: &String| functions()[name].properties["FunctionName"]["Fn::Sub"].as_str().unwrap().starts_with(prefix);
+    assert!(endpoints().iter().all(called));
+    assert!(!workers().iter().any(called));
 }
 
 /// A worker schedules itself by the name it has in the template.
@@ -139,8 +171,8 @@ fn schedules_call_functions_of_the_template() {
         .values()
         .map(|function| function.properties["FunctionName"]["Fn::Sub"].as_str().unwrap().to_owned())
         .collect();
-    let template = template();
-    let variables = template["Globals"]["Function"]["Environment"]["Variables"].as_object().unwrap();
+    let sweep = &functions()["sweep"].properties;
+    let variables = sweep["Environment"]["Variables"].as_object().unwrap();
     let arns: Vec<&Value> =
         variables.iter().filter(|(name, _)| name.ends_with("_FUNCTION_ARN")).map(|(_, arn)| arn).collect();
     for arn in &arns {

@@ -102,9 +102,15 @@ fn workers_leave_identity_center_room_and_one_another() {
     ] {
         let limit = json!({"Fn::If": [condition, {"Ref": concurrency}, {"Ref": "AWS::NoValue"}]});
         assert_eq!(functions[name].properties["ReservedConcurrentExecutions"], limit, "{name}");
-        let at_once = parameter(concurrency)["Default"].as_u64().unwrap();
-        assert!(at_once > parameter("IdentityCenterSlots")["Default"].as_u64().unwrap(), "{name}");
-        assert_eq!(usize::try_from(at_once).unwrap(), stint_local::server::CONCURRENCY, "{name}");
+        // A new account lets no concurrency be reserved.
+        assert_eq!(parameter(concurrency)["Default"], 0, "{name}");
+        let advised = stint_local::server::CONCURRENCY;
+        assert!(
+            parameter(concurrency)["Description"].as_str().unwrap().contains(&format!("such as {advised};")),
+            "{name}"
+        );
+        let slots = parameter("IdentityCenterSlots")["Default"].as_u64().unwrap();
+        assert!(advised > usize::try_from(slots).unwrap(), "{name}");
     }
 }
 

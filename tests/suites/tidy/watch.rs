@@ -1,18 +1,17 @@
-//! `cargo lambda watch` and `cargo lambda invoke`: the routes in `Cargo.toml`, the environment, and the recorded events.
+//! `cargo lambda watch` and `cargo lambda invoke`: the environment, and the events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use aws_lambda_events::apigw::ApiGatewayProxyRequest;
 use aws_lambda_events::{dynamodb, eventbridge::EventBridgeEvent};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stint_local::aws::Limits;
 use stint_local::seed::Seed;
-use stint_tests::template::template;
 
-use super::operations::{documented, endpoints, snake, workers};
+use super::infrastructure::variables;
+use super::operations::{endpoints, workers};
 use super::sources;
 
 /// What `Cargo.toml` tells `cargo lambda watch`, read the way it does.
@@ -33,29 +32,14 @@ fn event<T: DeserializeOwned>(name: &str) -> T {
 }
 
 #[test]
-fn watch_routes_as_the_document_says() {
-    let mut routes = BTreeSet::new();
-    for (path, functions) in watch()["router"].as_object().unwrap() {
-        for route in functions.as_array().unwrap() {
-            let (method, function) = (route["method"].as_str().unwrap(), route["function"].as_str().unwrap());
-            assert!(routes.insert((function.to_owned(), method.to_owned(), path.clone())), "{path} is there twice");
-        }
-    }
-    let documented: BTreeSet<_> =
-        documented().into_iter().map(|(id, (method, path))| (snake(&id), method.to_uppercase(), path)).collect();
-    assert_eq!(routes, documented);
-}
-
-#[test]
 fn under_watch_functions_find_the_settings_of_the_template() {
     let file = sources::read(watch()["env_file"].as_str().unwrap());
     let found: BTreeMap<&str, &str> =
         file.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_once('=').unwrap()).collect();
-    let template = template();
-    let given = template["Globals"]["Function"]["Environment"]["Variables"].as_object().unwrap();
+    let given = variables();
     // Set by Lambda itself, or where AWS is; and the one that can be done without, as there is no such queue here.
     let names: BTreeSet<&str> = given
-        .keys()
+        .iter()
         .map(String::as_str)
         .chain(["AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"])
         .filter(|name| *name != "SCHEDULE_DEAD_LETTER_QUEUE_ARN")
@@ -88,29 +72,6 @@ fn every_function_has_an_event_and_nothing_else_has() {
         .map(|path| path.trim_start_matches("tests/events/").trim_end_matches(".json").to_owned())
         .collect();
     assert_eq!(events, &endpoints() | &workers());
-}
-
-#[test]
-fn an_endpoints_event_is_what_api_gateway_sends_it() {
-    for (id, (method, resource)) in documented() {
-        let name = snake(&id);
-        let event: ApiGatewayProxyRequest = event(&name);
-        let method = method.to_uppercase();
-        assert_eq!((event.resource.as_deref(), event.http_method.as_str()), (Some(&*resource), &*method), "{name}");
-        let context = &event.request_context;
-        let said = (context.resource_path.as_deref(), context.http_method.as_str());
-        assert_eq!(said, (Some(&*resource), &*method), "{name}");
-        let path = event
-            .path_parameters
-            .iter()
-            .fold(resource.clone(), |path, (parameter, value)| path.replace(&format!("{{{parameter}}}"), value));
-        assert_eq!(event.path.as_ref(), Some(&path), "{name}");
-        assert_eq!(context.path, Some(format!("/live{path}")), "{name}");
-        let single: BTreeSet<_> =
-            event.headers.iter().collect::<Vec<_>>().into_iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
-        let multiple: BTreeSet<_> = event.multi_value_headers.iter().map(|(n, v)| (n.as_str(), v.as_bytes())).collect();
-        assert_eq!(single, multiple, "{name}");
-    }
 }
 
 #[test]

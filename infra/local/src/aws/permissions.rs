@@ -34,6 +34,9 @@ pub struct Permission {
     pub action: String,
     /// The resource's ARN.
     pub resource: String,
+    /// `dynamodb:LeadingKeys`: the partition key of the item that is read or written. None for other services, and for
+    /// queries, which statements do not restrict by key.
+    pub leading_key: Option<String>,
 }
 
 /// An HTTP client whose calls say which function makes them.
@@ -61,7 +64,7 @@ pub(super) fn needed(request: &Request, account: &str) -> Vec<Permission> {
     let (operation, input) = (request.operation.as_str(), &request.input);
     match (request.service, operation) {
         (Service::DynamoDb, "TransactWriteItems" | "TransactGetItems") => transaction(input, account),
-        (Service::DynamoDb, _) => vec![permission("dynamodb", operation, table_or_index(input, account))],
+        (Service::DynamoDb, _) => vec![on_table(operation, input, account)],
         (Service::Events, "PutEvents") => {
             let buses = members(input, "Entries").map(|entry| text(entry, "EventBusName"));
             buses.map(|bus| permission("events", operation, arn("events", account, "event-bus/", bus))).collect()
@@ -124,7 +127,15 @@ fn transaction(input: &Value, account: &str) -> Vec<Permission> {
         "ConditionCheck" => "ConditionCheckItem",
         _ => "GetItem",
     };
-    items.map(|(kind, item)| permission("dynamodb", single(kind), table_or_index(item, account))).collect()
+    items.map(|(kind, item)| on_table(single(kind), item, account)).collect()
+}
+
+fn on_table(operation: &str, input: &Value, account: &str) -> Permission {
+    let key = ["/Key/pk/S", "/Item/pk/S"].iter().find_map(|place| input.pointer(place)?.as_str());
+    Permission {
+        leading_key: key.map(str::to_owned),
+        ..permission("dynamodb", operation, table_or_index(input, account))
+    }
 }
 
 fn table_or_index(input: &Value, account: &str) -> String {
@@ -140,7 +151,7 @@ fn arn(service: &str, account: &str, kind: &str, name: &str) -> String {
 }
 
 fn permission(service: &str, operation: &str, resource: String) -> Permission {
-    Permission { action: format!("{service}:{operation}"), resource }
+    Permission { action: format!("{service}:{operation}"), resource, leading_key: None }
 }
 
 fn members<'a>(input: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {

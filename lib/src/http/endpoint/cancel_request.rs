@@ -16,6 +16,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/requests/{id}/cancel",
     operation_id = "cancelRequest",
     tag = "Requests",
+    extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "REQUEST", "USER"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), TenantHeader, IdempotencyHeader),
     request_body = Option<view::EmptyBody>,
     responses((status = 200, description = "The request, cancelled.", body = view::AccessRequest), WriteFailures, NotFoundFailure),

@@ -15,6 +15,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/policies",
     operation_id = "createPolicy",
     tag = "Policies",
+    extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "POLICY", "USER"], "update": ["VERSIONS"]}))),
     params(TenantHeader, IdempotencyHeader),
     request_body = view::CreatePolicy,
     responses((status = 201, description = "Full policy with nested rules.", body = view::WrittenPolicy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures),

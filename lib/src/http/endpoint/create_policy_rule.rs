@@ -16,6 +16,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/policies/{policyId}/rules",
     operation_id = "createPolicyRule",
     tag = "Policies",
+    extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "POLICY", "USER"], "update": ["VERSIONS"]}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader, IdempotencyHeader),
     request_body = view::WritePolicyRule,
     responses((status = 201, description = "The rule.", body = view::WrittenPolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure),

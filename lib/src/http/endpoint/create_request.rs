@@ -17,6 +17,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/requests",
     operation_id = "createRequest",
     tag = "Requests",
+    extensions(("x-table" = json!({"get": true, "query": ["table", "by_holder"], "put": ["EVENT", "GRANT", "IDEMPOTENCY", "REFUSAL", "REQUEST", "USER"], "update": ["PENDING"]}))),
     params(TenantHeader, IdempotencyHeader),
     request_body = view::CreateRequest,
     responses((status = 201, description = "The request: granted at once, or waiting for people.", body = view::AccessRequest), WriteFailures),

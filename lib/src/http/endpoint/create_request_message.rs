@@ -16,6 +16,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/requests/{id}/messages",
     operation_id = "createRequestMessage",
     tag = "Requests",
+    extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "MESSAGE", "USER"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), TenantHeader, IdempotencyHeader),
     request_body = view::CreateRequestMessage,
     responses((status = 201, description = "The message.", body = view::RequestMessage), WriteFailures, NotFoundFailure),

@@ -16,6 +16,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/policies/{policyId}",
     operation_id = "deletePolicy",
     tag = "Policies",
+    extensions(("x-table" = json!({"get": true, "put": ["EVENT", "IDEMPOTENCY", "USER"], "update": ["VERSIONS"], "delete": ["POLICY"]}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader, IfMatchHeader),
     responses((status = 204, description = "It is gone, with its rules."), WriteFailures, NotFoundFailure, PreconditionFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))

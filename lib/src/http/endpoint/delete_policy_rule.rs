@@ -16,6 +16,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/policies/{policyId}/rules/{ruleId}",
     operation_id = "deletePolicyRule",
     tag = "Policies",
+    extensions(("x-table" = json!({"get": true, "put": ["EVENT", "IDEMPOTENCY", "POLICY", "USER"], "update": ["VERSIONS"]}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), ("ruleId" = RuleId, Path, description = "the rule's id"), TenantHeader, IfMatchHeader),
     responses((status = 204, description = "It is gone."), WriteFailures, NotFoundFailure, PreconditionFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))

@@ -25,6 +25,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/policies/evaluate",
     operation_id = "evaluatePolicies",
     tag = "Policies",
+    extensions(("x-table" = json!({"get": true, "query": ["table", "by_holder"], "put": ["IDEMPOTENCY"]}))),
     params(TenantHeader, IdempotencyHeader),
     request_body = view::EvaluatePolicies,
     responses((status = 200, description = "What the policies say.", body = view::PolicyEvaluation), WriteFailures),

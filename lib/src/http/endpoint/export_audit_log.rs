@@ -82,6 +82,7 @@ const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
     path = "/v1/audit-log/export",
     operation_id = "exportAuditLog",
     tag = "Audit log",
+    extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT"]}))),
     params(Wanted, TenantHeader),
     responses(
         (

@@ -19,6 +19,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/grants/{id}/extend",
     operation_id = "extendGrant",
     tag = "Grants",
+    extensions(("x-table" = json!({"get": true, "query": ["table", "by_holder"], "put": ["EVENT", "GRANT", "IDEMPOTENCY", "USER"], "check": ["APIKEY", "LINK", "TENANT", "VERSIONS"]}))),
     params(("id" = GrantId, Path, description = "the grant's id"), TenantHeader, IdempotencyHeader),
     request_body = view::ExtendGrant,
     responses((status = 200, description = "The grant, with its new end.", body = view::Grant), WriteFailures, NotFoundFailure),

@@ -18,6 +18,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/access/requests/{id}",
     operation_id = "getAccessRequestStatus",
     tag = "Access",
+    extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), TenantHeader),
     responses((status = 200, description = "Where they stand.", body = view::AccessRequestStatus), Failures, NotFoundFailure),
     security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))

@@ -20,6 +20,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/audit-log/{id}",
     operation_id = "getAuditLogEntry",
     tag = "Audit log",
+    extensions(("x-table" = json!({"get": true, "query": ["by_access"]}))),
     params(("id" = EventId, Path, description = "the entry's id, which is that of the event"), TenantHeader),
     responses((status = 200, description = "The entry.", body = view::AuditLogEntry), Failures, NotFoundFailure),
     security(("api_key" = ["audit:read"]), ("bearer" = ["audit:read"]))

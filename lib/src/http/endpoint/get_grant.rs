@@ -16,6 +16,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/grants/{id}",
     operation_id = "getGrant",
     tag = "Grants",
+    extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(("id" = GrantId, Path, description = "the grant's id"), TenantHeader),
     responses((status = 200, description = "The grant.", body = view::Grant), Failures, NotFoundFailure),
     security(("api_key" = ["grants:read"]), ("bearer" = ["grants:read"]))

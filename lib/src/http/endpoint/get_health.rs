@@ -27,6 +27,7 @@ struct Health {
     path = "/healthz",
     operation_id = "getHealth",
     tag = "Service",
+    extensions(("x-table" = json!({"get": true}))),
     responses(
         (status = 200, description = "It does.", body = Health),
         (status = 503, description = "The table cannot be reached.", body = ErrorBody)

@@ -15,6 +15,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/openapi.json",
     operation_id = "getOpenApi",
     tag = "Service",
+    extensions(("x-table" = json!({}))),
     responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object)),
     security(())
 )]

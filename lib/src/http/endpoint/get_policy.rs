@@ -16,6 +16,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/policies/{policyId}",
     operation_id = "getPolicy",
     tag = "Policies",
+    extensions(("x-table" = json!({"get": true}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader),
     responses((status = 200, description = "Full policy with nested rules.", body = view::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))

@@ -42,6 +42,7 @@ enum Format {
     path = "/v1/policies/schema",
     operation_id = "getPolicySchema",
     tag = "Policies",
+    extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(Form, TenantHeader),
     responses((status = 200, description = "What Cedar text is validated against.", content((String = "text/plain"), (Object = "application/json"))), Failures),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))

@@ -16,6 +16,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/requests/{id}",
     operation_id = "getRequest",
     tag = "Requests",
+    extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), TenantHeader),
     responses((status = 200, description = "The request.", body = view::AccessRequest), Failures, NotFoundFailure),
     security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))

@@ -69,6 +69,7 @@ impl Filter {
     path = "/v1/audit-log",
     operation_id = "listAuditLog",
     tag = "Audit log",
+    extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(Filter, TenantHeader),
     responses((status = 200, description = "A page of entries.", body = PageOf<view::AuditLogEntry>), Failures),
     security(("api_key" = ["audit:read"]), ("bearer" = ["audit:read"]))

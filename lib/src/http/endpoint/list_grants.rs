@@ -63,6 +63,7 @@ impl Filter {
     path = "/v1/grants",
     operation_id = "listGrants",
     tag = "Grants",
+    extensions(("x-table" = json!({"get": true, "query": ["table", "by_principal", "by_status"]}))),
     params(Filter, TenantHeader),
     responses((status = 200, description = "A page of grants.", body = PageOf<view::Grant>), Failures),
     security(("api_key" = ["grants:read"]), ("bearer" = ["grants:read"]))

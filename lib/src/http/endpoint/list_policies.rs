@@ -17,6 +17,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/policies",
     operation_id = "listPolicies",
     tag = "Policies",
+    extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(PageParams, TenantHeader),
     responses((status = 200, description = "A page of policies, without their rules.", body = PageOf<view::PolicySummary>), Failures),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))

@@ -16,6 +16,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/policies/{policyId}/rules",
     operation_id = "listPolicyRules",
     tag = "Policies",
+    extensions(("x-table" = json!({"get": true}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), PageParams, TenantHeader),
     responses((status = 200, description = "A page of rules, in their order.", body = PageOf<view::PolicyRule>, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))

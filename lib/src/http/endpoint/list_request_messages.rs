@@ -19,6 +19,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/requests/{id}/messages",
     operation_id = "listRequestMessages",
     tag = "Requests",
+    extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), PageParams, TenantHeader),
     responses((status = 200, description = "A page of messages.", body = PageOf<view::RequestMessage>), Failures, NotFoundFailure),
     security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))

@@ -72,6 +72,7 @@ impl Filter {
     path = "/v1/requests",
     operation_id = "listRequests",
     tag = "Requests",
+    extensions(("x-table" = json!({"get": true, "query": ["table", "by_principal", "by_status"]}))),
     params(Filter, TenantHeader),
     responses((status = 200, description = "A page of requests.", body = PageOf<view::AccessRequest>), Failures),
     security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))

@@ -21,6 +21,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/policies/reorder",
     operation_id = "reorderPolicies",
     tag = "Policies",
+    extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "POLICY", "USER"], "update": ["VERSIONS"], "check": ["POLICY"]}))),
     params(TenantHeader),
     request_body = view::ReorderPolicies,
     responses((status = 200, description = "The policies that were named, highest priority first.", body = view::ReorderedPolicies), WriteFailures),

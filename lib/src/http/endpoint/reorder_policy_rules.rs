@@ -18,6 +18,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/policies/{policyId}/rules/reorder",
     operation_id = "reorderPolicyRules",
     tag = "Policies",
+    extensions(("x-table" = json!({"get": true, "put": ["EVENT", "IDEMPOTENCY", "POLICY", "USER"], "update": ["VERSIONS"]}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader, IfMatchHeader),
     request_body = view::ReorderPolicyRules,
     responses((status = 200, description = "Full policy with nested rules, in their new order.", body = view::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),

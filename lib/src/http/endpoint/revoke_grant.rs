@@ -16,6 +16,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/grants/{id}",
     operation_id = "revokeGrant",
     tag = "Grants",
+    extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "GRANT", "IDEMPOTENCY", "USER"], "update": ["PENDING"]}))),
     params(("id" = GrantId, Path, description = "the grant's id"), TenantHeader),
     responses((status = 202, description = "The grant has ended; `revocation` tells how far taking the access away has come.", body = view::Grant), WriteFailures, NotFoundFailure),
     security(("api_key" = ["grants:revoke"]), ("bearer" = ["grants:revoke"]))

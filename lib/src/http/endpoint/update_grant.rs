@@ -16,6 +16,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/grants/{id}",
     operation_id = "updateGrant",
     tag = "Grants",
+    extensions(("x-table" = json!({"get": true, "put": ["EVENT", "GRANT", "IDEMPOTENCY", "USER"]}))),
     params(("id" = GrantId, Path, description = "the grant's id"), TenantHeader),
     request_body = view::UpdateGrant,
     responses((status = 200, description = "The grant.", body = view::Grant), WriteFailures, NotFoundFailure),

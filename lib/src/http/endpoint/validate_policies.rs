@@ -17,6 +17,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/policies/validate",
     operation_id = "validatePolicies",
     tag = "Policies",
+    extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["IDEMPOTENCY"]}))),
     params(TenantHeader, IdempotencyHeader),
     request_body = view::ValidatePolicies,
     responses((status = 200, description = "What is wrong with the text, and where.", body = view::PolicyValidation), WriteFailures),

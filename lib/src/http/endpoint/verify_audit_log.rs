@@ -45,6 +45,7 @@ const FILTER: &str = "verifyAuditLog";
     path = "/v1/audit-log/verify",
     operation_id = "verifyAuditLog",
     tag = "Audit log",
+    extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(Start, TenantHeader),
     responses((status = 200, description = "What was found.", body = view::AuditLogVerification), Failures),
     security(("api_key" = ["audit:read"]), ("bearer" = ["audit:read"]))

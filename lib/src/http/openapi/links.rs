@@ -63,11 +63,7 @@ const NAMED: &[Named] = &[
 
 /// Writes the links into the document.
 pub(super) fn add(document: &mut OpenApi) {
-    let items = document.paths.paths.values_mut();
-    let operations = items.flat_map(|item| {
-        [&mut item.get, &mut item.post, &mut item.patch, &mut item.put, &mut item.delete].into_iter().flatten()
-    });
-    for operation in operations {
+    for operation in super::operations(document) {
         for named in NAMED {
             if operation.operation_id.as_deref() == Some(named.of) {
                 link(operation, named);

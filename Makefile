@@ -76,19 +76,16 @@ schemathesis: target/schemathesis/venv/installed ## Try every operation with wha
 coverage: target/coverage/venv/installed ## Measure which lines the tests reach, and hold it against the floor
 	target/coverage/venv/bin/python -m infra.coverage
 
-# libFuzzer's instrumentation, as far as stable Rust has it. For the host by name, so that build scripts and macros go without.
-HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+# Our crates are instrumented and the dependencies are not, so they are those of every other build.
 TARGETS ?= $(notdir $(wildcard fuzz/corpus/*))
 SECONDS ?= 60
-FUZZ_FLAGS := --cfg fuzzing -C passes=sancov-module $(addprefix -C llvm-args=-sanitizer-coverage-,\
-	level=4 inline-8bit-counters pc-table trace-compares)
 
 fuzz: ## Try random texts where callers send text, for a minute each (SECONDS=, TARGETS=)
-	RUSTFLAGS="$(FUZZ_FLAGS)" cargo build --locked --package stint-fuzz --target $(HOST) --target-dir target/fuzz
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/fuzz/rustc.sh cargo build --locked --workspace $(addprefix --bin ,$(TARGETS))
 	@mkdir -p target/fuzz/findings $(addprefix target/fuzz/corpus/,$(TARGETS))
 	@for target in $(TARGETS); do \
 		echo "$$target, for $(SECONDS) seconds"; \
-		target/fuzz/$(HOST)/debug/$$target target/fuzz/corpus/$$target fuzz/corpus/$$target -timeout=10 -verbosity=0 \
+		target/debug/$$target target/fuzz/corpus/$$target fuzz/corpus/$$target -timeout=10 -verbosity=0 \
 			-max_total_time=$(SECONDS) -print_final_stats=1 -artifact_prefix=target/fuzz/findings/$$target- || exit 1; \
 	done
 

@@ -9,8 +9,7 @@ use stint::policy::{Directory, TenantSchema, parse_policy_set, parse_rule, rende
 
 static TENANT: LazyLock<(Directory, TenantSchema)> = LazyLock::new(|| {
     let resource = |kind: &str, id: &str, name: &str| {
-        let resource =
-            json!({"resource": {"type": kind, "id": id}, "name": name, "last_synced_at": "2026-01-01T00:00:00Z"});
+        let resource = json!({"type": kind, "id": id, "name": name, "last_synced_at": "2026-01-01T00:00:00Z"});
         serde_json::from_value(resource).expect("a resource as it is stored")
     };
     let directory = Directory::from_iter([

@@ -39,7 +39,7 @@ def component(package, checksums):
         found["description"] = " ".join(package["description"].split())
     if package["license"]:
         # The old spelling of "or" is no SPDX expression.
-        found["licenses"] = [{"expression": package["license"].replace("/", " OR ")}]
+        found["licenses"] = [{"expression": " OR ".join(map(str.strip, package["license"].split("/")))}]
     if checksum := checksums.get((name, version)):
         found["hashes"] = [{"alg": "SHA-256", "content": checksum}]
     if package["repository"]:

@@ -85,8 +85,8 @@ fuzz: ## Try random texts where callers send text, for a minute each (SECONDS=, 
 	@mkdir -p target/fuzz/findings $(addprefix target/fuzz/corpus/,$(TARGETS))
 	@for target in $(TARGETS); do \
 		echo "$$target, for $(SECONDS) seconds"; \
-		target/debug/$$target target/fuzz/corpus/$$target fuzz/corpus/$$target -timeout=10 -verbosity=0 \
-			-max_total_time=$(SECONDS) -print_final_stats=1 -artifact_prefix=target/fuzz/findings/$$target- || exit 1; \
+		target/debug/$$target target/fuzz/corpus/$$target fuzz/corpus/$$target -dict=fuzz/dictionaries/$$target -timeout=10 \
+			-max_total_time=$(SECONDS) -verbosity=0 -print_final_stats=1 -artifact_prefix=target/fuzz/findings/$$target- || exit 1; \
 	done
 
 openapi-baseline: ## Take the OpenAPI document for that of the release to be made

@@ -33,8 +33,7 @@ fuzz_target!(|text: &str| {
     };
     for rule in rules {
         assert_eq!(parse_rule(&rule.text).as_ref(), Ok(&rule), "a statement by itself says something else");
-        if let Ok(rendered) = render(&rule.fields) {
-            assert_eq!(parse_rule(&rendered).map(|rule| rule.fields).as_ref(), Ok(&rule.fields), "from `{rendered}`");
-        }
+        let rendered = render(&rule.fields).unwrap_or_else(|error| panic!("{error}: {rule:?}"));
+        assert_eq!(parse_rule(&rendered).map(|rule| rule.fields).as_ref(), Ok(&rule.fields), "from `{rendered}`");
     }
 });

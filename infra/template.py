@@ -27,8 +27,8 @@ def short_form(loader, tag, node):
 CloudFormation.add_multi_constructor("!", short_form)
 
 
-def read_template():
-    return yaml.load((ROOT / "template.yaml").read_text(), CloudFormation)
+def read_template(path=ROOT / "template.yaml"):
+    return yaml.load(path.read_text(), CloudFormation)
 
 
 def functions(template):

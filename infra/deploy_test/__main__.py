@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 from infra.template import functions as functions_of
-from infra.template import operations, read_template
+from infra.template import operations
 
 from . import endpoints, machine, other_aws, stack, workers
 from .api import Api
@@ -18,10 +19,10 @@ from .lifecycle import IdentityCenter, Lifecycle, audit
 from .report import Failed, chapter, check, checks, note, say
 
 
-def found(aws, table, name, issuer, directory):
+def found(bootstrap, aws, table, name, issuer, directory):
     """A tenant, as customers found theirs. Returns its id and its administrator's key. `directory` is where Organizations and
     Identity Center are."""
-    command = [machine.BINARIES / "stint-bootstrap", "--table", table, "--tenant-name", name, "--sync"]
+    command = [bootstrap, "--table", table, "--tenant-name", name, "--sync"]
     command += ["--issuer", issuer, "--client-id", "stint-local", "--admin-group", "admins"]
     environment = {"AWS_ENDPOINT_URL": aws, "AWS_REGION": machine.REGION}
     environment |= {f"AWS_ENDPOINT_URL_{service}": url for service, url in directory.items()}
@@ -51,14 +52,15 @@ def nothing_was_given_up(sqs, outputs):
         check(f"{name.removesuffix('Url')} is empty", count == 0, count)
 
 
-def run():
+def run(release):
     for directory in ("data", "logs", "tmp"):
         shutil.rmtree(machine.WORK / directory, ignore_errors=True)
         (machine.WORK / directory).mkdir(parents=True)
-    template = read_template()
+    template = stack.template_of(release)
+    bootstrap = (release or machine.BINARIES) / "stint-bootstrap"
     seed = json.loads((machine.ROOT / "infra/local/seeds/example.json").read_text())
     with contextlib.ExitStack() as stop:
-        chapter("Deploying template.yaml")
+        chapter(f"Deploying {release.name if release else 'template.yaml'}")
         ours = stop.enter_context(machine.stint_local("stint-local"))
         # With AUTH it holds every function to the statements of its role in the template.
         stop.callback(shutil.rmtree, machine.WORK / "tmp", ignore_errors=True)
@@ -75,6 +77,7 @@ def run():
                 "AWS_ENDPOINT_URL_IDENTITYSTORE": ours["aws_endpoint"],
                 "AWS_ENDPOINT_URL_ORGANIZATIONS": ours["aws_endpoint"],
             },
+            release,
         )
         functions, names = functions_of(template), stack.names(aws)
         say(f"      {len(functions)} functions; the API is {outputs['ApiUrl']}, the table {outputs['TableName']}")
@@ -85,7 +88,7 @@ def run():
         chapter("The API's contract")
         api = Api(aws, outputs["ApiUrl"], operations(template))
         directory = dict.fromkeys(("SSO_ADMIN", "IDENTITYSTORE", "ORGANIZATIONS"), ours["aws_endpoint"])
-        api.enter(*found(aws, outputs["TableName"], "Example", ours["issuer"], directory), ours["url"])
+        api.enter(*found(bootstrap, aws, outputs["TableName"], "Example", ours["issuer"], directory), ours["url"])
         api.read_description()
         endpoints.refused_without_credential(api)
         endpoints.policies(api, seed["policies"])
@@ -123,7 +126,7 @@ def run():
         # The tokens of an issuer for one client belong to one tenant.
         other = stop.enter_context(machine.stint_local("other-issuer"))
         directory = {"SSO_ADMIN": moto, "IDENTITYSTORE": moto, "ORGANIZATIONS": other["aws_endpoint"]}
-        api.enter(*found(aws, outputs["TableName"], "Moto", other["issuer"], directory), other["url"])
+        api.enter(*found(bootstrap, aws, outputs["TableName"], "Moto", other["issuer"], directory), other["url"])
         for policy in seed["policies"]:
             api.call("createPolicy", "key", 201, policy)
         other_aws.given_extended_and_taken(api, moto, instance, names["ScheduleGroup"])
@@ -147,7 +150,7 @@ def main():
     # So that what was started is stopped, too, when this is told to stop.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        run()
+        run(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None)
     except Failed as failure:
         print(f"\nFAILED  {failure}\n        logs are in {machine.WORK.relative_to(machine.ROOT)}/logs", file=sys.stderr)
         return 1

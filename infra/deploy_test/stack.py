@@ -1,5 +1,6 @@
 """The shipped template, deployed. Its parameters, code locations and environment are given here; nothing else is changed."""
 
+import hashlib
 import json
 import platform
 import subprocess
@@ -49,20 +50,36 @@ def leave_out(template):
             del template["Resources"][name]
 
 
-def upload(s3, template):
+def hold_checksums(release):
+    """Whoever deploys a release checks it first."""
+    for line in (release / "SHA256SUMS").read_text().splitlines():
+        checksum, name = line.split("  ")
+        if hashlib.sha256((release / name).read_bytes()).hexdigest() != checksum:
+            raise Failed(f"{name} is not what SHA256SUMS says")
+
+
+def upload(s3, template, release):
     binaries = sorted(functions(template).values())
     (WORK / "packages").mkdir(exist_ok=True)
     s3.create_bucket(Bucket=BUCKET)
+    packages = (lambda binary: release / "functions" / f"{binary}.zip") if release else package
     with ThreadPoolExecutor(2) as pool:
-        for binary, packed in zip(binaries, pool.map(package, binaries)):
+        for binary, packed in zip(binaries, pool.map(packages, binaries)):
             s3.upload_file(str(packed), BUCKET, f"{binary}.zip")
     say(f"      {len(binaries)} packages uploaded")
 
 
-def deploy(endpoint, parameters, environment):
-    """Deploys through CloudFormation and returns the outputs."""
-    template, s3, cloudformation = read_template(), client("s3", endpoint), client("cloudformation", endpoint)
-    upload(s3, template)
+def template_of(release):
+    return read_template(release / "template.yaml") if release else read_template()
+
+
+def deploy(endpoint, parameters, environment, release):
+    """Deploys through CloudFormation and returns the outputs. `release` is a folder of `make release`; none means the template and
+    the development binaries of this tree."""
+    if release:
+        hold_checksums(release)
+    template, s3, cloudformation = template_of(release), client("s3", endpoint), client("cloudformation", endpoint)
+    upload(s3, template, release)
     for name, binary in functions(template).items():
         template["Resources"][name]["Properties"]["CodeUri"] = {"Bucket": BUCKET, "Key": f"{binary}.zip"}
     template["Globals"]["Function"]["Environment"]["Variables"] |= environment

@@ -27,5 +27,7 @@ mod size;
 pub mod view;
 
 pub use app::{Api, SourceIp, app};
+#[cfg(fuzzing)]
+pub use cursor::fuzz_cursor;
 pub use error::ErrorBody;
 pub use openapi::{TABLE_EXTENSION, annotated_document, document};

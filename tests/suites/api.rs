@@ -5,6 +5,8 @@
 mod audit_log;
 #[path = "api/auth.rs"]
 mod auth;
+#[path = "api/compatibility.rs"]
+mod compatibility;
 #[path = "api/endpoints.rs"]
 mod endpoints;
 #[path = "api/listing.rs"]
@@ -21,6 +23,8 @@ mod permissions;
 mod policies;
 #[path = "api/policy_matrix.rs"]
 mod policy_matrix;
+#[path = "api/reviewed.rs"]
+mod reviewed;
 #[path = "api/round_trips.rs"]
 mod round_trips;
 #[path = "api/seeds.rs"]

@@ -4,6 +4,8 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::indexing_slicing, reason = "what a JSON value lacks is null")]
 
+#[path = "tidy/documents.rs"]
+mod documents;
 #[path = "tidy/infrastructure.rs"]
 mod infrastructure;
 #[path = "tidy/layers.rs"]

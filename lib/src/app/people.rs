@@ -1,10 +1,10 @@
 //! Who is one person, and what is known of people who have signed in.
 //!
-//! A person is one Identity Store user as the directory links them ([`crate::domain::person`]), however many subjects they
+//! A person is one Identity Store user as the directory links them (`domain::person`), however many subjects they
 //! sign in with. Approvals count by person: who cannot be linked counts for nothing, and a machine never counts.
 //!
 //! The links of the caller are read with their credential. Those of the others a request names are stored with it, and the
-//! approval that is decided by them is committed only if they still lead where they did ([`hold`]); if they do not, or if
+//! approval that is decided by them is committed only if they still lead where they did (`hold`); if they do not, or if
 //! by them it would be refused, they are read again ([`look_up`]).
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Response,
-    ResponseBuilder, path::Operation,
+    ResponseBuilder, Server, path::Operation,
 };
 use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
 
@@ -71,6 +71,8 @@ pub fn annotated_document() -> OpenApi {
                 .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
                 .build(),
         )
+        // Relative to the document itself, so that the stage stays in the path.
+        .servers(Some([Server::new(".")]))
         .components(Some(components))
         .build()
 }

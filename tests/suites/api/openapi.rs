@@ -76,11 +76,6 @@ fn says_something(text: &Value) -> bool {
     text.as_str().is_some_and(|text| text.trim().len() > 1)
 }
 
-#[test]
-fn the_document_is_what_was_reviewed() {
-    insta::assert_json_snapshot!("openapi", document());
-}
-
 #[tokio::test]
 async fn the_document_is_served() {
     let world = World::start().await;
@@ -116,8 +111,7 @@ fn every_parameter_is_described() {
             let at = format!("{}: {}", operation.id, parameter["name"]);
             assert!(says_something(&parameter["description"]), "{at}");
             assert!(parameter.get("example").is_some() || exemplified(&parameter["schema"]), "{at}");
-            let example = parameter.get("example").filter(|example| !example.is_null());
-            let found = example.map(|example| violations(&parameter["schema"], example));
+            let found = parameter.get("example").map(|example| violations(&parameter["schema"], example));
             assert_eq!(found.unwrap_or_default(), Vec::<String>::new(), "{at}");
         }
         let named = |place: &str| -> BTreeSet<&str> {

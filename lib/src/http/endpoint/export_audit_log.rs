@@ -31,7 +31,7 @@ struct Wanted {
     #[param(minimum = 0, maximum = 999_999_999_999_999_i64, default = 0, example = 0)]
     after_sequence: u64,
     /// The `X-Next-Cursor` of the answer before. It is bound to the tenant, the caller and what is exported.
-    #[param(max_length = 1400, example = json!(null))]
+    #[param(max_length = 1400, example = "rGm0p2q5cR8rFQv1dKq3V1siMDE5YTNmNWUiXQ")]
     cursor: Option<String>,
 }
 

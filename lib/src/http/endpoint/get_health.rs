@@ -30,6 +30,7 @@ struct Health {
     extensions(("x-table" = json!({"get": true}))),
     responses(
         (status = 200, description = "It does.", body = Health),
+        (status = 429, description = "Too many calls; wait as long as `Retry-After` says.", body = ErrorBody),
         (status = 503, description = "The table cannot be reached.", body = ErrorBody)
     ),
     security(())

@@ -1,7 +1,7 @@
 //! `GET /openapi.json`: what the routers say of themselves.
 
 use super::prelude::*;
-use crate::http::document;
+use crate::http::{ErrorBody, document};
 
 /// The operation's router.
 #[must_use]
@@ -16,7 +16,10 @@ pub fn router() -> OpenApiRouter<Api> {
     operation_id = "getOpenApi",
     tag = "Service",
     extensions(("x-table" = json!({}))),
-    responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object)),
+    responses(
+        (status = 200, description = "An OpenAPI 3.1 document.", body = Object),
+        (status = 429, description = "Too many calls; wait as long as `Retry-After` says.", body = ErrorBody)
+    ),
     security(())
 )]
 async fn get_open_api() -> Response {

@@ -39,7 +39,7 @@ struct Filter {
     #[param(minimum = 1, maximum = 250, default = 50, example = 50)]
     limit: Option<u32>,
     /// The `next_cursor` of the page before. It is bound to the tenant and the filters.
-    #[param(max_length = 1400, example = json!(null))]
+    #[param(max_length = 1400, example = "rGm0p2q5cR8rFQv1dKq3V1siMDE5YTNmNWUiXQ")]
     cursor: Option<String>,
 }
 

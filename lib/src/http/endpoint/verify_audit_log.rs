@@ -19,7 +19,7 @@ pub fn router() -> OpenApiRouter<Api> {
 #[into_params(parameter_in = Query)]
 struct Start {
     /// The `next_cursor` of the call before; without it, from the first entry on. It is bound to the tenant.
-    #[param(max_length = 1400, example = json!(null))]
+    #[param(max_length = 1400, example = "rGm0p2q5cR8rFQv1dKq3V1siMDE5YTNmNWUiXQ")]
     cursor: Option<String>,
 }
 

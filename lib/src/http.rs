@@ -27,5 +27,5 @@ mod size;
 pub mod view;
 
 pub use app::{Api, SourceIp, app};
-pub use error::ErrorBody;
+pub use error::{ErrorBody, ErrorCode};
 pub use openapi::{TABLE_EXTENSION, annotated_document, document};

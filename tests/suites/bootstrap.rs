@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint::domain::{AwsResource, Tenant};
 use stint::tenancy::Slug;
-use stint_bootstrap::{Arguments, Error, run};
+use stint_bootstrap::{Arguments, DrainArguments, Error, drain, run};
 use stint_local::aws::{Fault, FaultKind, Faults, Service};
 use stint_tests::{Answer, As, SANDBOX, World, plain};
 
@@ -296,4 +296,29 @@ async fn an_instance_that_another_tenant_registered_is_shared_on_request_only() 
         assert!(ran.result.is_ok() && ran.notes.contains(&format!("{said} {instance}")), "{}", ran.notes);
         assert!(may_use().await);
     }
+}
+
+#[tokio::test]
+async fn a_stack_is_drained_until_no_access_is_left() {
+    let world = World::start().await;
+    world.granted("alice", SANDBOX, "PowerUserAccess", 28_800).await;
+    world.settle().await;
+    let aws = world.local.aws().sdk_config();
+    let mut notes = Vec::new();
+    let arguments: DrainArguments = clap::Parser::try_parse_from(["stint-drain", "--table", "stint"]).unwrap();
+    let draining = drain(&arguments, &aws, world.clock.clone(), &mut notes);
+    let time = async {
+        for _ in 0..10 {
+            world.wait(5).await;
+        }
+    };
+    let (drained, ()) = futures_util::future::join(draining, time).await;
+    drained.unwrap();
+    assert!(world.assignments().is_empty());
+    let notes = String::from_utf8(notes).unwrap();
+    assert!(notes.starts_with("1 grants are ended") && notes.ends_with("the stack can be deleted\n"), "{notes}");
+
+    let nowhere: DrainArguments = clap::Parser::try_parse_from(["stint-drain", "--table", "nowhere"]).unwrap();
+    let error = drain(&nowhere, &aws, world.clock.clone(), &mut Vec::new()).await.unwrap_err();
+    assert!(error.to_string().contains("`nowhere`"), "{error}");
 }

@@ -12,7 +12,7 @@ import uuid
 from infra.template import functions as functions_of
 from infra.template import operations, read_template
 
-from . import endpoints, machine, other_aws, stack, workers
+from . import deletion, endpoints, machine, other_aws, stack, workers
 from .api import Api
 from .lifecycle import IdentityCenter, Lifecycle, audit
 from .report import Failed, chapter, check, checks, note, say
@@ -134,6 +134,9 @@ def run():
         sqs = machine.client("sqs", aws)
         nothing_was_given_up(sqs, outputs)
         workers.given_up(lambdas, sqs, outputs["WorkerDeadLetterQueueUrl"], names)
+
+        chapter("Deleting the stack")
+        deletion.refused_then_done(api, aws, outputs["TableName"])
 
 
 # What a grant that ran to its end leaves in the audit log.

@@ -13,7 +13,7 @@ from pathlib import Path
 from infra.template import functions as functions_of
 from infra.template import operations
 
-from . import endpoints, machine, other_aws, stack, workers
+from . import deletion, endpoints, machine, other_aws, stack, workers
 from .api import Api
 from .lifecycle import IdentityCenter, Lifecycle, audit
 from .report import Failed, chapter, check, checks, note, say
@@ -114,7 +114,8 @@ def run(release):
         errors = stack.keep_logs(aws)
         unexpected = [error for error in errors if names["get_health"] not in error]
         check("no function has logged an error it was not meant to", not unexpected, unexpected)
-        called = set()
+        # It was asked when the stack was made, and the stack is there.
+        called = {"drain_guard"}
         workers.called_again(lambdas, dynamodb, outputs, api, expired, called, names)
         invoked = called | {snake(operation) for operation in api.called}
         check(f"all {len(functions)} functions were called", invoked == set(functions.values()), invoked)
@@ -136,6 +137,9 @@ def run(release):
         sqs = machine.client("sqs", aws)
         nothing_was_given_up(sqs, outputs)
         workers.given_up(lambdas, sqs, outputs["WorkerDeadLetterQueueUrl"], names)
+
+        chapter("Deleting the stack")
+        deletion.refused_then_done(api, aws, outputs["TableName"])
 
 
 # What a grant that ran to its end leaves in the audit log.

@@ -48,6 +48,7 @@ def leave_out(template):
         if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in resource["Properties"]:
             note(f"{name} is left out: MiniStack has no alarms on expressions")
             del template["Resources"][name]
+            template["Resources"]["DrainGuard"]["DependsOn"].remove(name)
 
 
 def hold_checksums(release):

@@ -6,6 +6,7 @@
 mod audit_log;
 mod change;
 mod decide;
+mod drain;
 mod engines;
 pub mod ensure;
 mod error;
@@ -28,6 +29,7 @@ pub use audit_log::exported;
 pub(crate) use change::system_event;
 pub use change::{Change, OperationContext};
 pub use decide::{cancel, decide, lapse};
+pub use drain::drain;
 pub use engines::{Engines, TenantEngine};
 pub use error::AccessError;
 pub use evaluate::Trial;

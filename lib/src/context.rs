@@ -127,10 +127,32 @@ async fn connect(table: &Table) {
 ///
 /// When a setting is missing, or the Lambda runtime cannot be reached.
 pub async fn run_worker(handle: impl AsyncFn(&Workers, Value) -> Result<Value, WorkerError>) -> Result<(), Error> {
+    let workers = workers_from_env().await?;
+    connect(workers.table()).await;
+    serve(workers, handle).await
+}
+
+/// Runs the Lambda function of a worker that reads no item, and may not.
+///
+/// # Errors
+///
+/// When a setting is missing, or the Lambda runtime cannot be reached.
+pub async fn run_worker_without_connections(
+    handle: impl AsyncFn(&Workers, Value) -> Result<Value, WorkerError>,
+) -> Result<(), Error> {
+    serve(workers_from_env().await?, handle).await
+}
+
+async fn workers_from_env() -> Result<Workers, Error> {
     start_logging();
     let stack = variable("STACK_NAME")?;
-    let workers = workers(&aws().await, Settings::from_env()?, Clock::System, Metrics::Stdout(stack.into()));
-    connect(workers.table()).await;
+    Ok(workers(&aws().await, Settings::from_env()?, Clock::System, Metrics::Stdout(stack.into())))
+}
+
+async fn serve(
+    workers: Workers,
+    handle: impl AsyncFn(&Workers, Value) -> Result<Value, WorkerError>,
+) -> Result<(), Error> {
     let (workers, handle) = (&workers, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         // Boxed: the compiler lays futures out within one another, and goes only so deep.

@@ -29,5 +29,5 @@ pub mod view;
 pub use app::{Api, SourceIp, app};
 #[cfg(fuzzing)]
 pub use cursor::fuzz_cursor;
-pub use error::ErrorBody;
+pub use error::{ErrorBody, ErrorCode};
 pub use openapi::{TABLE_EXTENSION, annotated_document, document};

@@ -6,6 +6,7 @@
 //! | [`provision_grant`] | the bus, when a grant was decided or extended; Scheduler, for a later start or another attempt |
 //! | [`deprovision_grant`] | Scheduler, when a grant's time is over; the bus, when one was ended; Scheduler, for another attempt |
 //! | [`sweep`] | every five minutes: whatever is due and was not done |
+//! | [`drain_guard`] | CloudFormation, before it deletes the stack |
 //! | [`sync`] | every fifteen minutes, and on demand: reads the directory from AWS |
 //!
 //! Who changes an assignment needs a slot at Identity Center (`run`). Who finds none free leaves, and whoever has one goes
@@ -17,6 +18,7 @@
 mod assignment;
 mod context;
 pub mod deprovision_grant;
+pub mod drain_guard;
 mod outbox;
 mod provision;
 pub mod provision_grant;

@@ -14,7 +14,6 @@ pub mod template;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -202,15 +201,6 @@ impl World {
         let other = table.tenant(other.id).get::<Tenant>("TENANT").await.unwrap().unwrap();
         let (instance, id) = (&self.local.aws().world().instance_arn, Ids::new(self.clock.clone()).id());
         share_instance(table, instance, self.local.tenant_id(), &other, id, self.now()).await.unwrap()
-    }
-
-    /// As if the Identity Center instance had never been registered for a tenant.
-    pub async fn unregister_instance(&self) {
-        let instance = self.local.aws().world().instance_arn.clone();
-        let client = aws_sdk_dynamodb::Client::new(&self.local.aws().sdk_config());
-        let delete =
-            client.delete_item().table_name("stint").key("pk", AttributeValue::S(format!("INSTANCE#{instance}")));
-        delete.key("sk", AttributeValue::S("INSTANCE".to_owned())).send().await.unwrap();
     }
 
     /// Now.

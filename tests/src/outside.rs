@@ -1,5 +1,6 @@
 //! What people and other programs do in Identity Center besides stint.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_identitystore::types::MemberId;
 use aws_sdk_ssoadmin::types::{PrincipalType, TargetType};
 
@@ -9,6 +10,15 @@ use crate::World;
 use crate::invariants::assignments;
 
 impl World {
+    /// As if the Identity Center instance had never been registered for a tenant.
+    pub async fn unregister_instance(&self) {
+        let instance = self.local.aws().world().instance_arn.clone();
+        let client = aws_sdk_dynamodb::Client::new(&self.local.aws().sdk_config());
+        let delete =
+            client.delete_item().table_name("stint").key("pk", AttributeValue::S(format!("INSTANCE#{instance}")));
+        delete.key("sk", AttributeValue::S("INSTANCE".to_owned())).send().await.unwrap();
+    }
+
     fn permission_set(&self, name: &str) -> String {
         self.local.aws().world().permission_sets.iter().find(|set| set.name == name).unwrap().arn.clone()
     }

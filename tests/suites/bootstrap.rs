@@ -7,9 +7,9 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint::domain::{AwsResource, Tenant, TenantId};
 use stint::tenancy::Slug;
-use stint_bootstrap::{Arguments, Error, run};
+use stint_bootstrap::{Arguments, DrainArguments, Error, drain, run};
 use stint_local::aws::{Fault, FaultKind, Faults, Service};
-use stint_tests::{Answer, As, World, plain};
+use stint_tests::{Answer, As, SANDBOX, World, plain};
 
 const ISSUER: &str = "https://login.example.com";
 
@@ -363,4 +363,29 @@ async fn the_log_says_who_receives_what_a_key_asks_for() {
     let made = entries(&world).into_iter().filter(|entry| entry["action"] == "api_key.created");
     let users: Vec<Value> = made.map(|entry| entry["metadata"]["identity_store_user_id"].clone()).collect();
     assert_eq!(users, [json!(user_id), Value::Null]);
+}
+
+#[tokio::test]
+async fn a_stack_is_drained_until_no_access_is_left() {
+    let world = World::start().await;
+    world.granted("alice", SANDBOX, "PowerUserAccess", 28_800).await;
+    world.settle().await;
+    let aws = world.local.aws().sdk_config();
+    let mut notes = Vec::new();
+    let arguments: DrainArguments = clap::Parser::try_parse_from(["stint-drain", "--table", "stint"]).unwrap();
+    let draining = drain(&arguments, &aws, world.clock.clone(), &mut notes);
+    let time = async {
+        for _ in 0..10 {
+            world.wait(5).await;
+        }
+    };
+    let (drained, ()) = futures_util::future::join(draining, time).await;
+    drained.unwrap();
+    assert!(world.assignments().is_empty());
+    let notes = String::from_utf8(notes).unwrap();
+    assert!(notes.starts_with("1 grants are ended") && notes.ends_with("the stack can be deleted\n"), "{notes}");
+
+    let nowhere: DrainArguments = clap::Parser::try_parse_from(["stint-drain", "--table", "nowhere"]).unwrap();
+    let error = drain(&nowhere, &aws, world.clock.clone(), &mut Vec::new()).await.unwrap_err();
+    assert!(error.to_string().contains("`nowhere`"), "{error}");
 }

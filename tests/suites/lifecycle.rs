@@ -3,6 +3,8 @@
 
 #[path = "lifecycle/approval.rs"]
 mod approval;
+#[path = "lifecycle/drain.rs"]
+mod drain;
 #[path = "lifecycle/drift.rs"]
 mod drift;
 #[path = "lifecycle/ensure.rs"]

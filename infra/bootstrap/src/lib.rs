@@ -4,6 +4,8 @@
 //! It can be run again at any time. The slug names the tenant, a tenant and its first key are one transaction, and what
 //! exists is not changed.
 
+mod drain;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
@@ -24,6 +26,8 @@ use stint::store::{CommitError, Record as _, StoreError, TenantTable};
 use stint::tenancy::{self, InstanceError, NewKey, NewTenant, Slug, SlugError, TenancyError};
 use stint::workers::sync::SyncCall;
 use stint::workers::{self, WorkerError};
+
+pub use drain::{DrainArguments, DrainError, drain};
 
 /// Founds the first tenant of a stack and prints its administrator's API key, once.
 ///

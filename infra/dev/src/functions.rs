@@ -31,15 +31,17 @@ async fn main() -> Result<(), Error> {{
     )
 }
 
-fn of_worker(Worker { name, summary, .. }: &Worker) -> String {
+fn of_worker(Worker { name, summary, table, .. }: &Worker) -> String {
+    // Connections are opened by reading an item.
+    let run = if table.get { "run_worker" } else { "run_worker_without_connections" };
     format!(
         "//! {summary}
-use stint::context::{{Error, run_worker}};
+use stint::context::{{Error, {run}}};
 use stint::workers::{name};
 
 #[tokio::main(flavor = \"current_thread\")]
 async fn main() -> Result<(), Error> {{
-    run_worker({name}::handle).await
+    {run}({name}::handle).await
 }}
 "
     )

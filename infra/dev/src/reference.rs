@@ -1,6 +1,7 @@
-//! `docs/reference`: operations, events, permissions.
+//! `docs/reference`: operations, errors, events, permissions.
 
 use stint::domain::EventKind;
+use stint::http::ErrorCode;
 
 use crate::operations::Operation;
 use crate::table::TableAccess;
@@ -21,6 +22,7 @@ pub(crate) fn pages(operations: &[Operation], workers: &[Worker]) -> Result<Vec<
     };
     Ok(vec![
         page("operations", operations_page(operations)),
+        page("errors", errors_page()),
         page("events", events_page()),
         page("permissions", permissions_page(operations, workers)),
     ])
@@ -38,6 +40,16 @@ fn operations_page(operations: &[Operation]) -> String {
         let Operation { id, method, path, summary, scope, .. } = operation;
         let scope = scope.as_ref().map_or("none".to_owned(), |scope| format!("`{scope}`"));
         text += &format!("| `{id}` | `{method} {path}` | {scope} | {summary} |\n");
+    }
+    text
+}
+
+fn errors_page() -> String {
+    let mut text = "# Errors\n\nEvery failure answers `{\"code\", \"message\", \"details\", \"notices\"}`. Programs go by `code`; `message` is for \
+                    people; `details.request_id` is in each, and leads to the function's log.\n\n| code | status | meaning |\n|---|---|---|\n"
+        .to_owned();
+    for code in ErrorCode::ALL {
+        text += &format!("| `{}` | {} | {} |\n", code.as_str(), code.status().as_u16(), code.description());
     }
     text
 }

@@ -20,6 +20,7 @@ pub(crate) struct Template {
     functions: Vec<Function>,
     api: String,
     paths: String,
+    drain: String,
     outputs: String,
 }
 
@@ -77,6 +78,7 @@ impl Template {
             functions,
             api: part("api")?,
             paths: paths(operations),
+            drain: part("drain")?,
             outputs: part("outputs")?,
         })
     }
@@ -94,6 +96,7 @@ impl Template {
             &self.log_groups(),
             &self.roles(),
             &self.functions.iter().map(|function| function.text(self.role_of(function))).collect::<String>(),
+            &self.drain,
             &self.outputs,
         ]
         .join("\n");

@@ -25,6 +25,12 @@ pub(crate) fn all() -> Vec<Worker> {
             rights: &["schedules", "assignments", "dead_letters"],
         },
         Worker {
+            name: "drain_guard",
+            summary: "CloudFormation, before it deletes the stack: refuses while grants are not done.",
+            table: TableAccess { query: kinds(&["due"]), ..TableAccess::default() },
+            rights: &["dead_letters"],
+        },
+        Worker {
             name: "provision_grant",
             summary: "When a grant was decided or extended, and when it begins: gives access.",
             table: grants(),

@@ -20,7 +20,7 @@ use stint::http::{Api, SourceIp, app, endpoint};
 use stint::metrics::{Measurement, Metrics};
 use stint::schedule::ScheduleSettings;
 use stint::store::{CommitError, Table};
-use stint::workers::{Workers, deprovision_grant, provision_grant, publish_events, sweep, sync};
+use stint::workers::{Workers, deprovision_grant, drain_guard, provision_grant, publish_events, sweep, sync};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use utoipa_axum::router::OpenApiRouter;
@@ -393,6 +393,7 @@ async fn invoke(workers: &Workers, function: &str, payload: Value) -> Result<Val
             "publish_events" => Box::pin(publish_events::handle(workers, payload)).await,
             "provision_grant" => Box::pin(provision_grant::handle(workers, payload)).await,
             "deprovision_grant" => Box::pin(deprovision_grant::handle(workers, payload)).await,
+            "drain_guard" => Box::pin(drain_guard::handle(workers, payload)).await,
             "sweep" => Box::pin(sweep::handle(workers, payload)).await,
             "sync" => Box::pin(sync::handle(workers, payload)).await,
             unknown => return Err(format!("there is no function `{unknown}`")),

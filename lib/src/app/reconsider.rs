@@ -85,10 +85,7 @@ pub fn is_outdated(grant: &Grant, versions: Versions, facts: &EvaluationInputs<'
     // What is being given since then is not evaluated again because giving it takes long.
     // What begins later than it was decided always is: other access may have been given meanwhile (`held_seconds`).
     let late = grant.assignment.is_none() && (facts.now > *at + GOOD_FOR || grant.granted_at > *at);
-    basis != versions
-        || *settings_hash != facts.tenant.settings_hash()
-        || late
-        || facts.current.changed(facts.now)
+    basis != versions || *settings_hash != facts.tenant.settings_hash() || late || facts.current.changed(facts.now)
 }
 
 /// Whether `grant` is what its request was approved for: nothing else is ever given. `permission_set` is what the directory

@@ -1,11 +1,15 @@
 //! Errors as callers read them, and as operators do.
 
+mod code;
+
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
+
+pub use code::ErrorCode;
 
 use super::precondition::etag;
 use crate::app::AccessError;
@@ -104,65 +108,55 @@ impl Error {
     /// The answer's status and body, without the id of the call: the one place where errors become answers.
     pub(super) fn answer(&self) -> (StatusCode, ErrorBody) {
         let message = self.to_string();
-        let (status, code, message, details) = match self {
+        let parts = match self {
             Self::Auth(error) => auth(error),
             Self::Access(error) => return access(error),
             Self::InvalidInput { field, reason } => {
-                (StatusCode::BAD_REQUEST, "invalid_input", message, json!({"field": field, "reason": reason}))
+                (ErrorCode::InvalidInput, message, json!({"field": field, "reason": reason}))
             }
-            Self::PayloadTooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "payload_too_large",
-                message,
-                json!({"max_bytes": super::body::MAX_BODY_BYTES}),
-            ),
-            Self::UnsupportedMediaType => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message, json!({}))
+            Self::PayloadTooLarge => {
+                (ErrorCode::PayloadTooLarge, message, json!({"max_bytes": super::body::MAX_BODY_BYTES}))
             }
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message, json!({})),
-            Self::IdempotencyConflict => (StatusCode::CONFLICT, "idempotency_conflict", message, json!({})),
-            Self::TooManyPending(limit) => {
-                (StatusCode::TOO_MANY_REQUESTS, "rate_limited", message, json!({"max_pending_grants": limit}))
-            }
+            Self::UnsupportedMediaType => (ErrorCode::UnsupportedMediaType, message, json!({})),
+            Self::MethodNotAllowed => (ErrorCode::MethodNotAllowed, message, json!({})),
+            Self::IdempotencyConflict => (ErrorCode::IdempotencyConflict, message, json!({})),
+            Self::TooManyPending(limit) => (ErrorCode::RateLimited, message, json!({"max_pending_grants": limit})),
             Self::Unavailable(_) => unavailable(),
             Self::Internal(_) => internal(),
         };
-        (status, ErrorBody { code: code.to_owned(), message, details: Some(details), notices: None })
+        Self::answer_of(parts)
     }
 }
 
-type Parts = (StatusCode, &'static str, String, Value);
+type Parts = (ErrorCode, String, Value);
 
 fn unavailable() -> Parts {
     let message = "something this needs is down; try again shortly".to_owned();
-    (StatusCode::SERVICE_UNAVAILABLE, "unavailable", message, json!({}))
+    (ErrorCode::Unavailable, message, json!({}))
 }
 
 fn internal() -> Parts {
     let message = "this is our fault and has been logged; quote the request id".to_owned();
-    (StatusCode::INTERNAL_SERVER_ERROR, "internal", message, json!({}))
+    (ErrorCode::Internal, message, json!({}))
 }
 
 fn auth(error: &AuthError) -> Parts {
     match error {
         AuthError::Unauthenticated(_) => (
-            StatusCode::UNAUTHORIZED,
-            "unauthenticated",
+            ErrorCode::Unauthenticated,
             "a valid credential is required: `X-API-Key`, or `Authorization: Bearer`".to_owned(),
             json!({}),
         ),
         AuthError::TenantMismatch => (
-            StatusCode::FORBIDDEN,
-            "tenant_mismatch",
+            ErrorCode::TenantMismatch,
             "the credential and `X-Tenant-ID` belong to different tenants".to_owned(),
             json!({}),
         ),
         AuthError::InsufficientScope(scope) => {
-            (StatusCode::FORBIDDEN, "insufficient_scope", error.to_string(), json!({"required": scope}))
+            (ErrorCode::InsufficientScope, error.to_string(), json!({"required": scope}))
         }
         AuthError::GroupsUnknown => (
-            StatusCode::FORBIDDEN,
-            "groups_unknown",
+            ErrorCode::GroupsUnknown,
             error.to_string(),
             json!({"remedy": "let the identity provider put the groups into the token (ask for its scope, or have it send \
                               only the groups assigned to the application); or let an administrator have the directory \
@@ -176,30 +170,24 @@ fn auth(error: &AuthError) -> Parts {
 }
 
 fn access(error: &AccessError) -> (StatusCode, ErrorBody) {
-    let body = |code: &str, details: Value, notices: Option<&Vec<String>>| ErrorBody {
-        code: code.to_owned(),
-        message: error.to_string(),
-        details: Some(details),
-        notices: notices.filter(|notices| !notices.is_empty()).cloned(),
+    let body = |code: ErrorCode, details: Value, notices: Option<&Vec<String>>| {
+        let notices = notices.filter(|notices| !notices.is_empty()).cloned();
+        let code_text = code.as_str().to_owned();
+        (code.status(), ErrorBody { code: code_text, message: error.to_string(), details: Some(details), notices })
     };
     match error {
         AccessError::InvalidInput { field, reason } => {
-            (StatusCode::BAD_REQUEST, body("invalid_input", json!({"field": field, "reason": reason}), None))
+            body(ErrorCode::InvalidInput, json!({"field": field, "reason": reason}), None)
         }
-        AccessError::InvalidPolicy(errors) => {
-            (StatusCode::BAD_REQUEST, body("invalid_policy", json!({"errors": errors}), None))
+        AccessError::InvalidPolicy(errors) => body(ErrorCode::InvalidPolicy, json!({"errors": errors}), None),
+        AccessError::DurationExceedsMaximum { field, maximum } => {
+            body(ErrorCode::DurationExceedsMaximum, json!({"field": field, "max_duration_seconds": maximum}), None)
         }
-        AccessError::DurationExceedsMaximum { field, maximum } => (
-            StatusCode::BAD_REQUEST,
-            body("duration_exceeds_maximum", json!({"field": field, "max_duration_seconds": maximum}), None),
-        ),
         AccessError::UnknownResource { synced_at, .. } => {
-            (StatusCode::BAD_REQUEST, body("unknown_resource", json!({"synced_at": synced_at}), None))
+            body(ErrorCode::UnknownResource, json!({"synced_at": synced_at}), None)
         }
-        AccessError::PolicyDenied { notices, .. } => {
-            (StatusCode::FORBIDDEN, body("policy_denied", json!({}), Some(notices)))
-        }
-        AccessError::SelfApproval => (StatusCode::FORBIDDEN, body("self_approval", json!({}), None)),
+        AccessError::PolicyDenied { notices, .. } => body(ErrorCode::PolicyDenied, json!({}), Some(notices)),
+        AccessError::SelfApproval => body(ErrorCode::SelfApproval, json!({}), None),
         AccessError::NotAPerson(unlinked) => {
             let who = match unlinked {
                 Unlinked::Machine | Unlinked::Caller => "caller",
@@ -208,17 +196,13 @@ fn access(error: &AccessError) -> (StatusCode, ErrorBody) {
             };
             let remedy =
                 "an Identity Store user needs the same external id or verified e-mail address, and no other user";
-            (StatusCode::FORBIDDEN, body("not_a_person", json!({"who": who, "remedy": remedy}), None))
+            body(ErrorCode::NotAPerson, json!({"who": who, "remedy": remedy}), None)
         }
-        AccessError::BreakGlassNotPermitted(_) => {
-            (StatusCode::FORBIDDEN, body("break_glass_not_permitted", json!({}), None))
-        }
-        AccessError::NotFound(_) => (StatusCode::NOT_FOUND, body("not_found", json!({}), None)),
-        AccessError::Conflict { status, .. } => {
-            (StatusCode::CONFLICT, body("conflict", json!({"status": status}), None))
-        }
+        AccessError::BreakGlassNotPermitted(_) => body(ErrorCode::BreakGlassNotPermitted, json!({}), None),
+        AccessError::NotFound(_) => body(ErrorCode::NotFound, json!({}), None),
+        AccessError::Conflict { status, .. } => body(ErrorCode::Conflict, json!({"status": status}), None),
         AccessError::PreconditionFailed { version } => {
-            (StatusCode::PRECONDITION_FAILED, body("precondition_failed", json!({"etag": etag(*version)}), None))
+            body(ErrorCode::PreconditionFailed, json!({"etag": etag(*version)}), None)
         }
         AccessError::Auth(error) => Error::answer_of(auth(error)),
         AccessError::Store(error) => Error::answer_of(match error {
@@ -231,8 +215,8 @@ fn access(error: &AccessError) -> (StatusCode, ErrorBody) {
 }
 
 impl Error {
-    fn answer_of((status, code, message, details): Parts) -> (StatusCode, ErrorBody) {
-        (status, ErrorBody { code: code.to_owned(), message, details: Some(details), notices: None })
+    fn answer_of((code, message, details): Parts) -> (StatusCode, ErrorBody) {
+        (code.status(), ErrorBody { code: code.as_str().to_owned(), message, details: Some(details), notices: None })
     }
 
     /// Status and body, with the id of the call in the details.

@@ -10,7 +10,7 @@ use super::keys;
 use super::query::sort_key;
 use super::record::Item;
 use super::{Index, OutboxEvent, Record, StoreError, Table};
-use crate::domain::{AccessRequest, Grant, TenantId, Urgency};
+use crate::domain::{AccessRequest, Grant, GrantId, IdError, TenantId, Urgency};
 
 /// Something that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,42 @@ impl Table {
         let mut items = round_robin(items);
         items.sort_by_key(|item| item.urgency);
         Ok(items)
+    }
+
+    /// The grants that are not done, whenever they fall due: those that are being given, are active, or whose access is not
+    /// known to be gone.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the table does not answer or an item is corrupt.
+    pub async fn unfinished_grants(&self) -> Result<Vec<(TenantId, GrantId)>, StoreError> {
+        let shards = Urgency::ALL
+            .into_iter()
+            .flat_map(|urgency| (0..keys::due_shards(urgency)).map(move |shard| self.unfinished_in(urgency, shard)));
+        Ok(try_join_all(shards).await?.into_iter().flatten().collect())
+    }
+
+    async fn unfinished_in(&self, urgency: Urgency, shard: u8) -> Result<Vec<(TenantId, GrantId)>, StoreError> {
+        let mut grants = Vec::new();
+        let mut from = None;
+        loop {
+            let query = self.client().query().table_name(self.name()).index_name(keys::DUE_INDEX);
+            let query = query.key_condition_expression("#pk = :pk").expression_attribute_names("#pk", keys::DUE_PK);
+            let query =
+                query.expression_attribute_values(":pk", AttributeValue::S(keys::due_partition(urgency, shard)));
+            let answer = query.set_exclusive_start_key(from).send().await.map_err(StoreError::sdk)?;
+            for item in answer.items.unwrap_or_default() {
+                let DueItem { tenant, work, .. } = due_item(urgency, &item)?;
+                if let Work::Grant(id) = work {
+                    let corrupt = |error: IdError| StoreError::Corrupt { key: id.clone(), reason: error.to_string() };
+                    grants.push((tenant, id.parse().map_err(corrupt)?));
+                }
+            }
+            match answer.last_evaluated_key {
+                Some(next) => from = Some(next),
+                None => return Ok(grants),
+            }
+        }
     }
 
     /// What is due at `now` of one shard: at most `limit` items, the longest overdue first.

@@ -67,6 +67,9 @@ pub enum WorkerError {
     /// Organizations, the Identity Store or the list of instances could not be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// CloudFormation could not be answered.
+    #[error("cloudformation cannot be answered: {0}")]
+    Answer(String),
     /// Somebody else took over: the lease of the assignment or of the slot ran out.
     #[error("somebody else took over")]
     Busy,

@@ -34,6 +34,7 @@ async fn what_is_granted_is_what_is_done() {
         add(&mut needed, what_another_left(worker).await);
     }
     add(&mut needed, the_directory_is_read().await);
+    add(&mut needed, the_stack_is_to_be_deleted().await);
     let aws = cold.world.local.aws().world();
     add(&mut needed, needed_by_lambda(aws));
     let granted = granted(aws);
@@ -55,6 +56,14 @@ async fn the_directory_is_read() -> ByFunction {
     let mut needed = aws.needed_permissions();
     needed.retain(|function, _| function == "sync");
     needed
+}
+
+/// Nobody hears the answer.
+async fn the_stack_is_to_be_deleted() -> ByFunction {
+    let world = World::start().await;
+    let text = include_str!("../../events/drain_guard.json").replace("Create", "Delete");
+    world.local.invoke("drain_guard", serde_json::from_str(&text).unwrap()).await.unwrap_err();
+    world.local.aws().needed_permissions()
 }
 
 fn add(needed: &mut ByFunction, more: ByFunction) {

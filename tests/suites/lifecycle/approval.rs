@@ -1,6 +1,6 @@
 //! Deciding.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint_local::seed::Seed;
 use stint_tests::{As, PRODUCTION, World};
@@ -161,4 +161,23 @@ async fn people_talk_about_a_request() {
     let cursor = page["next_cursor"].as_str().unwrap();
     let page = world.get(As::Person("bob"), format!("{path}?cursor={cursor}")).await.expect(StatusCode::OK);
     assert_eq!((&page["data"][0]["content"], &page["has_more"]), (&json!("orders"), &json!(false)));
+}
+
+/// Whoever may not see a request any more does not see it in the answer that was kept, either.
+#[tokio::test]
+async fn a_kept_answer_is_for_who_still_may_see_what_it_is_about() {
+    let world = World::start().await;
+    let request = world.request("alice", PRODUCTION, "ReadOnlyAccess", 600).await.expect(StatusCode::CREATED);
+    let path = format!("/v1/requests/{}/approve", request["id"].as_str().unwrap());
+    let approve = |token: String| {
+        let (world, path) = (&world, path.clone());
+        async move {
+            let call = world.call(As::Token(&token), Method::POST, path).json(&json!({}));
+            call.header("idempotency-key", "one").send().await
+        }
+    };
+    let first = approve(world.token("bob")).await.expect(StatusCode::OK);
+    assert_eq!(approve(world.token("bob")).await.expect(StatusCode::OK), first);
+    let left = world.token_with("bob", |claims| claims["groups"] = json!(["engineering"]));
+    approve(left).await.refused(404, "not_found");
 }

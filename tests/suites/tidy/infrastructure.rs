@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use stint::domain::EventKind;
-use stint::http::ErrorBody;
+use stint::http::{ErrorBody, ErrorCode};
 use stint::store::{Index, OutboxEvent, Record, keys};
 use stint::workers::LONGEST_RUN;
 use stint_tests::template::{functions, resources, statements_of_role, template};
@@ -219,6 +219,10 @@ fn what_the_gateway_answers_reads_as_what_functions_answer() {
     for (kind, response) in responses {
         let body = response["ResponseTemplates"]["application/json"].as_str().unwrap();
         let body: ErrorBody = serde_json::from_str(body).unwrap();
+        let code = ErrorCode::ALL.iter().find(|code| code.as_str() == body.code).unwrap();
+        if response["StatusCode"].is_number() {
+            assert_eq!(response["StatusCode"], code.status().as_u16(), "{kind}");
+        }
         assert_eq!(body.details, Some(json!({"request_id": "$context.requestId"})), "{kind}");
         let headers = &response["ResponseParameters"]["Headers"];
         assert_eq!(headers["X-Request-ID"], "context.requestId", "{kind}");

@@ -111,7 +111,7 @@ fn only_who_works_it_off_reads_what_falls_due() {
     let reads = |statements: Vec<Statement>| statements.iter().any(|statement| statement.resources.contains(&due));
     let who: BTreeSet<String> =
         functions().into_iter().filter(|(_, one)| reads(one.statements())).map(|(name, _)| name).collect();
-    assert_eq!(who, names(["deprovision_grant", "provision_grant", "sweep"]));
+    assert_eq!(who, names(["deprovision_grant", "drain_guard", "provision_grant", "sweep"]));
 }
 
 /// Whoever has a slot goes on with whatever is due.

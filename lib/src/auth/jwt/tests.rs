@@ -348,7 +348,7 @@ async fn an_email_address_is_one_only_if_it_is_verified() {
         (json!({"xms_edov": "0"}), None, None),
         (json!({"email": "a@elsewhere.example", "email_verified": null}), None, None),
         (json!({"email": "a@sub.example.com", "email_verified": null}), None, None),
-        (json!({"email": "a@EXAMPLE.com", "email_verified": null}), None, Some("a@EXAMPLE.com")),
+        (json!({"email": "a@EXAMPLE.com", "email_verified": null}), None, Some("a@example.com")),
         (json!({"email": 1}), None, None),
         (json!({"email": ""}), None, None),
         (json!({"email": "example.com"}), None, None),

@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run build package release measure test soak crash-test verifier-test deploy-test schemathesis coverage fuzz \
+.PHONY: help run build package release measure test soak faults crash-test verifier-test deploy-test schemathesis coverage fuzz \
 	openapi-baseline lint lint-openapi advisories fmt generate check-generated bench check-template ci release-check
 
 # Our crates but the one that only `make fuzz` can build. Always the same, so that one build of the dependencies serves all.
@@ -57,6 +57,9 @@ test: ## Run every test (with nextest where it is installed)
 soak: ## Play new random histories for hours, or so many (HISTORIES=, STEPS=, SEED=)
 	HISTORIES=$(or $(HISTORIES),1000000) STEPS=$(or $(STEPS),60) SEED=$(or $(SEED),$(shell date +%s)) \
 		cargo test --locked --test histories random -- --nocapture --test-threads=4
+
+faults: ## Fail every AWS call of every flow in every way; `make test` does one way of most
+	FAULTS=all cargo test --locked --test faults -- --nocapture
 
 crash-test: ## Kill stint-local under load at random moments, fifty times (KILLS=, SEED=)
 	cargo build --locked --bin stint-local
@@ -140,6 +143,6 @@ check-template: target/sam/venv/installed target/checkov/venv/installed ## Check
 ci: ## What every change has to pass
 	.ci/run
 
-release-check: coverage schemathesis fuzz crash-test ## What a release has to pass besides `make ci`; an hour or more
+release-check: coverage schemathesis fuzz faults crash-test ## What a release has to pass besides `make ci`; an hour or more
 	$(MAKE) release ARCHITECTURE=$(architecture_of_$(shell uname -m))
 	$(MAKE) deploy-test RELEASE="$$(ls -d target/releases/stint-*-$(architecture_of_$(shell uname -m))/)"

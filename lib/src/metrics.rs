@@ -14,7 +14,7 @@ pub const NAMESPACE: &str = "stint";
 /// The dimension of all metrics: two stacks of one account must not be taken for one.
 pub const STACK: &str = "Stack";
 /// The dimension of [`Measurement::Decisions`].
-pub const OUTCOME: &str = "RequestOutcome";
+pub const OUTCOME: &str = "Outcome";
 
 /// Something that was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,12 +179,12 @@ mod tests {
                 "Timestamp": 1_767_603_600_000_i64,
                 "CloudWatchMetrics": [{
                     "Namespace": "stint",
-                    "Dimensions": [["Stack", "RequestOutcome"]],
+                    "Dimensions": [["Stack", "Outcome"]],
                     "Metrics": [{"Name": "Decisions", "Unit": "Count"}],
                 }],
             },
             "Stack": "stint",
-            "RequestOutcome": "break_glass",
+            "Outcome": "break_glass",
             "Decisions": 1,
         });
         assert_eq!(line(Measurement::Decisions(RequestOutcome::BreakGlass)), expected);

@@ -7,7 +7,7 @@ const LAYERS: &[&[&str]] = &[
     &["clock", "domain", "hash", "metrics"],
     &["policy", "store"],
     &["audit", "auth", "directory", "events", "identity_center", "schedule"],
-    &["access", "tenancy"],
+    &["app", "tenancy"],
     &["http", "workers"],
     &["context"],
 ];

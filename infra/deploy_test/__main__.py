@@ -139,7 +139,7 @@ def run(release):
         workers.given_up(lambdas, sqs, outputs["WorkerDeadLetterQueueUrl"], names)
 
         chapter("Deleting the stack")
-        deletion.refused_then_done(api, aws, outputs["TableName"])
+        deletion.drained_or_refused(api, aws, outputs["TableName"])
 
 
 # What a grant that ran to its end leaves in the audit log.

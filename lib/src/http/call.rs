@@ -120,7 +120,7 @@ impl<S: RequiredScope> AuthenticatedCall<S> {
     }
 
     /// Checks the credential and reads what can be named without knowing the caller: at the same time if the credential
-    /// was good here a moment ago, else one after the other, so that nobody makes us read who is not let in. EmptyBody that
+    /// was good here a moment ago, else one after the other, so that nobody makes us read who is not let in. Nothing that
     /// was read comes back unless the credential is good now.
     pub(super) async fn open<T, F>(&self, read: impl FnOnce(TenantTable) -> F) -> Result<(OperationContext, T), Error>
     where

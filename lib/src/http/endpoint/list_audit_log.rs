@@ -62,7 +62,7 @@ impl Filter {
 
 /// List the audit log
 ///
-/// CurrentRecords first, in the order in which it was sealed. A page may have fewer entries than asked for, or none, and others
+/// Newest first, in the order in which it was sealed. A page may have fewer entries than asked for, or none, and others
 /// follow all the same: `has_more` tells.
 #[utoipa::path(
     get,

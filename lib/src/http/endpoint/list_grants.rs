@@ -57,7 +57,7 @@ impl Filter {
 
 /// List grants
 ///
-/// CurrentRecords first. A plain user sees their own grants and those they may end.
+/// Newest first. A plain user sees their own grants and those they may end.
 #[utoipa::path(
     get,
     path = "/v1/grants",

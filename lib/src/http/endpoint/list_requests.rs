@@ -66,7 +66,7 @@ impl Filter {
 
 /// List access requests
 ///
-/// CurrentRecords first. A plain user sees their own requests and those they may decide.
+/// Newest first. A plain user sees their own requests and those they may decide.
 #[utoipa::path(
     get,
     path = "/v1/requests",

@@ -11,7 +11,7 @@ pub fn router() -> OpenApiRouter<Api> {
 
 /// Validate Cedar text
 ///
-/// Checks it as `createPolicy` does, strictly against the tenant's schema. EmptyBody is stored.
+/// Checks it as `createPolicy` does, strictly against the tenant's schema. Nothing is stored.
 #[utoipa::path(
     post,
     path = "/v1/policies/validate",

@@ -145,4 +145,4 @@ ci: ## What every change has to pass
 
 release-check: coverage schemathesis fuzz faults crash-test ## What a release has to pass besides `make ci`; an hour or more
 	$(MAKE) release ARCHITECTURE=$(architecture_of_$(shell uname -m))
-	$(MAKE) deploy-test RELEASE="$$(ls -d target/releases/stint-*-$(architecture_of_$(shell uname -m))/)"
+	$(MAKE) deploy-test RELEASE="$$(ls -dt target/releases/stint-*-$(architecture_of_$(shell uname -m))/ | head -1)"

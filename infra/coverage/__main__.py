@@ -43,9 +43,8 @@ def measure():
         "LLVM_PROFILE_FILE": str(PROFILES / "%8m.profraw"),
     }
     shutil.rmtree(PROFILES, ignore_errors=True)
-    listed = json.loads(
-        read("cargo", "nextest", "list", "--locked", "--list-type", "binaries-only", "--message-format", "json", env=environment)
-    )
+    how = ["--list-type", "binaries-only", "--message-format", "json"]
+    listed = json.loads(read("cargo", "nextest", "list", "--locked", *how, *sys.argv[1:], env=environment))
     # What was measured while building says nothing about tests.
     shutil.rmtree(PROFILES, ignore_errors=True)
     run("cargo", "nextest", "run", "--locked", "--no-fail-fast", *sys.argv[1:], env=environment)

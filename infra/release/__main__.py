@@ -20,7 +20,9 @@ def add(archive, name, content, mode):
     # The first moment that a zip can name.
     entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
     entry.external_attr = mode << 16
-    archive.writestr(entry, content, zipfile.ZIP_DEFLATED, 9)
+    # What is a zip gets no smaller.
+    method = zipfile.ZIP_STORED if name.endswith(".zip") else zipfile.ZIP_DEFLATED
+    archive.writestr(entry, content, method, 6)
 
 
 def template(built_for):

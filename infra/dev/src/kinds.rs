@@ -27,7 +27,7 @@ const OF_A_TENANT: [&str; 17] = [
 ];
 
 /// The kinds that belong to the Identity Center instance: `<KIND>#<instance ARN>`.
-const OF_THE_INSTANCE: [&str; 4] = ["ASSIGNMENT", "INSTANCE", "SLOTS", "SYNC"];
+const OF_THE_INSTANCE: [&str; 3] = ["ASSIGNMENT", "SLOTS", "SYNC"];
 
 /// What `dynamodb:LeadingKeys` has to be like for a record of this kind, as a value of the template.
 ///

@@ -69,7 +69,7 @@ fn grants() -> TableAccess {
     TableAccess {
         get: true,
         query: kinds(&["table", "by_holder", "due"]),
-        put: kinds(&["ASSIGNMENT", "EVENT", "GRANT", "INSTANCE", "SLOTS"]),
+        put: kinds(&["ASSIGNMENT", "EVENT", "GRANT", "SLOTS"]),
         update: kinds(&["PENDING"]),
         check: kinds(&["APIKEY", "LINK", "TENANT", "USER", "VERSIONS"]),
         delete: Vec::new(),

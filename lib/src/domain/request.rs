@@ -209,6 +209,7 @@ pub struct ApproverDecision {
 /// Approve or deny.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = Verdict)]
 pub enum Vote {
     /// For it.
     Approve,

@@ -242,14 +242,6 @@ async fn call(world: &World, worker: &str, grant: &str) {
     invoke(world, worker, grant).await;
 }
 
-/// As before the first tenant gave access with it: whoever gives the first registers its tenant.
-async fn nobody_uses_the_instance(world: &World) {
-    let table = aws_sdk_dynamodb::Client::new(&world.local.aws().sdk_config());
-    let partition = format!("INSTANCE#{}", world.local.aws().world().instance_arn);
-    let delete = table.delete_item().table_name("stint").key("pk", AttributeValue::S(partition));
-    delete.key("sk", AttributeValue::S("INSTANCE".to_owned())).send().await.unwrap();
-}
-
 async fn invoke(world: &World, worker: &str, grant: &str) {
     let call = json!({"tenant_id": world.local.tenant_id(), "grant_id": grant});
     // What went wrong is written down, or it is called again.
@@ -335,7 +327,6 @@ async fn what_another_left(worker: &str) -> ByFunction {
         invoke(&world, "provision_grant", &left).await;
         // Policies that nobody has compiled yet.
         ask_how_long_it_was_held(&world).await;
-        nobody_uses_the_instance(&world).await;
         drop(anothers_part);
     };
     let one = async {

@@ -230,7 +230,7 @@ pub enum ApprovalModeView {
 
 /// What a person decided.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(as = ApproverDecision, example = json!({
+#[schema(as = Decision, example = json!({
     "decided_by": "bob", "decision": "approve", "reasoning": null, "decided_at": "2026-11-21T09:05:00Z",
     "authorized_by": ["019a3f5e-7c1b-7000-8000-000000000003"]
 }))]

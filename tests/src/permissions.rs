@@ -142,8 +142,9 @@ impl Grant {
 
 /// Whether a text is like a pattern of IAM: `*` is anything, `?` is one character.
 fn like(pattern: &str, text: &str) -> bool {
-    let Some(first) = pattern.chars().next() else { return text.is_empty() };
-    let rest = &pattern[first.len_utf8()..];
+    let mut pattern_chars = pattern.chars();
+    let Some(first) = pattern_chars.next() else { return text.is_empty() };
+    let rest = pattern_chars.as_str();
     if first == '*' {
         return (0..=text.len()).filter_map(|at| text.get(at..)).any(|tail| like(rest, tail));
     }

@@ -54,7 +54,7 @@ pub async fn drain(
     loop {
         let left = end_all(&table, &ids, clock.now()).await.map_err(|error| match error {
             CommitError::Store(StoreError::NoTable) => DrainError::NoTable(arguments.table.clone()),
-            error => DrainError::Commit(error),
+            error @ (CommitError::Conflict | CommitError::Store(_)) => DrainError::Commit(error),
         })?;
         if left == 0 {
             writeln!(notes, "no grant is left: the stack can be deleted")?;

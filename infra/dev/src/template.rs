@@ -95,7 +95,7 @@ impl Template {
             &self.paths,
             &self.log_groups(),
             &self.roles(),
-            &self.functions.iter().map(|function| function.text(self.role_of(function))).collect::<String>(),
+            &self.functions.iter().map(|function| function.text(&self.role_of(function))).collect::<String>(),
             &self.drain,
             &self.outputs,
         ]
@@ -182,7 +182,7 @@ fn role(name: &str, functions: &[&Function]) -> String {
 }
 
 impl Function {
-    fn text(&self, role: String) -> String {
+    fn text(&self, role: &str) -> String {
         let Self { name, area, prefix, properties, .. } = self;
         format!(
             "  {}Function:

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join;
 use reqwest::{Method, StatusCode};
 use serde_json::json;

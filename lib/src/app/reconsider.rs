@@ -137,7 +137,8 @@ fn is_target(grant: &Grant, permission_set: &AwsResource) -> bool {
 /// Whether a grant begins when its request says, and ends no later than it or the terms allow. An emergency has no terms:
 /// its maximum is the tenant's, and is asked again.
 fn is_within(grant: &Grant, request: &AccessRequest) -> bool {
-    let begins = grant.created_at >= request.created_at && grant.granted_at == request.begins_at(grant.created_at);
+    // Not that the grant is newer than the request: the clocks of two functions may differ.
+    let begins = grant.granted_at == request.begins_at(grant.created_at);
     let maximum = request.terms.as_ref().map(|terms| terms.max_duration_seconds);
     let latest = maximum.map(|maximum| grant.granted_at + maximum.span());
     begins && grant.expires_at <= grant.latest_end && latest.is_none_or(|latest| grant.latest_end <= latest)

@@ -276,3 +276,14 @@ async fn a_decision_names_the_rules_that_authorized_it() {
     let request = approve(&world, "dave", &id).await.expect(StatusCode::OK);
     assert_eq!(request["decisions"][0]["authorized_by"], json!([]), "an administrator");
 }
+
+/// Two functions decide, and their clocks differ.
+#[tokio::test]
+async fn what_is_approved_by_a_clock_that_is_behind_is_given() {
+    let world = World::start().await;
+    let id = pending(&world).await;
+    world.clock.set_back(std::time::Duration::from_secs(3));
+    approve(&world, "bob", &id).await.expect(StatusCode::OK);
+    world.settle().await;
+    assert_eq!(world.assignments(), ["alice ReadOnlyAccess 333333333333"]);
+}

@@ -76,16 +76,23 @@ impl From<&str> for Refusal {
     }
 }
 
+/// Identifies the roles and settings of a tenant that decisions are made by: SHA-256 in hex.
+#[must_use]
+pub fn settings_hash(tenant: &Tenant) -> String {
+    let parts = serde_json::json!([tenant.roles, tenant.settings]);
+    crate::hash::sha256(parts.to_string().as_bytes())
+}
+
 /// Whether what `grant` gives has to be evaluated again before it is given: its policies, its directory or its people are
 /// not those it was evaluated by, or more time has passed than a decision is good for.
 #[must_use]
 pub fn is_outdated(grant: &Grant, versions: Versions, facts: &EvaluationInputs<'_>) -> bool {
-    let DecisionBasis { policy_version, directory_version, settings_hash, at } = &grant.evaluation;
+    let DecisionBasis { policy_version, directory_version, settings_hash: hash, at } = &grant.evaluation;
     let basis = Versions { policy_version: *policy_version, directory_version: *directory_version };
     // What is being given since then is not evaluated again because giving it takes long.
     // What begins later than it was decided always is: other access may have been given meanwhile (`held_seconds`).
     let late = grant.assignment.is_none() && (facts.now > *at + GOOD_FOR || grant.granted_at > *at);
-    basis != versions || *settings_hash != facts.tenant.settings_hash() || late || facts.current.changed(facts.now)
+    basis != versions || *hash != settings_hash(facts.tenant) || late || facts.current.changed(facts.now)
 }
 
 /// Whether `grant` is what its request was approved for: nothing else is ever given. `permission_set` is what the directory

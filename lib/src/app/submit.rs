@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::change::{About, metadata, record};
 use super::decide::REFUSAL_PAUSE;
-use super::reconsider::break_glass_maximum;
+use super::reconsider::{break_glass_maximum, settings_hash};
 use super::{AccessError, Change, OperationContext, TenantEngine, people};
 use crate::auth::ApiScope;
 use crate::domain::text::is_blank;
@@ -376,7 +376,7 @@ pub(super) fn grant_of(
         evaluation: DecisionBasis {
             policy_version: request.policy_version,
             directory_version: request.directory_version,
-            settings_hash: access.tenant().settings_hash(),
+            settings_hash: settings_hash(access.tenant()),
             at: now,
         },
         created_at: now,

@@ -101,7 +101,7 @@ pub struct DecisionBasis {
     pub policy_version: u64,
     /// The version of the tenant's directory.
     pub directory_version: u64,
-    /// The tenant's roles and settings: see [`Tenant::settings_hash`](super::Tenant::settings_hash).
+    /// The tenant's roles and settings: SHA-256 of them, in hex.
     pub settings_hash: String,
     /// When.
     pub at: Timestamp,

@@ -49,15 +49,6 @@ pub struct Tenant {
     pub updated_at: Timestamp,
 }
 
-impl Tenant {
-    /// Identifies the roles and settings decisions are made by: SHA-256 in hex.
-    #[must_use]
-    pub fn settings_hash(&self) -> String {
-        let parts = serde_json::json!([self.roles, self.settings]);
-        crate::hash::sha256(parts.to_string().as_bytes())
-    }
-}
-
 /// The versions of what a tenant's decisions are made by. They are a record of their own: whoever changes a policy counts here,
 /// and may not write the tenant, which says whose tokens are trusted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use futures_util::future::try_join4;
 use super::context::{WorkerError, Workers};
 use crate::app::reconsider::{
     CurrentRecords, EvaluationInputs, Reconsidered, Refusal, check, held_seconds_besides, is_approved, is_outdated,
-    reconsider, reconsider_break_glass,
+    reconsider, reconsider_break_glass, settings_hash,
 };
 use crate::app::{AccessError, people};
 use crate::domain::{
@@ -102,7 +102,7 @@ impl Workers {
                 let evaluation = DecisionBasis {
                     policy_version: versions.policy_version,
                     directory_version: versions.directory_version,
-                    settings_hash: tenant.settings_hash(),
+                    settings_hash: settings_hash(&tenant),
                     at: now,
                 };
                 let evaluated = outdated.then_some((evaluation, terms));

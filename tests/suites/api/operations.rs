@@ -99,7 +99,8 @@ async fn access(calls: &mut impl Calls) {
         })
         .await;
     calls
-        .call(2, "ensureAccess, a new grant", async |world| {
+        // What a token that is new says of its owner is a commit of its own: each access is committed by itself.
+        .call(3, "ensureAccess, a new grant", async |world| {
             world.post(As::Person("bob"), ensure, needs("ReadOnlyAccess")).await.expect(StatusCode::OK);
             world.wait(8 * 3600).await;
             world.local.sweep().await.unwrap();
@@ -110,7 +111,8 @@ async fn access(calls: &mut impl Calls) {
         })
         .await;
     calls
-        .call(2, "ensureAccess, a grant about to end", async |world| {
+        // What a token that is new says of its owner is a commit of its own: each access is committed by itself.
+        .call(3, "ensureAccess, a grant about to end", async |world| {
             let mut body = needs("PowerUserAccess");
             body["entitlements"][0]["duration_seconds"] = json!(600);
             world.post(As::Person("bob"), ensure, body.clone()).await.expect(StatusCode::OK);

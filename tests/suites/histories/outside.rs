@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use stint::domain::Origin;
+use stint_local::aws::Unit;
 
 use super::model::Access;
 use super::play::Played;
@@ -46,5 +47,33 @@ impl Played {
             self.delete(&access);
         }
         assert_eq!(self.existing(), BTreeSet::new(), "there is access, and everything is over");
+    }
+
+    /// Somebody moves an account below a unit, and the directory is read. The policies here name accounts, so nothing else
+    /// is permitted than before.
+    pub(super) async fn move_account(&mut self, account: &str, unit: &str) {
+        self.world.local.aws().change_organization(|root| {
+            let mut moved = Vec::new();
+            each_unit(root, &mut |one| {
+                let (taken, left) = std::mem::take(&mut one.accounts).into_iter().partition(|one| one.id == account);
+                one.accounts = left;
+                moved.extend::<Vec<_>>(taken);
+            });
+            each_unit(root, &mut |one| {
+                if one.name == unit {
+                    one.accounts.append(&mut moved);
+                }
+            });
+        });
+        // One that fails has done what it could.
+        let _ = self.world.local.sync().await;
+        self.worked();
+    }
+}
+
+fn each_unit(unit: &mut Unit, change: &mut impl FnMut(&mut Unit)) {
+    change(unit);
+    for below in &mut unit.units {
+        each_unit(below, change);
     }
 }

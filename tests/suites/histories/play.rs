@@ -146,6 +146,7 @@ impl Played {
             Step::EditPolicy { policy, edit } => self.edit_policy(policy, edit).await,
             Step::AssignByHand { who, account, role } => self.assign_by_hand(who, account, role),
             Step::DeleteByHand { assignment } => self.delete_by_hand(assignment),
+            Step::MoveAccount { account, unit } => self.move_account(account, unit).await,
             Step::Pass { seconds } => self.world.pass(seconds),
             Step::SetBack { seconds } => {
                 self.world.clock.set_back(Duration::from_secs(seconds));
@@ -204,7 +205,7 @@ impl Played {
     }
 
     /// Workers worked: the policies did not change meanwhile.
-    fn worked(&mut self) {
+    pub(super) fn worked(&mut self) {
         self.model.it_is(self.now());
         let grants = self.grants();
         self.model.worked(&self.in_force, &grants);

@@ -18,6 +18,7 @@ pub(super) enum Step {
     EditPolicy { policy: usize, edit: Edit },
     AssignByHand { who: &'static str, account: &'static str, role: &'static str },
     DeleteByHand { assignment: usize },
+    MoveAccount { account: &'static str, unit: &'static str },
     Pass { seconds: u64 },
     SetBack { seconds: u64 },
     Deliver,
@@ -156,6 +157,11 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (who(), number(), length()).prop_map(|(who, grant, seconds)| Step::Extend { who, grant, seconds }),
         4 => (who(), number()).prop_map(|(who, grant)| Step::Revoke { who, grant }),
         2 => (number(), edit()).prop_map(|(policy, edit)| Step::EditPolicy { policy, edit }),
+        1 => (who(), place())
+            .prop_map(|(who, (account, role))| Step::AssignByHand { who, account, role }),
+        1 => number().prop_map(|assignment| Step::DeleteByHand { assignment }),
+        1 => (select(&[SANDBOX, STAGING, PRODUCTION]), select(&["Root", "Sandbox", "Staging", "Production"]))
+            .prop_map(|(account, unit)| Step::MoveAccount { account, unit }),
         6 => pass.prop_map(|seconds| Step::Pass { seconds }),
         1 => (1..300_u64).prop_map(|seconds| Step::SetBack { seconds }),
         8 => Just(Step::Deliver),

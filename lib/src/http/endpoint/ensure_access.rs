@@ -21,7 +21,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/access/ensure",
     operation_id = "ensureAccess",
     tag = "Access",
-    extensions(("x-table" = json!({"get": true, "query": ["table", "by_access", "by_holder"], "put": ["EVENT", "GRANT", "IDEMPOTENCY", "REQUEST", "SLOT", "USER"], "update": ["PENDING"], "check": ["TENANT", "VERSIONS"]}))),
+    extensions(("x-table" = json!({"get": true, "query": ["table", "by_access", "by_holder"], "put": ["EVENT", "GRANT", "IDEMPOTENCY", "REQUEST", "SLOT", "USER"], "update": ["PENDING"], "check": ["APIKEY", "LINK", "TENANT", "VERSIONS"]}))),
     params(TenantHeader, IdempotencyHeader),
     request_body = view::EnsureAccess,
     responses((status = 200, description = "Where each access stands. A refusal is a diagnostic here, not an error.", body = view::EnsureAccessAnswer), WriteFailures),

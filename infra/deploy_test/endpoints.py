@@ -52,7 +52,7 @@ def policies(api, seeds):
     rules = [one["id"] for one in api.call("listPolicyRules", "key", 200, **named).body["data"]]
     api.call("reorderPolicyRules", "key", 200, {"ids": rules[::-1]}, **named)
     found = [one["id"] for one in api.call("listPolicyRules", "key", 200, **named).body["data"]]
-    check("reorderPolicyRules turns them round", found == rules[::-1], found)
+    check("reorderPolicyRules slots them round", found == rules[::-1], found)
     api.call("deletePolicyRule", "key", 204, **here)
     listed = [one["id"] for one in api.call("listPolicies", "key", 200).body["data"]]
     api.call("reorderPolicies", "key", 200, {"ids": listed})

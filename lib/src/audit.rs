@@ -25,14 +25,14 @@ const GENESIS: &str = "000000000000000000000000000000000000000000000000000000000
 
 /// A place in a chain: the sequence and the hash of an entry, or the beginning. `57:9f86d0…` as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct ChainPosition {
     /// The sequence of the entry; 0 at the beginning.
     pub sequence: u64,
     /// Its hash; 64 zeros at the beginning.
     pub hash: String,
 }
 
-impl Place {
+impl ChainPosition {
     /// Before the first entry.
     #[must_use]
     pub fn beginning() -> Self {
@@ -40,13 +40,13 @@ impl Place {
     }
 }
 
-impl From<AuditHead> for Place {
+impl From<AuditHead> for ChainPosition {
     fn from(head: AuditHead) -> Self {
         Self { sequence: head.sequence, hash: head.hash }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ChainPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.sequence, self.hash)
     }
@@ -55,14 +55,14 @@ impl fmt::Display for Place {
 /// The text names no place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be a sequence and a hash with a colon between them")]
-pub struct PlaceError;
+pub struct ChainPositionError;
 
-impl FromStr for Place {
-    type Err = PlaceError;
+impl FromStr for ChainPosition {
+    type Err = ChainPositionError;
 
-    fn from_str(text: &str) -> Result<Self, PlaceError> {
-        let (sequence, hash) = text.split_once(':').ok_or(PlaceError)?;
-        Ok(Self { sequence: sequence.parse().map_err(|_| PlaceError)?, hash: hash.to_owned() })
+    fn from_str(text: &str) -> Result<Self, ChainPositionError> {
+        let (sequence, hash) = text.split_once(':').ok_or(ChainPositionError)?;
+        Ok(Self { sequence: sequence.parse().map_err(|_| ChainPositionError)?, hash: hash.to_owned() })
     }
 }
 
@@ -72,7 +72,7 @@ impl AuditEntry {
     /// # Errors
     ///
     /// [`StoreError::Unstorable`] when the event has no canonical form.
-    pub fn following(place: &Place, event: Event) -> Result<Self, StoreError> {
+    pub fn following(place: &ChainPosition, event: Event) -> Result<Self, StoreError> {
         let sequence = place.sequence + 1;
         let hash = Self::hash_of(&place.hash, sequence, &event)?;
         Ok(Self { event, sequence, prev_hash: place.hash.clone(), hash })
@@ -108,7 +108,7 @@ pub fn line(content: &impl Serialize) -> Result<String, StoreError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = AuditLogFlaw)]
-pub enum Flaw {
+pub enum ChainDefect {
     /// It is not there, though later ones are, or the head of the chain says that it was.
     Missing,
     /// It is not what was sealed.
@@ -126,25 +126,25 @@ pub enum Flaw {
 }
 
 /// Goes on from a place by one entry.
-fn follow(place: &Place, tenant: TenantId, entry: StoredEntry) -> Result<Place, Flaw> {
+fn follow(place: &ChainPosition, tenant: TenantId, entry: StoredEntry) -> Result<ChainPosition, ChainDefect> {
     let sequence = place.sequence + 1;
     let key = entry.sort_key();
     if key > audit_key(sequence) {
-        return Err(Flaw::Missing);
+        return Err(ChainDefect::Missing);
     }
     let in_place = key == audit_key(sequence) && entry.is_in_place(tenant);
     let mut content = entry.into_content();
-    let Some(Value::String(hash)) = content.remove("hash") else { return Err(Flaw::Changed) };
+    let Some(Value::String(hash)) = content.remove("hash") else { return Err(ChainDefect::Changed) };
     if sealed(&content).as_ref() != Some(&hash) {
-        Err(Flaw::Changed)
+        Err(ChainDefect::Changed)
     } else if !in_place {
-        Err(Flaw::Misplaced)
+        Err(ChainDefect::Misplaced)
     } else if content.get("tenant_id") != Some(&json!(tenant)) {
-        Err(Flaw::OtherTenant)
+        Err(ChainDefect::OtherTenant)
     } else if content.get("prev_hash") != Some(&json!(place.hash)) {
-        Err(Flaw::Unlinked)
+        Err(ChainDefect::Unlinked)
     } else {
-        Ok(Place { sequence, hash })
+        Ok(ChainPosition { sequence, hash })
     }
 }
 
@@ -168,29 +168,29 @@ fn is_exact(value: &Value) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
     /// The head of the chain, as it is stored; the beginning if there is none.
-    pub head: Place,
+    pub head: ChainPosition,
     /// How far the chain is what was sealed.
-    pub to: Place,
+    pub to: ChainPosition,
     /// Whether that is all of it.
-    pub verdict: Verdict,
+    pub verdict: ChainStatus,
 }
 
 /// Whether a chain holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ChainStatus {
     /// Up to its head.
     Valid,
     /// As far as this went; others follow.
     Unfinished,
     /// Up to an entry that is not what was sealed.
-    Invalid(u64, Flaw),
+    Invalid(u64, ChainDefect),
 }
 
 /// Some entries, and the head of the chain at about the same time.
 #[derive(Debug, Clone)]
-pub struct Round {
+pub struct VerifiedRange {
     entries: Page<StoredEntry>,
-    head: Place,
+    head: ChainPosition,
 }
 
 /// Entries of one round. DynamoDB ends it at 1 MB.
@@ -198,16 +198,16 @@ const MOST_ENTRIES: usize = 1_000;
 /// Rounds of one verification: far less than the 29 seconds API Gateway waits.
 const MOST_ROUNDS: usize = 10;
 
-impl Round {
+impl VerifiedRange {
     /// Reads what follows a place.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the table does not answer.
-    pub async fn read(table: &TenantTable, after: &Place) -> Result<Self, StoreError> {
+    pub async fn read(table: &TenantTable, after: &ChainPosition) -> Result<Self, StoreError> {
         let (entries, head) =
             try_join(stored(table, audit_key(after.sequence)), table.get::<AuditHead>(AuditHead::KIND)).await?;
-        Ok(Self { entries, head: head.map_or_else(Place::beginning, Place::from) })
+        Ok(Self { entries, head: head.map_or_else(ChainPosition::beginning, ChainPosition::from) })
     }
 }
 
@@ -226,8 +226,12 @@ pub async fn stored(table: &TenantTable, after: String) -> Result<Page<StoredEnt
 /// # Errors
 ///
 /// [`StoreError`] when the table does not answer.
-pub async fn verify(table: &TenantTable, from: Place, first: Round) -> Result<Verification, StoreError> {
-    let (mut to, mut round, mut head) = (from, first, Place::beginning());
+pub async fn verify(
+    table: &TenantTable,
+    from: ChainPosition,
+    first: VerifiedRange,
+) -> Result<Verification, StoreError> {
+    let (mut to, mut round, mut head) = (from, first, ChainPosition::beginning());
     // Entries and head change together, but are not read together: what one of them says is held against what the other
     // says later.
     let mut promised = 0;
@@ -238,21 +242,21 @@ pub async fn verify(table: &TenantTable, from: Place, first: Round) -> Result<Ve
             match follow(&to, table.id(), entry) {
                 Ok(next) => to = next,
                 Err(flaw) => {
-                    let verdict = Verdict::Invalid(to.sequence + 1, flaw);
+                    let verdict = ChainStatus::Invalid(to.sequence + 1, flaw);
                     return Ok(Verification { head, to, verdict });
                 }
             }
         }
         let verdict = if head.sequence < known {
-            Some(Verdict::Invalid(head.sequence + 1, Flaw::BeyondHead))
+            Some(ChainStatus::Invalid(head.sequence + 1, ChainDefect::BeyondHead))
         } else if round.entries.next.is_some() {
             None
         } else if to.sequence < promised {
-            Some(Verdict::Invalid(to.sequence + 1, Flaw::Missing))
+            Some(ChainStatus::Invalid(to.sequence + 1, ChainDefect::Missing))
         } else if head == to {
-            Some(Verdict::Valid)
+            Some(ChainStatus::Valid)
         } else if head.sequence == to.sequence {
-            Some(Verdict::Invalid(to.sequence, Flaw::HeadDiffers))
+            Some(ChainStatus::Invalid(to.sequence, ChainDefect::HeadDiffers))
         } else {
             None
         };
@@ -263,7 +267,7 @@ pub async fn verify(table: &TenantTable, from: Place, first: Round) -> Result<Ve
         if left == 0 {
             break;
         }
-        round = Round::read(table, &to).await?;
+        round = VerifiedRange::read(table, &to).await?;
     }
-    Ok(Verification { head, to, verdict: Verdict::Unfinished })
+    Ok(Verification { head, to, verdict: ChainStatus::Unfinished })
 }

@@ -19,7 +19,7 @@ mod seen;
 
 pub use caller::{AuthError, Caller, Credential, administers, authenticate};
 pub use jwks::JwksCache;
-pub use scope::{RequiredScope, Scope};
+pub use scope::{ApiScope, RequiredScope};
 pub use seen::SeenCredentials;
 
 #[cfg(test)]

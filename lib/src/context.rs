@@ -70,7 +70,7 @@ impl Settings {
             identity_center_instance_arn: variable("IDENTITY_CENTER_INSTANCE_ARN")?,
             identity_store_id: variable("IDENTITY_STORE_ID")?,
             quota: Quota {
-                turns: number("IDENTITY_CENTER_TURNS")?,
+                slots: number("IDENTITY_CENTER_SLOTS")?,
                 requests_per_second: number("IDENTITY_CENTER_REQUESTS_PER_SECOND")?,
             },
             schedules: ScheduleSettings {
@@ -142,7 +142,7 @@ pub async fn run_worker(handle: impl AsyncFn(&Workers, Value) -> Result<Value, W
 /// What workers run on, with these clients and settings.
 #[must_use]
 pub fn workers(aws: &SdkConfig, settings: Settings, clock: Clock, metrics: Metrics) -> Workers {
-    // A request that the SDK made again by itself would be one beyond the quota; workers ask again in their turn. Nor may one
+    // A request that the SDK made again by itself would be one beyond the quota; workers ask again in their slot. Nor may one
     // outlive the lease it is sent under.
     let limit = TimeoutConfig::builder().operation_timeout(LONGEST_REQUEST.unsigned_abs()).build();
     let sso = aws_sdk_ssoadmin::config::Builder::from(aws).retry_config(RetryConfig::disabled());
@@ -186,7 +186,7 @@ pub async fn sync_workers(
         event_bus_name: String::new(),
         identity_center_instance_arn: instance.arn,
         identity_store_id: instance.identity_store_id,
-        quota: Quota { turns: DEFAULT_TURNS, requests_per_second: DEFAULT_REQUESTS_PER_SECOND },
+        quota: Quota { slots: DEFAULT_SLOTS, requests_per_second: DEFAULT_REQUESTS_PER_SECOND },
         schedules: ScheduleSettings {
             group: String::new(),
             role_arn: String::new(),
@@ -207,8 +207,8 @@ pub async fn instance_arn(aws: &SdkConfig, named: Option<&str>, clock: &Clock) -
     Ok(directory::instance(&aws_sdk_ssoadmin::Client::new(aws), named, clock).await?.arn)
 }
 
-/// The template's `IdentityCenterTurns`.
-const DEFAULT_TURNS: NonZeroU32 = NonZeroU32::new(8).unwrap();
+/// The template's `IdentityCenterSlots`.
+const DEFAULT_SLOTS: NonZeroU32 = NonZeroU32::new(8).unwrap();
 /// The template's `IdentityCenterRequestsPerSecond`.
 const DEFAULT_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(16).unwrap();
 

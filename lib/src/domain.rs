@@ -12,28 +12,30 @@ mod policy;
 mod principal;
 mod request;
 mod resource;
+mod slot;
 mod sync;
 mod tenant;
 pub mod text;
-mod turn;
 
 pub use assignment::{
     Assignment, AssignmentKey, Holder, InstanceTenants, Lease, NextStep, Operation, OperationKind, Origin, Presence,
 };
 pub use duration::{Seconds, SecondsError};
 pub use event::{Actor, ActorType, Event, EventKind, EventSubject};
-pub use grant::{DELETED_OUTSIDE, Evaluation, Grant, GrantStatus, Provisioning, Revocation, RevocationStatus};
+pub use grant::{DELETED_OUTSIDE, DecisionBasis, Grant, GrantStatus, Provisioning, Revocation, RevocationStatus};
 pub use id::{ApiKeyId, EventId, GrantId, IdError, MessageId, PolicyId, RequestId, RuleId, TenantId};
 pub use person::{ExternalId, Person, PersonLink};
-pub use policy::{ActionScope, ApprovalMode, Effect, EntityRef, OnDrift, Policy, PolicySettings, Rule, Scope, Terms};
+pub use policy::{
+    ActionScope, ApprovalMode, Effect, EntityRef, OnDrift, Policy, PolicySettings, Rule, RuleScope, Terms,
+};
 pub use principal::{Auth, Circumstances, DirectoryLink, Principal, PrincipalKind, PrincipalRef};
 pub use request::{
-    AccessRequest, ApprovedBy, AuthorType, Decision, RequestMessage, RequestState, RequestStatus, Verdict,
+    AccessRequest, ApprovedBy, ApproverDecision, AuthorType, RequestMessage, RequestState, RequestStatus, Vote,
 };
 pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef};
+pub use slot::{LEASE, LEASE_POLL, LEASE_RENEWAL, LONGEST_REQUEST, Quota, REQUESTS_A_WINDOW, Slot, SlotTable, Urgency};
 pub use sync::{SYNC_LEASE, SyncPhase, SyncState};
 pub use tenant::{BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Tenant, TenantSettings, User};
-pub use turn::{LEASE, LEASE_POLL, LEASE_RENEWAL, LONGEST_REQUEST, Quota, REQUESTS_A_WINDOW, Turn, Turns, Urgency};
 
 /// Free-form data a caller attaches: a JSON object.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;

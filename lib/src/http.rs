@@ -1,10 +1,10 @@
-//! HTTP: one router an endpoint, one session a call, one match from errors to answers.
+//! HTTP: one router an endpoint, one call a call, one match from errors to answers.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `endpoint/` | the operations, one file each |
 //! | `view/` | what goes over the wire, and how it is made of domain types |
-//! | `session` | the credential and the tenant; the only way to the table |
+//! | `call` | the credential and the tenant; the only way to the table |
 //! | `body` | parses input once, naming what is wrong with it |
 //! | `cursor` | pages |
 //! | `size` | how large an answer may be |
@@ -16,13 +16,13 @@
 
 mod app;
 mod body;
+mod call;
 mod cursor;
 pub mod endpoint;
 mod error;
 mod listing;
 mod openapi;
 mod precondition;
-mod session;
 mod size;
 pub mod view;
 

@@ -34,7 +34,7 @@ pub struct IdentityCenter {
 
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum IdentityCenterError {
     /// Another change of the same assignment is under way.
     #[error("another change of the same assignment is under way")]
     Conflict,
@@ -46,7 +46,7 @@ pub enum Fault {
     Invalid(String),
     /// It may succeed later: throttled, not allowed yet.
     #[error("{0}")]
-    Passing(String),
+    Transient(String),
     /// There was no answer, or none that says that nothing was done: what was asked for may be done, even later.
     #[error("{0}")]
     Unanswered(String),
@@ -98,10 +98,10 @@ impl IdentityCenter {
     ///
     /// # Errors
     ///
-    /// [`Fault::NotFound`] when there is no such user.
-    pub async fn user_id(&self, principal: &Principal) -> Result<String, Fault> {
+    /// [`IdentityCenterError::NotFound`] when there is no such user.
+    pub async fn user_id(&self, principal: &Principal) -> Result<String, IdentityCenterError> {
         if principal.who.kind == PrincipalKind::ServiceAccount {
-            let none = || Fault::NotFound("no Identity Store user is set on the API key".to_owned());
+            let none = || IdentityCenterError::NotFound("no Identity Store user is set on the API key".to_owned());
             return principal.user_id().map(str::to_owned).ok_or_else(none);
         }
         let link = &principal.link;
@@ -109,7 +109,9 @@ impl IdentityCenter {
             return self.user_id_by_email(principal).await;
         };
         if strongest.user_ids.len() > 1 {
-            return Err(Fault::NotFound("the directory knows several users by what identifies the person".to_owned()));
+            return Err(IdentityCenterError::NotFound(
+                "the directory knows several users by what identifies the person".to_owned(),
+            ));
         }
         match &link.external_id {
             Some(external) if strongest.key == PersonLink::by_external_id(&external.issuer, &external.id) => {
@@ -117,28 +119,34 @@ impl IdentityCenter {
                     .issuer(&external.issuer)
                     .id(&external.id)
                     .build()
-                    .map_err(|error| Fault::Invalid(error.to_string()))?;
+                    .map_err(|error| IdentityCenterError::Invalid(error.to_string()))?;
                 self.user_id_by(AlternateIdentifier::ExternalId(alternate)).await
             }
             Some(_) | None => self.user_id_by_email(principal).await,
         }
     }
 
-    async fn user_id_by_email(&self, principal: &Principal) -> Result<String, Fault> {
-        let no_email = || Fault::NotFound("the person has no verified e-mail address to find them by".to_owned());
+    async fn user_id_by_email(&self, principal: &Principal) -> Result<String, IdentityCenterError> {
+        let no_email =
+            || IdentityCenterError::NotFound("the person has no verified e-mail address to find them by".to_owned());
         let email = principal.email.clone().ok_or_else(no_email)?;
         let unique = UniqueAttribute::builder()
             .attribute_path("emails.value")
             .attribute_value(Document::String(email.clone()))
             .build()
-            .map_err(|error| Fault::Invalid(error.to_string()))?;
+            .map_err(|error| IdentityCenterError::Invalid(error.to_string()))?;
         self.user_id_by(AlternateIdentifier::UniqueAttribute(unique)).await.map_err(|fault| match fault {
-            Fault::NotFound(_) => Fault::NotFound(format!("the Identity Store has no user with the address `{email}`")),
-            other @ (Fault::Conflict | Fault::Invalid(_) | Fault::Passing(_) | Fault::Unanswered(_)) => other,
+            IdentityCenterError::NotFound(_) => {
+                IdentityCenterError::NotFound(format!("the Identity Store has no user with the address `{email}`"))
+            }
+            other @ (IdentityCenterError::Conflict
+            | IdentityCenterError::Invalid(_)
+            | IdentityCenterError::Transient(_)
+            | IdentityCenterError::Unanswered(_)) => other,
         })
     }
 
-    async fn user_id_by(&self, identifier: AlternateIdentifier) -> Result<String, Fault> {
+    async fn user_id_by(&self, identifier: AlternateIdentifier) -> Result<String, IdentityCenterError> {
         let answer = self
             .identity_store
             .get_user_id()
@@ -154,9 +162,9 @@ impl IdentityCenter {
     ///
     /// # Errors
     ///
-    /// [`Fault::Conflict`] while another change of the assignment runs; [`Fault::NotFound`] when the instance, the
+    /// [`IdentityCenterError::Conflict`] while another change of the assignment runs; [`IdentityCenterError::NotFound`] when the instance, the
     /// permission set, or the assignment to delete does not exist.
-    pub async fn begin(&self, kind: OperationKind, key: &AssignmentKey) -> Result<String, Fault> {
+    pub async fn begin(&self, kind: OperationKind, key: &AssignmentKey) -> Result<String, IdentityCenterError> {
         let status = match kind {
             OperationKind::Create => {
                 self.sso
@@ -171,9 +179,9 @@ impl IdentityCenter {
                     .await
                     .map_err(|error| match error.code() {
                         // A delegated administrator may not assign in the management account, however often it tries.
-                        Some("AccessDeniedException") => {
-                            Fault::Invalid("stint is not permitted to give access in this account".to_owned())
-                        }
+                        Some("AccessDeniedException") => IdentityCenterError::Invalid(
+                            "stint is not permitted to give access in this account".to_owned(),
+                        ),
                         Some(_) | None => fault(error),
                     })?
                     .account_assignment_creation_status
@@ -195,15 +203,20 @@ impl IdentityCenter {
         };
         status
             .and_then(|status| status.request_id)
-            .ok_or_else(|| Fault::Unanswered("Identity Center answered without a request id".to_owned()))
+            .ok_or_else(|| IdentityCenterError::Unanswered("Identity Center answered without a request id".to_owned()))
     }
 
     /// How far a change is.
     ///
     /// # Errors
     ///
-    /// [`Fault::NotFound`] when Identity Center no longer knows it.
-    pub async fn progress(&self, kind: OperationKind, instance: &str, request: &str) -> Result<Progress, Fault> {
+    /// [`IdentityCenterError::NotFound`] when Identity Center no longer knows it.
+    pub async fn progress(
+        &self,
+        kind: OperationKind,
+        instance: &str,
+        request: &str,
+    ) -> Result<Progress, IdentityCenterError> {
         let status = match kind {
             OperationKind::Create => self.creation_status(instance, request).await?,
             OperationKind::Delete => {
@@ -224,7 +237,7 @@ impl IdentityCenter {
         &self,
         instance: &str,
         request: &str,
-    ) -> Result<Option<AccountAssignmentOperationStatus>, Fault> {
+    ) -> Result<Option<AccountAssignmentOperationStatus>, IdentityCenterError> {
         let answer = self
             .sso
             .describe_account_assignment_creation_status()
@@ -241,12 +254,12 @@ impl IdentityCenter {
     ///
     /// # Errors
     ///
-    /// [`Fault`] when they cannot be read.
+    /// [`IdentityCenterError`] when they cannot be read.
     pub async fn unfinished_creations(
         &self,
         instance: &str,
         page: Option<String>,
-    ) -> Result<(Vec<String>, Option<String>), Fault> {
+    ) -> Result<(Vec<String>, Option<String>), IdentityCenterError> {
         let unfinished = OperationStatusFilter::builder().status(StatusValues::InProgress).build();
         let answer = self
             .sso
@@ -265,8 +278,8 @@ impl IdentityCenter {
     ///
     /// # Errors
     ///
-    /// [`Fault::NotFound`] when Identity Center no longer knows it.
-    pub async fn creates(&self, request: &str, key: &AssignmentKey) -> Result<bool, Fault> {
+    /// [`IdentityCenterError::NotFound`] when Identity Center no longer knows it.
+    pub async fn creates(&self, request: &str, key: &AssignmentKey) -> Result<bool, IdentityCenterError> {
         let status = self.creation_status(&key.instance_arn, request).await?;
         Ok(status.is_some_and(|status| {
             status.target_id.as_deref() == Some(key.account_id.as_str())
@@ -282,8 +295,8 @@ impl IdentityCenter {
     ///
     /// # Errors
     ///
-    /// [`Fault::NotFound`] when the instance or the permission set does not exist.
-    pub async fn list(&self, key: &AssignmentKey, page: Option<String>) -> Result<Listed, Fault> {
+    /// [`IdentityCenterError::NotFound`] when the instance or the permission set does not exist.
+    pub async fn list(&self, key: &AssignmentKey, page: Option<String>) -> Result<Listed, IdentityCenterError> {
         let answer = self
             .sso
             .list_account_assignments()
@@ -311,8 +324,8 @@ impl IdentityCenter {
     ///
     /// # Errors
     ///
-    /// [`Fault`] when it cannot be told.
-    pub async fn is_in_any(&self, user_id: &str, groups: &[String]) -> Result<bool, Fault> {
+    /// [`IdentityCenterError`] when it cannot be told.
+    pub async fn is_in_any(&self, user_id: &str, groups: &[String]) -> Result<bool, IdentityCenterError> {
         let mut unasked: Vec<&[String]> = groups.chunks(MOST_GROUPS).collect();
         while let Some(groups) = unasked.pop() {
             let answer = self
@@ -327,11 +340,11 @@ impl IdentityCenter {
                 Ok(answer) if answer.results.iter().any(|result| result.membership_exists) => return Ok(true),
                 Ok(_) => {}
                 // One of them does not exist, and the answer says nothing of the others.
-                Err(Fault::NotFound(_)) if groups.len() > 1 => {
+                Err(IdentityCenterError::NotFound(_)) if groups.len() > 1 => {
                     let (first, second) = groups.split_at(groups.len() / 2);
                     unasked.extend([first, second]);
                 }
-                Err(Fault::NotFound(_)) => {}
+                Err(IdentityCenterError::NotFound(_)) => {}
                 Err(fault) => return Err(fault),
             }
         }
@@ -342,8 +355,8 @@ impl IdentityCenter {
     ///
     /// # Errors
     ///
-    /// [`Fault`] when it cannot be read.
-    pub async fn session_duration(&self, permission_set_arn: &str) -> Result<SignedDuration, Fault> {
+    /// [`IdentityCenterError`] when it cannot be read.
+    pub async fn session_duration(&self, permission_set_arn: &str) -> Result<SignedDuration, IdentityCenterError> {
         let answer = self
             .sso
             .describe_permission_set()
@@ -370,7 +383,7 @@ fn progress(status: AccountAssignmentOperationStatus) -> Progress {
     }
 }
 
-fn fault<E>(error: SdkError<E>) -> Fault
+fn fault<E>(error: SdkError<E>) -> IdentityCenterError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
@@ -382,10 +395,10 @@ where
         None => DisplayErrorContext(error).to_string(),
     };
     match code.as_str() {
-        "ConflictException" => Fault::Conflict,
-        "ResourceNotFoundException" => Fault::NotFound(text),
-        "ValidationException" => Fault::Invalid(text),
-        _ if refused => Fault::Passing(text),
-        _ => Fault::Unanswered(text),
+        "ConflictException" => IdentityCenterError::Conflict,
+        "ResourceNotFoundException" => IdentityCenterError::NotFound(text),
+        "ValidationException" => IdentityCenterError::Invalid(text),
+        _ if refused => IdentityCenterError::Transient(text),
+        _ => IdentityCenterError::Unanswered(text),
     }
 }

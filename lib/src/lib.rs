@@ -2,7 +2,7 @@
 //!
 //! This library holds everything that decides or does something; the binaries in `functions/` only wire it.
 
-pub mod access;
+pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod clock;

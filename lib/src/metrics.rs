@@ -14,7 +14,7 @@ pub const NAMESPACE: &str = "stint";
 /// The dimension of all metrics: two stacks of one account must not be taken for one.
 pub const STACK: &str = "Stack";
 /// The dimension of [`Measurement::Decisions`].
-pub const OUTCOME: &str = "Outcome";
+pub const OUTCOME: &str = "RequestOutcome";
 
 /// Something that was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +30,12 @@ pub enum Measurement {
     /// How much of the directory AWS seems to have lost, and is kept until an administrator says otherwise; zero if nothing.
     DirectoryHeldBack(u32),
     /// What came of an ask; one each.
-    Decisions(Outcome),
+    Decisions(RequestOutcome),
 }
 
 /// What came of an ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// Policy granted it at once.
     Auto,
     /// Policy asks people.
@@ -46,7 +46,7 @@ pub enum Outcome {
     BreakGlass,
 }
 
-impl Outcome {
+impl RequestOutcome {
     /// Every outcome.
     pub const ALL: &'static [Self] = &[Self::Auto, Self::Require, Self::Denied, Self::BreakGlass];
 
@@ -179,15 +179,15 @@ mod tests {
                 "Timestamp": 1_767_603_600_000_i64,
                 "CloudWatchMetrics": [{
                     "Namespace": "stint",
-                    "Dimensions": [["Stack", "Outcome"]],
+                    "Dimensions": [["Stack", "RequestOutcome"]],
                     "Metrics": [{"Name": "Decisions", "Unit": "Count"}],
                 }],
             },
             "Stack": "stint",
-            "Outcome": "break_glass",
+            "RequestOutcome": "break_glass",
             "Decisions": 1,
         });
-        assert_eq!(line(Measurement::Decisions(Outcome::BreakGlass)), expected);
+        assert_eq!(line(Measurement::Decisions(RequestOutcome::BreakGlass)), expected);
     }
 
     /// CloudWatch drops a line whose dimensions or metrics are not there.
@@ -199,7 +199,7 @@ mod tests {
             Measurement::ProvisioningLatencySeconds(second),
             Measurement::OldestOverdueSeconds(second),
         ];
-        let decisions = Outcome::ALL.iter().map(|outcome| Measurement::Decisions(*outcome));
+        let decisions = RequestOutcome::ALL.iter().map(|outcome| Measurement::Decisions(*outcome));
         for measurement in spans.into_iter().chain(decisions) {
             let line = line(measurement);
             let of = |pointer: &str| line.pointer(&format!("/_aws/CloudWatchMetrics/0/{pointer}")).cloned();

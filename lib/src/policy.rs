@@ -22,6 +22,7 @@
 mod bounds;
 mod decision;
 mod engine;
+mod entities;
 mod facts;
 mod flat;
 mod index;
@@ -36,10 +37,9 @@ mod stored;
 mod terms;
 mod text;
 mod unknown;
-mod world;
 
-pub use decision::{Decision, Determining, Outcome, RuleError};
-pub use engine::{CompileError, Engine, Evaluation};
+pub use decision::{Determining, PolicyDecision, PolicyOutcome, RuleError};
+pub use engine::{CompileError, Engine, TrialResult};
 pub use flat::{ActionScopeType, FlatError, FlatScope, ScopeType, action_scope, flat_actions, parse_principal};
 pub use model::{Directory, RESERVED_ACTIONS, SchemaError, TenantSchema};
 pub use offered::PermissionSetError;

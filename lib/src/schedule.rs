@@ -36,7 +36,7 @@ pub struct ScheduleSettings {
 
 /// Which worker a schedule calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reminder {
+pub enum ScheduledWorker {
     /// Give the access: a later start, or another attempt.
     Provision,
     /// Take it away: its time is over, or another attempt.
@@ -62,7 +62,7 @@ impl Schedules {
     /// [`ScheduleError`] when Scheduler does not do it.
     pub async fn remind(
         &self,
-        reminder: Reminder,
+        reminder: ScheduledWorker,
         tenant: TenantId,
         grant: GrantId,
         at: Timestamp,
@@ -109,7 +109,7 @@ impl Schedules {
     /// # Errors
     ///
     /// [`ScheduleError`] when Scheduler does not do it.
-    pub async fn forget(&self, reminder: Reminder, grant: GrantId) -> Result<(), ScheduleError> {
+    pub async fn forget(&self, reminder: ScheduledWorker, grant: GrantId) -> Result<(), ScheduleError> {
         let deleted =
             self.client.delete_schedule().group_name(&self.settings.group).name(name(reminder, grant)).send().await;
         match deleted {
@@ -119,11 +119,11 @@ impl Schedules {
         }
     }
 
-    fn target(&self, reminder: Reminder, tenant: TenantId, grant: GrantId) -> Result<Target, ScheduleError> {
+    fn target(&self, reminder: ScheduledWorker, tenant: TenantId, grant: GrantId) -> Result<Target, ScheduleError> {
         let invalid = |error: aws_sdk_scheduler::error::BuildError| ScheduleError(error.to_string());
         let arn = match reminder {
-            Reminder::Provision => &self.settings.provision_function_arn,
-            Reminder::Revoke => &self.settings.deprovision_function_arn,
+            ScheduledWorker::Provision => &self.settings.provision_function_arn,
+            ScheduledWorker::Revoke => &self.settings.deprovision_function_arn,
         };
         let mut target = Target::builder()
             .arn(arn)
@@ -141,10 +141,10 @@ impl Schedules {
 }
 
 /// A grant's schedule is named by the grant, so that making it twice makes one. At most 64 characters.
-fn name(reminder: Reminder, grant: GrantId) -> String {
+fn name(reminder: ScheduledWorker, grant: GrantId) -> String {
     match reminder {
-        Reminder::Provision => format!("{grant}-provision"),
-        Reminder::Revoke => grant.to_string(),
+        ScheduledWorker::Provision => format!("{grant}-provision"),
+        ScheduledWorker::Revoke => grant.to_string(),
     }
 }
 
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn names_fit_into_sixty_four_characters() {
         let grant = uuid::Uuid::max().into();
-        for reminder in [Reminder::Provision, Reminder::Revoke] {
+        for reminder in [ScheduledWorker::Provision, ScheduledWorker::Revoke] {
             assert!(name(reminder, grant).len() <= 64);
         }
     }

@@ -13,13 +13,13 @@ mod people;
 mod query;
 mod record;
 mod records;
+mod slots;
 mod sync;
 mod table;
 mod transaction;
-mod turns;
 
 pub use audit::{AuditEntry, AuditHead, HIGHEST_SEQUENCE, StoredEntry, audit_entry_of, audit_key};
-pub use due::{DueItem, Work, in_turn};
+pub use due::{DueItem, Work, round_robin};
 pub use error::{CommitError, StoreError};
 pub use instance::InstanceRecord;
 pub use query::{Listing, Page};

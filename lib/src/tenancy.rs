@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::auth::Scope;
+use crate::auth::ApiScope;
 use crate::auth::api_key::{ApiKey, ApiKeySecret, SECRET_BYTES};
 use crate::domain::{
     Actor, ApiKeyId, Event, EventId, EventKind, EventSubject, OidcConfig, Role, Tenant, TenantId, TenantSettings,
@@ -111,7 +111,7 @@ pub struct NewKey {
     /// What its owner calls it.
     pub name: String,
     /// What it may ask for.
-    pub scopes: Vec<Scope>,
+    pub scopes: Vec<ApiScope>,
     /// The Identity Store user who receives what it is given; without one it is given nothing.
     pub identity_store_user_id: Option<String>,
 }

@@ -8,7 +8,7 @@
 //! | [`sweep`] | every five minutes: whatever is due and was not done |
 //! | [`sync`] | every fifteen minutes, and on demand: reads the directory from AWS |
 //!
-//! Who changes an assignment needs a turn at Identity Center (`shift`). Who finds none free leaves, and whoever has one goes
+//! Who changes an assignment needs a slot at Identity Center (`run`). Who finds none free leaves, and whoever has one goes
 //! on with what was left (`queue`).
 //!
 //! Every one may be called twice, late, out of order or not at all. What each does depends on what the table says when it
@@ -24,7 +24,7 @@ pub mod publish_events;
 mod queue;
 mod reconsider;
 mod revoke;
-mod shift;
+mod run;
 pub mod sweep;
 pub mod sync;
 

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use reqwest::Method;
 use serde_json::Value;
-use stint::auth::Scope;
+use stint::auth::ApiScope;
 
 use crate::schema::violations;
 use crate::{Answer, As, Call, World};
@@ -47,7 +47,7 @@ pub struct Operation {
     /// Its path, with the names of its parameters in braces.
     pub path: String,
     /// The scope it needs; none for those anybody may call.
-    pub scope: Option<Scope>,
+    pub scope: Option<ApiScope>,
     /// The example of its body, if it takes one.
     pub example: Option<Value>,
     /// Whether it can do without a body.

@@ -16,8 +16,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use stint::access::Ids;
-use stint::auth::Scope;
+use stint::app::Ids;
+use stint::auth::ApiScope;
 use stint::auth::api_key::{ApiKey, ApiKeySecret, SECRET_BYTES};
 use stint::clock::Clock;
 use stint::domain::{OidcConfig, TenantId};
@@ -150,7 +150,7 @@ impl World {
     }
 
     /// A new key with these scopes.
-    pub async fn api_key(&self, scopes: &[Scope]) -> String {
+    pub async fn api_key(&self, scopes: &[ApiScope]) -> String {
         self.api_key_with(|key| key.scopes = scopes.to_vec()).await
     }
 
@@ -163,7 +163,7 @@ impl World {
             tenant_id,
             name: "a key of a test".to_owned(),
             hash: secret.hash(),
-            scopes: Scope::ALL.to_vec(),
+            scopes: ApiScope::ALL.to_vec(),
             groups: Vec::new(),
             created_by: None,
             created_at: self.now(),

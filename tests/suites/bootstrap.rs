@@ -93,7 +93,7 @@ async fn the_key_may_everything_but_impersonate() {
     ran.key();
     let key = plain(&items(&world, "APIKEY")[0]);
     let scopes: Vec<&str> = key["scopes"].as_array().unwrap().iter().map(|scope| scope.as_str().unwrap()).collect();
-    assert_eq!(scopes.len(), stint::auth::Scope::ALL.len() - 1);
+    assert_eq!(scopes.len(), stint::auth::ApiScope::ALL.len() - 1);
     assert!(!scopes.contains(&"access:impersonate"));
 }
 

@@ -29,6 +29,8 @@ mod recorded;
 mod rush;
 #[path = "lifecycle/sharing.rs"]
 mod sharing;
+#[path = "lifecycle/slots.rs"]
+mod slots;
 #[path = "lifecycle/standing.rs"]
 mod standing;
 #[path = "lifecycle/submit.rs"]
@@ -41,7 +43,5 @@ mod sync_people;
 mod sync_runs;
 #[path = "lifecycle/sync_warnings.rs"]
 mod sync_warnings;
-#[path = "lifecycle/turns.rs"]
-mod turns;
 #[path = "lifecycle/unknown.rs"]
 mod unknown;

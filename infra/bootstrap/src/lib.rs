@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use clap::Parser;
-use stint::access::Ids;
+use stint::app::Ids;
 use stint::auth::api_key::{ApiKey, ApiKeySecret};
 use stint::auth::jwks::{JwksError, check_issuer};
 use stint::auth::scope::scopes_of;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::http::Method;
 use serde_json::{Value, json};
-use stint::access::Ids;
+use stint::app::Ids;
 use stint::auth::api_key::{ApiKey, ApiKeySecret};
 use stint::clock::Clock;
 use stint::domain::TenantId;

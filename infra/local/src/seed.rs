@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stint::auth::Scope;
+use stint::auth::ApiScope;
 use stint::auth::api_key::ApiKeySecret;
 use stint::context::{RandomError, random_bytes};
 use stint::directory;
@@ -170,7 +170,7 @@ impl Seed {
         NewKey {
             id,
             name: API_KEY_NAME.to_owned(),
-            scopes: Scope::ALL.to_vec(),
+            scopes: ApiScope::ALL.to_vec(),
             identity_store_user_id: user.map(|user| user.user_id.clone()),
         }
     }

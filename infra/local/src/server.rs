@@ -11,7 +11,7 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use stint::access::Ids;
+use stint::app::Ids;
 use stint::auth::api_key::ApiKeySecret;
 use stint::clock::Clock;
 use stint::context::Settings;

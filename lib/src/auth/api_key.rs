@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::scope::Scope;
+use super::scope::ApiScope;
 use crate::domain::{ApiKeyId, PrincipalRef, TenantId};
 
 const PREFIX: &str = "stint";
@@ -128,7 +128,7 @@ pub struct ApiKey {
     /// SHA-256 of the whole key, in hexadecimal.
     pub hash: String,
     /// What it may ask for.
-    pub scopes: Vec<Scope>,
+    pub scopes: Vec<ApiScope>,
     /// The groups its service account is a member of.
     pub groups: Vec<String>,
     /// Who made it; nobody, if the installation did.
@@ -256,7 +256,7 @@ mod tests {
             tenant_id: tenant(),
             name: "terraform".to_owned(),
             hash: secret().hash(),
-            scopes: vec![Scope::PoliciesWrite],
+            scopes: vec![ApiScope::PoliciesWrite],
             groups: vec![],
             created_by: None,
             created_at: at(0),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::api_key::{ApiKey, PresentedKey};
 use super::jwks::JwksCache;
 use super::jwt::{OidcTrust, TokenError, UnverifiedClaims, Verifier};
-use super::scope::{Scope, scopes_of};
+use super::scope::{ApiScope, scopes_of};
 use crate::domain::{
     Auth, Circumstances, DirectoryLink, PersonLink, Principal, PrincipalRef, Role, Tenant, TenantId, User,
 };
@@ -98,7 +98,7 @@ pub enum AuthError {
     TenantMismatch,
     /// It is good, and lacks a scope.
     #[error("the scope `{0}` is missing")]
-    InsufficientScope(Scope),
+    InsufficientScope(ApiScope),
     /// It is a good token that leaves out its owner's groups, and nobody else says which they are.
     #[error("the token leaves out which groups you are in, and a rule may forbid by group")]
     GroupsUnknown,
@@ -124,7 +124,7 @@ impl From<TokenError> for AuthError {
 pub struct Caller {
     tenant: Arc<Tenant>,
     principal: Principal,
-    scopes: Vec<Scope>,
+    scopes: Vec<ApiScope>,
     circumstances: Circumstances,
 }
 
@@ -156,14 +156,14 @@ impl Caller {
 
     /// Whether they have a scope.
     #[must_use]
-    pub fn has(&self, scope: Scope) -> bool {
+    pub fn has(&self, scope: ApiScope) -> bool {
         self.scopes.contains(&scope)
     }
 
     /// # Errors
     ///
     /// [`AuthError::InsufficientScope`] when they do not have it.
-    pub fn require(&self, scope: Scope) -> Result<(), AuthError> {
+    pub fn require(&self, scope: ApiScope) -> Result<(), AuthError> {
         if self.has(scope) { Ok(()) } else { Err(AuthError::InsufficientScope(scope)) }
     }
 
@@ -171,20 +171,20 @@ impl Caller {
     /// an administrator. Others see what is theirs, and what they may decide.
     #[must_use]
     pub fn sees_everything(&self) -> bool {
-        self.circumstances.auth == Auth::ApiKey || self.has(Scope::AuditRead)
+        self.circumstances.auth == Auth::ApiKey || self.has(ApiScope::AuditRead)
     }
 
     /// The authority of an administrator to decide.
     #[must_use]
     pub fn administrator_approves(&self) -> Option<Permit<Approve>> {
-        self.has(Scope::Admin).then(Permit::of_administrator)
+        self.has(ApiScope::Admin).then(Permit::of_administrator)
     }
 
     /// The authority to end any grant: an administrator's, or a machine's that was given the scope to.
     #[must_use]
     pub fn administrator_revokes(&self) -> Option<Permit<Revoke>> {
-        let machine = self.circumstances.auth == Auth::ApiKey && self.has(Scope::GrantsRevoke);
-        (machine || self.has(Scope::Admin)).then(Permit::of_administrator)
+        let machine = self.circumstances.auth == Auth::ApiKey && self.has(ApiScope::GrantsRevoke);
+        (machine || self.has(ApiScope::Admin)).then(Permit::of_administrator)
     }
 }
 
@@ -264,7 +264,8 @@ async fn authenticate_token(
             None => groups_left_out(table, tenant, &trust, claims.subject()).await?,
         };
         let principal = claims.into_principal(groups);
-        let mut scopes: Vec<Scope> = roles_of(&record, &principal).into_iter().flat_map(scopes_of).copied().collect();
+        let mut scopes: Vec<ApiScope> =
+            roles_of(&record, &principal).into_iter().flat_map(scopes_of).copied().collect();
         scopes.sort_unstable();
         scopes.dedup();
         return Ok(Caller { tenant: Arc::new(record), principal, scopes, circumstances });
@@ -306,7 +307,7 @@ async fn groups_left_out(
 /// Whether a person's groups make them an administrator of the tenant.
 #[must_use]
 pub fn administers(tenant: &Tenant, person: &Principal) -> bool {
-    roles_of(tenant, person).into_iter().any(|role| scopes_of(role).contains(&Scope::Admin))
+    roles_of(tenant, person).into_iter().any(|role| scopes_of(role).contains(&ApiScope::Admin))
 }
 
 /// The roles of a person: everybody is a user, and the tenant says which groups are more.

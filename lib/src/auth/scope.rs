@@ -13,7 +13,7 @@ pub struct ScopeError;
 /// A scope a use case requires, as a type: a function that takes the proof of one cannot be called with another.
 pub trait RequiredScope {
     /// The scope that is required.
-    const SCOPE: Scope;
+    const SCOPE: ApiScope;
 }
 
 macro_rules! scopes {
@@ -22,11 +22,11 @@ macro_rules! scopes {
         ///
         /// Scopes do not imply one another: a key is good for exactly the ones it lists.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-        pub enum Scope {
+        pub enum ApiScope {
             $($(#[$doc])+ #[serde(rename = $wire)] $name,)+
         }
 
-        impl Scope {
+        impl ApiScope {
             /// Every scope.
             pub const ALL: &'static [Self] = &[$(Self::$name),+];
 
@@ -39,7 +39,7 @@ macro_rules! scopes {
             }
         }
 
-        impl std::str::FromStr for Scope {
+        impl std::str::FromStr for ApiScope {
             type Err = ScopeError;
 
             fn from_str(text: &str) -> Result<Self, ScopeError> {
@@ -56,7 +56,7 @@ macro_rules! scopes {
             pub struct $name;
 
             impl RequiredScope for $name {
-                const SCOPE: Scope = Scope::$name;
+                const SCOPE: ApiScope = ApiScope::$name;
             }
         )+
     };
@@ -87,7 +87,7 @@ scopes! {
     Admin = "admin"
 }
 
-impl std::fmt::Display for Scope {
+impl std::fmt::Display for ApiScope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
@@ -99,31 +99,35 @@ impl std::fmt::Display for Scope {
 /// the use case asks policy. No role gives `access:impersonate`: acting for others is for machines that were given just
 /// that.
 #[must_use]
-pub const fn scopes_of(role: Role) -> &'static [Scope] {
+pub const fn scopes_of(role: Role) -> &'static [ApiScope] {
     match role {
-        Role::User => {
-            &[Scope::AccessRequest, Scope::RequestsRead, Scope::RequestsDecide, Scope::GrantsRead, Scope::GrantsRevoke]
-        }
-        Role::Approver => &[
-            Scope::AccessRequest,
-            Scope::RequestsRead,
-            Scope::RequestsDecide,
-            Scope::GrantsRead,
-            Scope::GrantsRevoke,
-            Scope::PoliciesRead,
+        Role::User => &[
+            ApiScope::AccessRequest,
+            ApiScope::RequestsRead,
+            ApiScope::RequestsDecide,
+            ApiScope::GrantsRead,
+            ApiScope::GrantsRevoke,
         ],
-        Role::Auditor => &[Scope::RequestsRead, Scope::GrantsRead, Scope::PoliciesRead, Scope::AuditRead],
+        Role::Approver => &[
+            ApiScope::AccessRequest,
+            ApiScope::RequestsRead,
+            ApiScope::RequestsDecide,
+            ApiScope::GrantsRead,
+            ApiScope::GrantsRevoke,
+            ApiScope::PoliciesRead,
+        ],
+        Role::Auditor => &[ApiScope::RequestsRead, ApiScope::GrantsRead, ApiScope::PoliciesRead, ApiScope::AuditRead],
         Role::Admin => &[
-            Scope::AccessRequest,
-            Scope::RequestsRead,
-            Scope::RequestsDecide,
-            Scope::GrantsRead,
-            Scope::GrantsRevoke,
-            Scope::GrantsWrite,
-            Scope::PoliciesRead,
-            Scope::PoliciesWrite,
-            Scope::AuditRead,
-            Scope::Admin,
+            ApiScope::AccessRequest,
+            ApiScope::RequestsRead,
+            ApiScope::RequestsDecide,
+            ApiScope::GrantsRead,
+            ApiScope::GrantsRevoke,
+            ApiScope::GrantsWrite,
+            ApiScope::PoliciesRead,
+            ApiScope::PoliciesWrite,
+            ApiScope::AuditRead,
+            ApiScope::Admin,
         ],
     }
 }
@@ -135,28 +139,28 @@ mod tests {
 
     #[test]
     fn one_name_reads_and_writes_everywhere() {
-        for scope in Scope::ALL {
+        for scope in ApiScope::ALL {
             let name = scope.to_string();
             assert_eq!(name.parse(), Ok(*scope));
             assert_eq!(serde_json::to_value(scope).unwrap(), name);
-            assert_eq!(serde_json::from_value::<Scope>(name.into()).unwrap(), *scope);
+            assert_eq!(serde_json::from_value::<ApiScope>(name.into()).unwrap(), *scope);
         }
         for text in ["", "Admin", "access", "access:request ", "*"] {
-            assert_eq!(text.parse::<Scope>(), Err(ScopeError), "{text}");
+            assert_eq!(text.parse::<ApiScope>(), Err(ScopeError), "{text}");
         }
     }
 
     #[test]
     fn a_marker_names_its_scope() {
-        assert_eq!(AccessRequest::SCOPE, Scope::AccessRequest);
-        assert_eq!(PoliciesWrite::SCOPE, Scope::PoliciesWrite);
+        assert_eq!(AccessRequest::SCOPE, ApiScope::AccessRequest);
+        assert_eq!(PoliciesWrite::SCOPE, ApiScope::PoliciesWrite);
     }
 
     #[test]
     fn roles_and_scopes() {
         let table: String = [Role::User, Role::Approver, Role::Auditor, Role::Admin]
             .map(|role| {
-                let scopes: Vec<_> = scopes_of(role).iter().map(Scope::to_string).collect();
+                let scopes: Vec<_> = scopes_of(role).iter().map(ApiScope::to_string).collect();
                 format!("{}: {}\n", serde_json::to_value(role).unwrap().as_str().unwrap(), scopes.join(" "))
             })
             .concat();
@@ -170,7 +174,7 @@ mod tests {
 
     #[test]
     fn an_admin_may_everything_but_impersonate() {
-        let missing: Vec<_> = Scope::ALL.iter().filter(|scope| !scopes_of(Role::Admin).contains(scope)).collect();
-        assert_eq!(missing, [&Scope::AccessImpersonate]);
+        let missing: Vec<_> = ApiScope::ALL.iter().filter(|scope| !scopes_of(Role::Admin).contains(scope)).collect();
+        assert_eq!(missing, [&ApiScope::AccessImpersonate]);
     }
 }

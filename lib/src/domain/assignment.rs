@@ -94,7 +94,7 @@ pub struct Assignment {
     /// The change that was begun and is not known to be over.
     pub operation: Option<Operation>,
     /// Until when a creation may still be carried out that was begun and never answered.
-    pub in_doubt_until: Option<Timestamp>,
+    pub unresolved_until: Option<Timestamp>,
     /// Who is reconciling it, and until when nobody else does.
     pub lease: Option<Lease>,
     /// When it last changed.
@@ -174,7 +174,7 @@ impl Assignment {
             confirmed_at: None,
             drifted: Vec::new(),
             operation: None,
-            in_doubt_until: None,
+            unresolved_until: None,
             lease: None,
             updated_at: now,
             version: 0,
@@ -251,7 +251,7 @@ impl Assignment {
         }
     }
 
-    /// Identity Center does not list it, and it is wanted: records that stint intends to create it.
+    /// Identity Center does not list it, and it is wanted: records that stint records the intent to create it.
     ///
     /// Holders for whom it was confirmed before have lost it to somebody outside. It is made again for those whose
     /// policies say so, and for who has joined since; the others hold it no more.
@@ -264,7 +264,7 @@ impl Assignment {
         self.drifted.extend(drifted);
         if self.holders.is_empty() {
             // While a creation is in doubt it stays ours: what comes late is deleted.
-            if self.in_doubt_until.is_none() {
+            if self.unresolved_until.is_none() {
                 self.confirm_absent();
             }
             return;
@@ -281,12 +281,12 @@ impl Assignment {
             .operation
             .as_ref()
             .is_some_and(|operation| operation.kind == OperationKind::Create && operation.request_id.is_none());
-        if is_recorded && self.in_doubt_until.is_none() {
+        if is_recorded && self.unresolved_until.is_none() {
             self.confirm_absent();
         }
     }
 
-    /// Records that stint intends to delete it.
+    /// Records that stint records the intent to delete it.
     pub fn record_deletion(&mut self, now: Timestamp) {
         self.presence = Presence::Unknown;
         self.operation = Some(Operation { kind: OperationKind::Delete, request_id: None, started_at: now });
@@ -297,7 +297,7 @@ impl Assignment {
         self.presence = Presence::Absent;
         self.origin = None;
         self.operation = None;
-        self.in_doubt_until = None;
+        self.unresolved_until = None;
     }
 }
 

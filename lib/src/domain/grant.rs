@@ -79,7 +79,7 @@ pub struct Grant {
     /// What the caller attached.
     pub metadata: Metadata,
     /// What last evaluated it.
-    pub evaluation: Evaluation,
+    pub evaluation: DecisionBasis,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -90,7 +90,7 @@ pub struct Grant {
 
 /// What a decision was made by, and when: if any of it is no longer so, policy is asked again before access is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evaluation {
+pub struct DecisionBasis {
     /// The version of the tenant's policies.
     pub policy_version: u64,
     /// The version of the tenant's directory.

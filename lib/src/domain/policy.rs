@@ -99,7 +99,7 @@ pub struct EntityRef {
 /// Which principals or resources a rule is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Scope {
+pub enum RuleScope {
     /// All.
     Any,
     /// Just this one.
@@ -138,11 +138,11 @@ pub struct Rule {
     /// The statement in Cedar, annotations included.
     pub policy_text: String,
     /// Which principals.
-    pub principal: Scope,
+    pub principal: RuleScope,
     /// Which actions.
     pub action: ActionScope,
     /// Which resources.
-    pub resource: Scope,
+    pub resource: RuleScope,
     /// The `when` and `unless` clauses, as text.
     pub conditions: Option<String>,
     /// `@notice`: what to tell the caller when this rule decides.

@@ -39,7 +39,7 @@ pub struct AccessRequest {
     /// Where it stands.
     pub state: RequestState,
     /// Who decided what so far.
-    pub decisions: Vec<Decision>,
+    pub decisions: Vec<ApproverDecision>,
     /// When a refused approval was last recorded, by principal: at most one audit entry a minute for each. Entries older
     /// than that are dropped.
     #[serde(default)]
@@ -183,13 +183,13 @@ impl AccessRequest {
 
 /// What a person decided.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decision {
+pub struct ApproverDecision {
     /// Who, with the groups they had then.
     pub decided_by: Principal,
     /// How they called.
     pub circumstances: Circumstances,
     /// What.
-    pub verdict: Verdict,
+    pub verdict: Vote,
     /// The rules that authorized it; empty for a tenant administrator.
     pub authorized_by: Vec<RuleId>,
     /// Why.
@@ -201,7 +201,7 @@ pub struct Decision {
 /// Approve or deny.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum Vote {
     /// For it.
     Approve,
     /// Against it.

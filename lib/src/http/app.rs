@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use uuid::Uuid;
 
 use super::error::{Error, X_REQUEST_ID};
-use crate::access::{AccessError, Engines, Ids};
+use crate::app::{AccessError, Engines, Ids};
 use crate::auth::{JwksCache, SeenCredentials};
 use crate::clock::Clock;
 use crate::store::Table;
@@ -67,8 +67,8 @@ impl Api {
         &self.clock
     }
 
-    pub(super) fn new_call(&self, method: &Method, uri: &Uri) -> Call {
-        Call { id: self.ids.uuid(), target: format!("{method} {}", uri.path()), source_ip: None }
+    pub(super) fn new_call(&self, method: &Method, uri: &Uri) -> RequestInfo {
+        RequestInfo { id: self.ids.uuid(), target: format!("{method} {}", uri.path()), source_ip: None }
     }
 }
 
@@ -78,7 +78,7 @@ pub struct SourceIp(pub IpAddr);
 
 /// One call.
 #[derive(Debug, Clone)]
-pub(super) struct Call {
+pub(super) struct RequestInfo {
     /// Ours, never the caller's: what a call records may be named by it.
     pub(super) id: Uuid,
     /// Method and path.

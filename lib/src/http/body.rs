@@ -19,7 +19,7 @@ use super::error::Error;
 /// The longest body that is read, in bytes.
 pub(super) const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// Input that was read, or what is wrong with it; [`super::session::Session::accept`] tells which.
+/// Input that was read, or what is wrong with it; [`super::call::AuthenticatedCall::accept`] tells which.
 pub(super) struct Input<T>(pub(super) Result<T, Error>);
 
 /// A JSON body with a fingerprint of its bytes.

@@ -85,15 +85,15 @@ mod prelude {
     pub(super) use utoipa_axum::routes;
 
     pub(super) use super::{read, tagged};
-    pub(super) use crate::access::Expected;
+    pub(super) use crate::app::IfMatch;
     pub(super) use crate::auth::scope;
     pub(super) use crate::http::Api;
     pub(super) use crate::http::body::{Body, Input, OptionalBody};
+    pub(super) use crate::http::call::AuthenticatedCall;
     pub(super) use crate::http::cursor::{PageOf, PageParams};
     pub(super) use crate::http::error::Error;
     pub(super) use crate::http::openapi::{
         Failures, IdempotencyHeader, IfMatchHeader, NotFoundFailure, PreconditionFailure, TenantHeader, WriteFailures,
     };
-    pub(super) use crate::http::session::Session;
     pub(super) use crate::http::view;
 }

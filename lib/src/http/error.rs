@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::precondition::etag;
-use crate::access::AccessError;
-use crate::access::people::Unlinked;
+use crate::app::AccessError;
+use crate::app::people::Unlinked;
 use crate::auth::AuthError;
 use crate::store::{CommitError, StoreError};
 

@@ -4,16 +4,16 @@
 use futures_util::future::try_join;
 
 use super::body::Input;
+use super::call::AuthenticatedCall;
 use super::cursor::{PageOf, PageParams};
 use super::error::Error;
-use super::session::Session;
-use crate::access::{Access, TenantEngine};
+use crate::app::{OperationContext, TenantEngine};
 use crate::auth::RequiredScope;
 use crate::domain::{AccessRequest, ApiKeyId, Grant, PrincipalRef};
 use crate::store::{Index, Listing, Record, TenantTable, keys};
 
 /// What of it is wanted.
-pub(super) struct Wanted {
+pub(super) struct ListFilter {
     /// Only somebody's: the subject of a person, or the id of an API key.
     pub(super) owner: Option<String>,
     /// Only in this state.
@@ -27,44 +27,44 @@ pub(super) struct Wanted {
 /// A record that belongs to somebody.
 pub(super) trait Owned: Record {
     /// Whether the caller may see it.
-    fn is_shown(&self, engine: &TenantEngine, access: &Access) -> bool;
+    fn is_shown(&self, engine: &TenantEngine, access: &OperationContext) -> bool;
 
     /// Whether there may be any of others that the caller sees; `false` is sure.
-    fn may_be_of_others(engine: &TenantEngine, access: &Access) -> bool;
+    fn may_be_of_others(engine: &TenantEngine, access: &OperationContext) -> bool;
 }
 
 impl Owned for AccessRequest {
-    fn is_shown(&self, engine: &TenantEngine, access: &Access) -> bool {
+    fn is_shown(&self, engine: &TenantEngine, access: &OperationContext) -> bool {
         engine.shows_request(access, self)
     }
 
-    fn may_be_of_others(engine: &TenantEngine, access: &Access) -> bool {
+    fn may_be_of_others(engine: &TenantEngine, access: &OperationContext) -> bool {
         engine.may_show_requests_of_others(access)
     }
 }
 
 impl Owned for Grant {
-    fn is_shown(&self, engine: &TenantEngine, access: &Access) -> bool {
+    fn is_shown(&self, engine: &TenantEngine, access: &OperationContext) -> bool {
         engine.shows_grant(access, self)
     }
 
-    fn may_be_of_others(engine: &TenantEngine, access: &Access) -> bool {
+    fn may_be_of_others(engine: &TenantEngine, access: &OperationContext) -> bool {
         engine.may_show_grants_of_others(access)
     }
 }
 
 /// A page of what is wanted and `keeps` keeps, newest first.
 pub(super) async fn list<R: Owned, V: From<R> + serde::Serialize>(
-    session: &Session<impl RequiredScope>,
-    wanted: Wanted,
+    call: &AuthenticatedCall<impl RequiredScope>,
+    wanted: ListFilter,
     keeps: impl Fn(&R) -> bool,
 ) -> Result<PageOf<V>, Error> {
     let bounds = wanted.page.limit().and_then(|limit| Ok((limit, wanted.page.position()?)));
-    let (limit, after) = session.accept(Input(bounds)).await?;
-    let claimed = session.claimed_principal();
+    let (limit, after) = call.accept(Input(bounds)).await?;
+    let claimed = call.claimed_principal();
     // Who sees only what is theirs has it in an index of its own; both are read at once, since who is asking is only
     // known when their credential has been checked.
-    let (access, (table, wide, (own, narrow))) = session
+    let (access, (table, wide, (own, narrow))) = call
         .open(|table| async {
             let bounded = |listing: Listing| listing.limit(limit).after(after.clone());
             let (all, own) = (bounded(narrowest::<R>(&table, &wanted)), bounded(of_somebody::<R>(&table, &claimed)));
@@ -83,7 +83,7 @@ pub(super) async fn list<R: Owned, V: From<R> + serde::Serialize>(
 }
 
 /// The narrowest listing that holds all that is wanted.
-fn narrowest<R: Record>(table: &TenantTable, wanted: &Wanted) -> Listing {
+fn narrowest<R: Record>(table: &TenantTable, wanted: &ListFilter) -> Listing {
     // A UUID may be an API key's id or somebody's subject: no index holds both.
     let person = wanted.owner.as_deref().filter(|id| id.parse::<ApiKeyId>().is_err());
     match (person, wanted.status) {

@@ -60,7 +60,7 @@ pub fn document() -> OpenApi {
 /// Which tenant.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes a header that the session reads")]
+#[expect(dead_code, reason = "describes a header that the call reads")]
 pub(super) struct TenantHeader {
     /// Tenant identifier. Must match the tenant associated with the credential.
     #[param(rename = "X-Tenant-ID", format = "uuid", example = "2489e9ad-2ee2-8e00-8ec9-32d5f69181c0")]
@@ -70,7 +70,7 @@ pub(super) struct TenantHeader {
 /// Once is enough.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes a header that the session reads")]
+#[expect(dead_code, reason = "describes a header that the call reads")]
 pub(super) struct IdempotencyHeader {
     /// The first answer to a key is kept for 24 hours and given again.
     #[param(
@@ -86,7 +86,7 @@ pub(super) struct IdempotencyHeader {
 /// Not over somebody else's change.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes a header that `Input<Expected>` reads")]
+#[expect(dead_code, reason = "describes a header that `Input<IfMatch>` reads")]
 pub(super) struct IfMatchHeader {
     /// Only if the last version is one of these entity tags; `*` and no header at all mean any version.
     #[param(rename = "If-Match", pattern = r#"^(\*|(W/)?"[^"]*"( *, *(W/)?"[^"]*")*)$"#, example = "\"3\"")]

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 
 use super::body::Input;
 use super::error::Error;
-use crate::access::Expected;
+use crate::app::IfMatch;
 
 /// The entity tag of a version.
 pub(super) fn etag(version: u64) -> String {
@@ -16,14 +16,14 @@ pub(super) fn etag(version: u64) -> String {
 }
 
 /// `If-Match`; without it, any version will do.
-impl<S: Send + Sync> FromRequestParts<S> for Input<Expected> {
+impl<S: Send + Sync> FromRequestParts<S> for Input<IfMatch> {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let lines: Result<Vec<_>, _> =
             parts.headers.get_all(header::IF_MATCH).into_iter().map(|value| value.to_str()).collect();
         let expected = match lines {
-            Ok(lines) if lines.is_empty() => Some(Expected::Any),
+            Ok(lines) if lines.is_empty() => Some(IfMatch::Any),
             Ok(lines) => parse(&lines.join(",")),
             Err(_) => None,
         };
@@ -34,10 +34,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Input<Expected> {
 }
 
 /// RFC 9110, section 13.1.1. A weak tag is well-formed, and matches nothing.
-fn parse(list: &str) -> Option<Expected> {
+fn parse(list: &str) -> Option<IfMatch> {
     let mut rest = list.trim();
     if rest == "*" {
-        return Some(Expected::Any);
+        return Some(IfMatch::Any);
     }
     let mut tags = Vec::new();
     loop {
@@ -47,7 +47,7 @@ fn parse(list: &str) -> Option<Expected> {
             tags.push(tag.to_owned());
         }
         rest = match after.trim_start() {
-            "" => return Some(Expected::OneOf(tags)),
+            "" => return Some(IfMatch::OneOf(tags)),
             after => after.strip_prefix(',')?.trim_start(),
         };
     }
@@ -59,9 +59,9 @@ mod tests {
 
     #[test]
     fn lists_stars_and_weak_tags_are_read_and_bare_numbers_refused() {
-        let one_of = |tags: &[&str]| Some(Expected::OneOf(tags.iter().map(|tag| (*tag).to_owned()).collect()));
+        let one_of = |tags: &[&str]| Some(IfMatch::OneOf(tags.iter().map(|tag| (*tag).to_owned()).collect()));
         let table = [
-            ("*", Some(Expected::Any)),
+            ("*", Some(IfMatch::Any)),
             ("\"3\"", one_of(&["3"])),
             ("\"3\" , \"a,b\",W/\"4\"", one_of(&["3", "a,b"])),
             ("W/\"3\"", one_of(&[])),

@@ -16,9 +16,9 @@ const FRAME_BYTES: usize = 16 * 1024;
 
 /// What is left of an answer that is being put together.
 #[derive(Debug)]
-pub(super) struct Room(Option<usize>);
+pub(super) struct PageBudget(Option<usize>);
 
-impl Room {
+impl PageBudget {
     /// Of an answer that has nothing in it.
     pub(super) fn new() -> Self {
         Self(None)
@@ -40,7 +40,7 @@ pub(super) fn fitting<T: Serialize>(
     items: impl IntoIterator<Item = (String, T)>,
     next: Option<String>,
 ) -> Result<(Vec<T>, Option<String>), Error> {
-    let (mut room, mut fit, mut last) = (Room::new(), Vec::new(), None);
+    let (mut room, mut fit, mut last) = (PageBudget::new(), Vec::new(), None);
     for (position, item) in items {
         if !room.take(of_json(&item)?) {
             return Ok((fit, last));

@@ -12,7 +12,7 @@ mod written;
 
 pub use audit::{AuditLogEntry, AuditLogVerification};
 pub use ensure::{EnsureAccess, EnsureAccessAnswer};
-pub(super) use evaluate::AskedPolicies;
+pub(super) use evaluate::PolicyQuestions;
 pub use evaluate::{EvaluatePolicies, PolicyEvaluation, PolicyValidation, ValidatePolicies};
 pub use grant::{ExtendGrant, Grant, UpdateGrant};
 pub use message::{CreateRequestMessage, RequestMessage};
@@ -99,4 +99,4 @@ fn present<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(given: 
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
-pub struct Nothing {}
+pub struct EmptyBody {}

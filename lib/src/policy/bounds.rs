@@ -5,7 +5,7 @@
 //! may count too much (a bracket is counted as an operator of the expression it stands in), and never too little.
 
 use super::problem::Problem;
-use super::scan::{self, Kind};
+use super::scan::{self, TokenKind};
 
 /// The deepest nesting of brackets, not counting those of the clause or the scope they stand in.
 pub(super) const MAX_NESTING: usize = 64;
@@ -107,7 +107,7 @@ pub(super) fn exceeded(text: &str) -> Option<Problem> {
     let mut frames = vec![Frame::default()];
     // Whether an operand has just ended, so that a `-` is a difference; and whether a word here is only a name.
     let (mut after_operand, mut names) = (false, false);
-    for token in tokens.iter().filter(|token| token.kind != Kind::Comment) {
+    for token in tokens.iter().filter(|token| token.kind != TokenKind::Comment) {
         let here = |message: String| Some(Problem::at(text, token.span.start, message));
         let said = text.get(token.span.clone()).unwrap_or_default();
         let nesting = frames.len();
@@ -117,13 +117,13 @@ pub(super) fn exceeded(text: &str) -> Option<Problem> {
         let mut operator = None;
         let mut path = 0;
         match (token.kind, said) {
-            (Kind::Open, _) => {
+            (TokenKind::Open, _) => {
                 operator = Some(Level::Member);
                 if nesting > MAX_NESTING.saturating_add(1) {
                     return here(format!("brackets are nested more than {MAX_NESTING} levels deep"));
                 }
             }
-            (Kind::Close, _) if said.starts_with(frame.close) && nesting > 1 => {
+            (TokenKind::Close, _) if said.starts_with(frame.close) && nesting > 1 => {
                 path = frame.complete_expression();
                 frames.pop();
                 if let Some(outer) = frames.last_mut() {
@@ -132,31 +132,31 @@ pub(super) fn exceeded(text: &str) -> Option<Problem> {
                 after_operand = true;
             }
             // Between brackets it is an error, and no reason to forget what was counted.
-            (Kind::Semicolon, _) if nesting == 1 => {
+            (TokenKind::Semicolon, _) if nesting == 1 => {
                 path = frame.complete_expression();
                 *frame = Frame::default();
             }
-            (Kind::Other, "," | ":") => path = frame.complete_expression(),
-            (Kind::Word, "if") if !named => operator = Some(Level::If),
-            (Kind::Word, "then" | "else") if !named => frame.complete(Level::If),
-            (Kind::Word, "in" | "has" | "like" | "is") if !named => {
+            (TokenKind::Other, "," | ":") => path = frame.complete_expression(),
+            (TokenKind::Word, "if") if !named => operator = Some(Level::If),
+            (TokenKind::Word, "then" | "else") if !named => frame.complete(Level::If),
+            (TokenKind::Word, "in" | "has" | "like" | "is") if !named => {
                 operator = Some(Level::Relation);
                 names = said == "has";
             }
-            (Kind::Other, "||") => operator = Some(Level::Or),
-            (Kind::Other, "&&") => operator = Some(Level::And),
-            (Kind::Other, "==" | "!=" | "<" | "<=" | ">" | ">=" | "=") => operator = Some(Level::Relation),
-            (Kind::Other, "-") if !follows_operand => operator = Some(Level::Unary),
-            (Kind::Other, "+" | "-") => operator = Some(Level::Add),
-            (Kind::Other, "*" | "/" | "%") => operator = Some(Level::Multiply),
-            (Kind::Other, "!") => operator = Some(Level::Unary),
-            (Kind::Other, ".") => {
+            (TokenKind::Other, "||") => operator = Some(Level::Or),
+            (TokenKind::Other, "&&") => operator = Some(Level::And),
+            (TokenKind::Other, "==" | "!=" | "<" | "<=" | ">" | ">=" | "=") => operator = Some(Level::Relation),
+            (TokenKind::Other, "-") if !follows_operand => operator = Some(Level::Unary),
+            (TokenKind::Other, "+" | "-") => operator = Some(Level::Add),
+            (TokenKind::Other, "*" | "/" | "%") => operator = Some(Level::Multiply),
+            (TokenKind::Other, "!") => operator = Some(Level::Unary),
+            (TokenKind::Other, ".") => {
                 operator = Some(Level::Member);
                 names = true;
             }
-            (Kind::Other, "::") | (Kind::At, _) => names = true,
-            (Kind::Word | Kind::Text | Kind::Close, _) => after_operand = true,
-            (Kind::Comment | Kind::Semicolon | Kind::Other, _) => {}
+            (TokenKind::Other, "::") | (TokenKind::At, _) => names = true,
+            (TokenKind::Word | TokenKind::Text | TokenKind::Close, _) => after_operand = true,
+            (TokenKind::Comment | TokenKind::Semicolon | TokenKind::Other, _) => {}
         }
         if let (Some(level), Some(frame)) = (operator, frames.last_mut()) {
             // What stands before a sign is not its operand, and what stands before a bracket is not complete.
@@ -170,7 +170,7 @@ pub(super) fn exceeded(text: &str) -> Option<Problem> {
         if path > MAX_PATH {
             return here(format!("more than {MAX_PATH} operators and brackets are nested in each other"));
         }
-        if token.kind == Kind::Open {
+        if token.kind == TokenKind::Open {
             let close = match said {
                 "(" => ')',
                 "[" => ']',

@@ -4,7 +4,7 @@ use crate::domain::{PolicyId, ResourceRef, RuleId, Terms};
 
 /// Whether a request is permitted, and on what terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum PolicyOutcome {
     /// A rule permits and none of its priority or a higher one forbids.
     Permitted(Terms),
     /// A rule forbids, or none permits.
@@ -35,9 +35,9 @@ pub struct RuleError {
 
 /// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decision {
+pub struct PolicyDecision {
     /// Permitted or denied.
-    pub outcome: Outcome,
+    pub outcome: PolicyOutcome,
     /// The satisfied forbids, or else the satisfied permits, of the priority that decided; in the order of the policies
     /// and their rules.
     pub determining: Vec<Determining>,
@@ -59,13 +59,13 @@ pub struct Decision {
 /// The most notices a decision tells: an answer may hold twenty decisions.
 const MAX_NOTICES: usize = 20;
 
-impl Decision {
+impl PolicyDecision {
     /// The terms, if it is permitted.
     #[must_use]
     pub fn terms(&self) -> Option<&Terms> {
         match &self.outcome {
-            Outcome::Permitted(terms) => Some(terms),
-            Outcome::Denied => None,
+            PolicyOutcome::Permitted(terms) => Some(terms),
+            PolicyOutcome::Denied => None,
         }
     }
 
@@ -77,7 +77,7 @@ impl Decision {
 
     /// Denied without any rule saying so.
     pub(super) fn denied(reason: String) -> Self {
-        Self::new(Outcome::Denied, Vec::new(), reason, Vec::new())
+        Self::new(PolicyOutcome::Denied, Vec::new(), reason, Vec::new())
     }
 
     /// Denied because the directory does not offer the resource, to a principal who may be told.
@@ -90,16 +90,21 @@ impl Decision {
     /// Both of two permissions for one access: the strictest terms hold. A target that no rule is about adds nothing.
     pub(super) fn and_target(self, target: Self) -> Self {
         let errors = [self.errors, target.errors].concat();
-        let (Outcome::Permitted(terms), Outcome::Permitted(more)) = (&self.outcome, &target.outcome) else {
+        let (PolicyOutcome::Permitted(terms), PolicyOutcome::Permitted(more)) = (&self.outcome, &target.outcome) else {
             return Self { errors, ..self };
         };
         let mut determining = self.determining;
         determining
             .extend(target.determining.into_iter().filter(|rule| !determining.contains(rule)).collect::<Vec<_>>());
-        Self::new(Outcome::Permitted(terms.stricter(more)), determining, self.reason, errors)
+        Self::new(PolicyOutcome::Permitted(terms.stricter(more)), determining, self.reason, errors)
     }
 
-    pub(super) fn new(outcome: Outcome, determining: Vec<Determining>, reason: String, errors: Vec<RuleError>) -> Self {
+    pub(super) fn new(
+        outcome: PolicyOutcome,
+        determining: Vec<Determining>,
+        reason: String,
+        errors: Vec<RuleError>,
+    ) -> Self {
         let mut matching_policy_ids = Vec::new();
         let mut notices = Vec::new();
         for rule in &determining {

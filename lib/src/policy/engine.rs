@@ -1,19 +1,19 @@
 //! Compiles policies, and decides.
 
-mod ask;
+mod decide;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use cedar_policy::{Authorizer, Effect as CedarEffect, Entities, PolicyId as CedarId, Request};
 
-pub use self::ask::Evaluation;
+pub use self::decide::TrialResult;
 use super::bounds;
-use super::decision::{Decision, Determining, Outcome, RuleError};
-use super::index::{Cell, Index, IndexBuilder};
+use super::decision::{Determining, PolicyDecision, PolicyOutcome, RuleError};
+use super::entities::DirectoryEntities;
+use super::index::{Index, IndexBuilder, IndexEntry};
 use super::model::Directory;
 use super::stored::StoredRule;
 use super::terms::strictest;
-use super::world::World;
 use crate::domain::{ApprovalMode, Effect, Policy, PolicyId, PolicySettings, ResourceType, RuleId, Terms};
 
 /// Policies that cannot be compiled. Nothing is permitted until they can.
@@ -31,7 +31,7 @@ pub enum CompileError {
     },
     /// The directory does not make a hierarchy.
     #[error("{0}")]
-    World(String),
+    DirectoryEntities(String),
 }
 
 /// What a decision says of a rule.
@@ -50,7 +50,7 @@ struct RuleInfo {
 /// A tenant's policies, ready to decide.
 #[derive(Debug)]
 pub struct Engine {
-    world: World,
+    entities: DirectoryEntities,
     index: Index,
     actions: BTreeMap<String, BTreeSet<ResourceType>>,
     /// Cedar knows a rule by its place in here.
@@ -68,7 +68,8 @@ impl Engine {
     /// [`CompileError`] when the directory is no hierarchy or there are too many rules. A rule that does not parse is
     /// none: it fails closed by itself.
     pub fn compile(directory: &Directory, policies: &[Policy]) -> Result<Self, CompileError> {
-        let world = World::new(directory).map_err(|error| CompileError::World(error.to_string()))?;
+        let entities =
+            DirectoryEntities::new(directory).map_err(|error| CompileError::DirectoryEntities(error.to_string()))?;
         let enabled: Vec<_> = policies.iter().filter(|policy| policy.enabled).collect();
         let mut priorities: Vec<_> = enabled.iter().map(|policy| policy.priority).collect();
         priorities.sort_unstable_by(|left, right| right.cmp(left));
@@ -104,8 +105,8 @@ impl Engine {
             }
         }
         Ok(Self {
-            world,
-            index: index.build().map_err(CompileError::World)?,
+            entities,
+            index: index.build().map_err(CompileError::DirectoryEntities)?,
             actions: directory.actions(),
             rules,
             policies: enabled.into_iter().map(|policy| (policy.id, policy.settings.clone())).collect(),
@@ -123,11 +124,11 @@ impl Engine {
     /// What the rules of one priority decide, if they do.
     fn decide_group(
         &self,
-        cells: &[&Cell],
+        cells: &[&IndexEntry],
         request: &Request,
         entities: &Entities,
         errors: &mut Vec<RuleError>,
-    ) -> Result<Option<Decision>, String> {
+    ) -> Result<Option<PolicyDecision>, String> {
         // By place, so that the order is that of the policies.
         let mut satisfied = BTreeMap::new();
         let mut failed = BTreeMap::new();
@@ -159,7 +160,7 @@ impl Engine {
         let errors = || errors.clone();
         if !forbids.is_empty() {
             let reason = "a rule forbids this request".to_owned();
-            return Ok(Some(Decision::new(Outcome::Denied, self.determining(&forbids)?, reason, errors())));
+            return Ok(Some(PolicyDecision::new(PolicyOutcome::Denied, self.determining(&forbids)?, reason, errors())));
         }
         if permits.is_empty() {
             return Ok(None);
@@ -169,7 +170,7 @@ impl Engine {
             ApprovalMode::Auto => "a rule permits this request".to_owned(),
             ApprovalMode::Require => "a rule permits this request once it is approved".to_owned(),
         };
-        Ok(Some(Decision::new(Outcome::Permitted(terms), self.determining(&permits)?, reason, errors())))
+        Ok(Some(PolicyDecision::new(PolicyOutcome::Permitted(terms), self.determining(&permits)?, reason, errors())))
     }
 
     fn rule(&self, id: &CedarId) -> Result<(usize, &RuleInfo), String> {

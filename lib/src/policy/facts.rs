@@ -6,19 +6,19 @@ use cedar_policy::{Context, EntityUid, RestrictedExpression};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::entities;
 use super::question::{AccessQuestion, DecisionQuestion, TrialQuestion};
-use super::world;
 use crate::domain::{Principal, PrincipalKind, Seconds};
 
 /// The kinds of question. Each has a context type of its own, with exactly what is filled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum QuestionKind {
     Access,
     Approve,
     Revoke,
 }
 
-impl Kind {
+impl QuestionKind {
     /// The kind of question an action is asked with.
     pub(super) fn of(action: &str) -> Self {
         match action {
@@ -31,8 +31,8 @@ impl Kind {
 
 /// The context, field by field, as the schema has it.
 #[derive(Debug, Clone)]
-pub(super) struct Facts {
-    pub(super) kind: Kind,
+pub(super) struct ContextFields {
+    pub(super) kind: QuestionKind,
     pub(super) reason: Option<String>,
     pub(super) has_reason: bool,
     pub(super) tickets: BTreeSet<String>,
@@ -55,10 +55,10 @@ pub(super) struct Facts {
     pub(super) break_glass: bool,
 }
 
-impl Facts {
+impl ContextFields {
     pub(super) fn of_access(question: &AccessQuestion<'_>, account_id: Option<String>, role: Option<String>) -> Self {
         Self {
-            kind: Kind::Access,
+            kind: QuestionKind::Access,
             reason: question.reason.map(str::to_owned),
             has_reason: is_reason(question.reason),
             tickets: question.tickets.iter().cloned().collect(),
@@ -79,7 +79,7 @@ impl Facts {
     }
 
     pub(super) fn of_decision(
-        kind: Kind,
+        kind: QuestionKind,
         question: &DecisionQuestion<'_>,
         account_id: Option<String>,
         role: String,
@@ -127,12 +127,12 @@ impl Facts {
             circumstances: question.circumstances,
             held_seconds: question.held_seconds,
         };
-        let kind = Kind::of(question.action);
+        let kind = QuestionKind::of(question.action);
         Self { kind, ..Self::of_access(&access, account_id, role) }
     }
 
     fn set_requester(&mut self, requester: &Principal) {
-        let uid = Some(world::principal_uid(&requester.who));
+        let uid = Some(entities::principal_uid(&requester.who));
         match requester.who.kind {
             PrincipalKind::User => self.requester = uid,
             PrincipalKind::ServiceAccount => self.requester_service_account = uid,
@@ -171,14 +171,14 @@ impl Facts {
         fields.extend(self.account_id.as_deref().map(|account| ("account_id", Field::Text(account))));
         fields.extend(self.role.as_deref().map(|role| ("role", Field::Text(role))));
         fields.extend(self.source_ip.as_deref().map(|ip| ("source_ip", Field::Ip(ip))));
-        if self.kind == Kind::Access {
+        if self.kind == QuestionKind::Access {
             fields.push(("held_seconds", Field::Long(self.held_seconds)));
         } else {
             let requesters =
                 [("requester", &self.requester), ("requester_service_account", &self.requester_service_account)];
             fields.extend(requesters.into_iter().filter_map(|(name, uid)| Some((name, Field::Entity(uid.as_ref()?)))));
         }
-        if self.kind == Kind::Revoke {
+        if self.kind == QuestionKind::Revoke {
             fields.push(("break_glass", Field::Bool(self.break_glass)));
         }
         fields

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::bounds;
 use super::text::{entity_ref, entity_text};
-use crate::domain::{ActionScope, ApiKeyId, EntityRef, PrincipalRef, Scope};
+use crate::domain::{ActionScope, ApiKeyId, EntityRef, PrincipalRef, RuleScope};
 
 /// How a rule says which principals or resources it is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -62,24 +62,24 @@ pub enum FlatError {
     EntityId(&'static str),
 }
 
-impl From<&Scope> for FlatScope {
-    fn from(scope: &Scope) -> Self {
+impl From<&RuleScope> for FlatScope {
+    fn from(scope: &RuleScope) -> Self {
         let flat = |scope_type, entity_type: &String, entity_id: Option<String>| Self {
             scope_type,
             entity_type: Some(entity_type.clone()),
             entity_id,
         };
         match scope {
-            Scope::Any => Self::default(),
-            Scope::Eq(entity) => flat(ScopeType::Eq, &entity.entity_type, Some(entity.entity_id.clone())),
-            Scope::In(entity) => flat(ScopeType::In, &entity.entity_type, Some(entity.entity_id.clone())),
-            Scope::Is(name) => flat(ScopeType::Is, name, None),
-            Scope::IsIn(name, entity) => flat(ScopeType::IsIn, name, Some(entity_text(entity))),
+            RuleScope::Any => Self::default(),
+            RuleScope::Eq(entity) => flat(ScopeType::Eq, &entity.entity_type, Some(entity.entity_id.clone())),
+            RuleScope::In(entity) => flat(ScopeType::In, &entity.entity_type, Some(entity.entity_id.clone())),
+            RuleScope::Is(name) => flat(ScopeType::Is, name, None),
+            RuleScope::IsIn(name, entity) => flat(ScopeType::IsIn, name, Some(entity_text(entity))),
         }
     }
 }
 
-impl TryFrom<FlatScope> for Scope {
+impl TryFrom<FlatScope> for RuleScope {
     type Error = FlatError;
 
     fn try_from(flat: FlatScope) -> Result<Self, FlatError> {
@@ -167,10 +167,14 @@ mod tests {
     fn scopes_are_the_same_there_and_back() {
         let entity = || EntityRef { entity_type: "Group".to_owned(), entity_id: "a \"b\"\n".to_owned() };
         let user = || "User".to_owned();
-        for scope in
-            [Scope::Any, Scope::Eq(entity()), Scope::In(entity()), Scope::Is(user()), Scope::IsIn(user(), entity())]
-        {
-            assert_eq!(Scope::try_from(FlatScope::from(&scope)).unwrap(), scope);
+        for scope in [
+            RuleScope::Any,
+            RuleScope::Eq(entity()),
+            RuleScope::In(entity()),
+            RuleScope::Is(user()),
+            RuleScope::IsIn(user(), entity()),
+        ] {
+            assert_eq!(RuleScope::try_from(FlatScope::from(&scope)).unwrap(), scope);
         }
         for scope in [
             ActionScope::Any,
@@ -187,7 +191,7 @@ mod tests {
     fn parts_that_do_not_belong_or_are_missing_are_named() {
         let text = || Some("x".to_owned());
         let flat =
-            |scope_type, entity_type, entity_id| Scope::try_from(FlatScope { scope_type, entity_type, entity_id });
+            |scope_type, entity_type, entity_id| RuleScope::try_from(FlatScope { scope_type, entity_type, entity_id });
         assert!(matches!(flat(ScopeType::Any, text(), None), Err(FlatError::EntityType(_))));
         assert!(matches!(flat(ScopeType::Any, None, text()), Err(FlatError::EntityId(_))));
         assert!(matches!(flat(ScopeType::Is, text(), text()), Err(FlatError::EntityId(_))));

@@ -12,7 +12,7 @@ use cedar_policy::{
     ResourceConstraint,
 };
 
-use super::world::Node;
+use super::entities::Node;
 use crate::domain::ResourceType;
 
 /// A number for something scopes name; questions are looked up by number.
@@ -61,7 +61,7 @@ fn next_key(size: usize) -> Option<Key> {
 
 /// The rules of one scope and one priority.
 #[derive(Debug)]
-pub(super) struct Cell {
+pub(super) struct IndexEntry {
     /// The place of the priority: 0 is the highest.
     pub(super) rank: usize,
     /// The rules.
@@ -76,7 +76,7 @@ pub(super) struct Index {
     principals: Axis,
     actions: Axis,
     resources: Axis,
-    cells: HashMap<[Key; 3], Vec<Cell>>,
+    cells: HashMap<[Key; 3], Vec<IndexEntry>>,
     /// The principals and actions there are cells for.
     about: HashSet<(Key, Key)>,
     /// What the permits among them say of resources, each once.
@@ -142,7 +142,11 @@ impl IndexBuilder {
                 let mut literals: Vec<_> = rules.iter().flat_map(Policy::entity_literals).collect();
                 literals.sort_unstable();
                 literals.dedup();
-                Ok(Cell { rank, rules: PolicySet::from_policies(rules).map_err(|error| error.to_string())?, literals })
+                Ok(IndexEntry {
+                    rank,
+                    rules: PolicySet::from_policies(rules).map_err(|error| error.to_string())?,
+                    literals,
+                })
             });
             let [principal, action, _] = keys;
             index.about.insert((principal, action));
@@ -188,11 +192,11 @@ impl Index {
     }
 
     /// The cells whose rules can apply, the highest priority first.
-    pub(super) fn candidates(&self, principal: &Node, action: &EntityUid, resource: &Node) -> Vec<&Cell> {
+    pub(super) fn candidates(&self, principal: &Node, action: &EntityUid, resource: &Node) -> Vec<&IndexEntry> {
         // Actions have no groups.
         let actions: Vec<_> = std::iter::once(ANY).chain(self.actions.entities.get(action).copied()).collect();
         let resources = self.resources.keys(resource);
-        let mut found: Vec<&Cell> = Vec::new();
+        let mut found: Vec<&IndexEntry> = Vec::new();
         for principal in self.principals.keys(principal) {
             for action in &actions {
                 for resource in &resources {
@@ -239,8 +243,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
     use crate::domain::{Principal, PrincipalRef, ResourceRef};
+    use crate::policy::entities::{DirectoryEntities, action_uid};
     use crate::policy::model::Directory;
-    use crate::policy::world::{World, action_uid};
 
     #[test]
     fn a_question_meets_only_the_rules_of_its_scope() {
@@ -265,7 +269,7 @@ mod tests {
             link: crate::domain::DirectoryLink::default(),
         };
         let bucket = ResourceRef::new(ResourceType::AwsS3Bucket, "bucket-17").unwrap();
-        let resource = World::new(&Directory::default()).unwrap().resource(&bucket).unwrap();
+        let resource = DirectoryEntities::new(&Directory::default()).unwrap().resource(&bucket).unwrap();
         let cells = index.candidates(&Node::principal(&alice).unwrap(), &action_uid("read"), &resource);
         let mut found: Vec<_> =
             cells.iter().flat_map(|cell| cell.rules.policies()).map(|rule| rule.id().to_string()).collect();

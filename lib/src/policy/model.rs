@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use cedar_policy::{Schema, SchemaFragment, Validator};
 use jiff::Timestamp;
 
-use super::facts::Kind;
+use super::facts::QuestionKind;
 use crate::domain::{AwsResource, ResourceRef, ResourceType};
 
 /// Actions that are about requests and grants, not about access: who may approve, and who may revoke.
@@ -239,11 +239,11 @@ type RevokeContext = {
 
 /// The context type of an action on these types of resource.
 fn context_type(action: &str, types: &BTreeSet<ResourceType>) -> &'static str {
-    match Kind::of(action) {
-        Kind::Approve => "ApproveContext",
-        Kind::Revoke => "RevokeContext",
-        Kind::Access if types.iter().all(|kind| DATA_RESOURCES.contains(kind)) => "DataContext",
-        Kind::Access => "AccessContext",
+    match QuestionKind::of(action) {
+        QuestionKind::Approve => "ApproveContext",
+        QuestionKind::Revoke => "RevokeContext",
+        QuestionKind::Access if types.iter().all(|kind| DATA_RESOURCES.contains(kind)) => "DataContext",
+        QuestionKind::Access => "AccessContext",
     }
 }
 

@@ -6,8 +6,8 @@ use cedar_policy::{Context, EntityUid, RestrictedExpression};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::facts::{Facts, Kind, datetime, end, is_reason};
-use super::world::{self, types};
+use super::entities::{self, types};
+use super::facts::{ContextFields, QuestionKind, datetime, end, is_reason};
 use crate::domain::{Auth, PrincipalKind, PrincipalRef, Seconds};
 
 /// A context given by the caller does not fit the schema.
@@ -48,7 +48,7 @@ impl ContextError {
     }
 }
 
-impl Facts {
+impl ContextFields {
     /// Puts the caller's values over the facts; `null` takes an optional one away. What follows from the others
     /// follows, unless it was given.
     pub(super) fn merge(&mut self, extra: &Map<String, Value>) -> Result<(), ContextError> {
@@ -86,8 +86,10 @@ impl Facts {
                 self.duration_seconds = value.as_i64().ok_or_else(|| wrong("an integer"))?;
             }
             ("account_id", _) => self.account_id = optional_text(value).ok_or_else(|| wrong("a string or null"))?,
-            ("role", Kind::Access) => self.role = optional_text(value).ok_or_else(|| wrong("a string or null"))?,
-            ("role", Kind::Approve | Kind::Revoke) => {
+            ("role", QuestionKind::Access) => {
+                self.role = optional_text(value).ok_or_else(|| wrong("a string or null"))?
+            }
+            ("role", QuestionKind::Approve | QuestionKind::Revoke) => {
                 self.role = Some(value.as_str().ok_or_else(|| wrong("a string"))?.to_owned());
             }
             ("now", _) => self.now = time(value).ok_or_else(|| wrong("an RFC 3339 time"))?,
@@ -103,19 +105,19 @@ impl Facts {
                 self.auth = auth.ok_or_else(|| wrong("`oidc` or `api_key`"))?.to_owned();
             }
             ("mfa", _) => self.mfa = value.as_bool().ok_or_else(|| wrong("true or false"))?,
-            ("held_seconds", Kind::Access) => {
+            ("held_seconds", QuestionKind::Access) => {
                 let seconds = value.as_i64().filter(|seconds| (0..=24 * 60 * 60).contains(seconds));
                 self.held_seconds = seconds.ok_or_else(|| wrong("an integer between 0 and 86400"))?;
             }
-            ("requester", Kind::Approve | Kind::Revoke) => {
+            ("requester", QuestionKind::Approve | QuestionKind::Revoke) => {
                 self.requester = optional_entity(value, PrincipalKind::User)
                     .ok_or_else(|| wrong("`{\"type\": \"User\", \"id\": \"…\"}` or null"))?;
             }
-            ("requester_service_account", Kind::Approve | Kind::Revoke) => {
+            ("requester_service_account", QuestionKind::Approve | QuestionKind::Revoke) => {
                 self.requester_service_account = optional_entity(value, PrincipalKind::ServiceAccount)
                     .ok_or_else(|| wrong("`{\"type\": \"ServiceAccount\", \"id\": \"…\"}` or null"))?;
             }
-            ("break_glass", Kind::Revoke) => {
+            ("break_glass", QuestionKind::Revoke) => {
                 self.break_glass = value.as_bool().ok_or_else(|| wrong("true or false"))?;
             }
             _ => return Err(ContextError::UnknownField { field: field.to_owned() }),
@@ -159,7 +161,7 @@ fn optional_entity(value: &Value, kind: PrincipalKind) -> Option<Option<EntityUi
     let object = value.as_object().filter(|object| object.len() == 2)?;
     let named = object.get("type")?.as_str()? == types().of_principal(kind).basename();
     let id = object.get("id")?.as_str().filter(|_| named)?;
-    Some(Some(world::principal_uid(&PrincipalRef { kind, id: id.to_owned() })))
+    Some(Some(entities::principal_uid(&PrincipalRef { kind, id: id.to_owned() })))
 }
 
 /// Whether Cedar's own constructor reads it.

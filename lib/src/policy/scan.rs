@@ -7,7 +7,7 @@ use std::ops::Range;
 
 /// What the scanner tells apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     Word,
     Text,
     Comment,
@@ -20,7 +20,7 @@ pub(super) enum Kind {
 
 #[derive(Debug, Clone)]
 pub(super) struct Token {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) span: Range<usize>,
 }
 
@@ -50,33 +50,33 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
                         _ => {}
                     }
                 }
-                Kind::Text
+                TokenKind::Text
             }
             '/' if chars.peek().is_some_and(|(_, next)| *next == '/') => {
                 while chars.next_if(|(_, next)| !matches!(next, '\n' | '\r')).is_some() {}
-                Kind::Comment
+                TokenKind::Comment
             }
-            '(' | '{' | '[' => Kind::Open,
-            ')' | '}' | ']' => Kind::Close,
-            ';' => Kind::Semicolon,
-            '@' => Kind::At,
+            '(' | '{' | '[' => TokenKind::Open,
+            ')' | '}' | ']' => TokenKind::Close,
+            ';' => TokenKind::Semicolon,
+            '@' => TokenKind::At,
             '0'..='9' => {
                 while chars.next_if(|(_, next)| next.is_ascii_digit()).is_some() {}
-                Kind::Word
+                TokenKind::Word
             }
             ':' | '|' | '&' => {
                 chars.next_if(|(_, next)| *next == first);
-                Kind::Other
+                TokenKind::Other
             }
             '=' | '!' | '<' | '>' => {
                 chars.next_if(|(_, next)| *next == '=');
-                Kind::Other
+                TokenKind::Other
             }
             _ if is_word(first) => {
                 while chars.next_if(|(_, next)| is_word(*next)).is_some() {}
-                Kind::Word
+                TokenKind::Word
             }
-            _ => Kind::Other,
+            _ => TokenKind::Other,
         };
         let end = chars.peek().map_or(text.len(), |(next, _)| *next);
         tokens.push(Token { kind, span: start..end });
@@ -94,13 +94,13 @@ pub(super) fn statements(text: &str) -> Vec<Statement> {
     let mut rest: &[Token] = &tokens(text);
     while let Some(first) = rest.first() {
         // The first of a statement that is not a comment, if there is one.
-        let Some(start) = rest.iter().find(|token| token.kind != Kind::Comment) else { break };
-        let Some(length) = rest.iter().position(|token| token.kind == Kind::Semicolon) else { break };
+        let Some(start) = rest.iter().find(|token| token.kind != TokenKind::Comment) else { break };
+        let Some(length) = rest.iter().position(|token| token.kind == TokenKind::Semicolon) else { break };
         let (own, after) = rest.split_at(length.saturating_add(1));
         let Some(semicolon) = own.last() else { break };
         let behind = after.first().filter(|token| {
             let between = text.get(semicolon.span.end..token.span.start);
-            token.kind == Kind::Comment && between.is_some_and(|between| !between.contains(['\n', '\r']))
+            token.kind == TokenKind::Comment && between.is_some_and(|between| !between.contains(['\n', '\r']))
         });
         let end = behind.map_or(semicolon.span.end, |comment| comment.span.end);
         statements.push(Statement {
@@ -117,7 +117,7 @@ pub(super) fn statements(text: &str) -> Vec<Statement> {
 pub(super) fn trim_clauses(text: &str) -> Option<&str> {
     let tokens = tokens(text);
     let clauses = clauses(text, &tokens)?;
-    let mut outside = tokens.iter().filter(|token| token.kind != Kind::Comment);
+    let mut outside = tokens.iter().filter(|token| token.kind != TokenKind::Comment);
     outside.all(|token| clauses.start <= token.span.start && token.span.end <= clauses.end).then_some(())?;
     text.get(clauses)
 }
@@ -127,19 +127,24 @@ fn clauses(text: &str, tokens: &[Token]) -> Option<Range<usize>> {
     let mut depth = 0_usize;
     let mut name_follows = false;
     let mut start = None;
-    for token in tokens.iter().filter(|token| token.kind != Kind::Comment) {
+    for token in tokens.iter().filter(|token| token.kind != TokenKind::Comment) {
         match token.kind {
-            Kind::Open => depth = depth.saturating_add(1),
-            Kind::Close => depth = depth.saturating_sub(1),
-            Kind::Word if depth == 0 && !name_follows && start.is_none() => {
+            TokenKind::Open => depth = depth.saturating_add(1),
+            TokenKind::Close => depth = depth.saturating_sub(1),
+            TokenKind::Word if depth == 0 && !name_follows && start.is_none() => {
                 let word = text.get(token.span.clone());
                 start = Some(token.span.start).filter(|_| matches!(word, Some("when" | "unless")));
             }
-            Kind::Word | Kind::Text | Kind::Comment | Kind::Semicolon | Kind::At | Kind::Other => {}
+            TokenKind::Word
+            | TokenKind::Text
+            | TokenKind::Comment
+            | TokenKind::Semicolon
+            | TokenKind::At
+            | TokenKind::Other => {}
         }
-        name_follows = token.kind == Kind::At;
+        name_follows = token.kind == TokenKind::At;
     }
-    let end = tokens.iter().rfind(|token| token.kind == Kind::Close)?.span.end;
+    let end = tokens.iter().rfind(|token| token.kind == TokenKind::Close)?.span.end;
     start.filter(|start| *start < end).map(|start| start..end)
 }
 

@@ -4,7 +4,7 @@ use cedar_policy::{Policy as CedarPolicy, PolicyId as CedarId};
 
 use super::bounds;
 use super::text::{self, RuleFields};
-use crate::domain::{ActionScope, Rule, Scope};
+use crate::domain::{ActionScope, Rule, RuleScope};
 
 /// A rule as Cedar has it.
 #[derive(Debug)]
@@ -54,5 +54,5 @@ fn stand_in(id: &CedarId, rule: &Rule) -> Result<CedarPolicy, String> {
         text::write(&fields).map_err(|error| error.to_string()).and_then(|text| parse(id, &text))
     };
     scoped(rule.principal.clone(), rule.action.clone(), rule.resource.clone())
-        .or_else(|_| scoped(Scope::Any, ActionScope::Any, Scope::Any))
+        .or_else(|_| scoped(RuleScope::Any, ActionScope::Any, RuleScope::Any))
 }

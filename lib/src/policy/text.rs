@@ -11,7 +11,7 @@ use cedar_policy::{
 use super::bounds;
 use super::problem::{PolicyErrors, Problem};
 use super::scan::{self, Statement};
-use crate::domain::{ActionScope, Effect, EntityRef, Scope};
+use crate::domain::{ActionScope, Effect, EntityRef, RuleScope};
 
 /// What to tell the caller when the rule decides.
 const NOTICE: &str = "notice";
@@ -28,11 +28,11 @@ pub struct RuleFields {
     /// Permit or forbid.
     pub effect: Effect,
     /// Which principals.
-    pub principal: Scope,
+    pub principal: RuleScope,
     /// Which actions.
     pub action: ActionScope,
     /// Which resources.
-    pub resource: Scope,
+    pub resource: RuleScope,
     /// The `when` and `unless` clauses as they were written, from the first keyword to the last brace.
     pub conditions: Option<String>,
     /// `@notice`.
@@ -146,19 +146,19 @@ fn rule(text: &str, statement: &Statement) -> Result<ParsedRule, PolicyErrors> {
                 CedarEffect::Forbid => Effect::Forbid,
             },
             principal: match policy.principal_constraint() {
-                PrincipalConstraint::Any => Scope::Any,
-                PrincipalConstraint::Eq(uid) => Scope::Eq(entity_ref(&uid)),
-                PrincipalConstraint::In(uid) => Scope::In(entity_ref(&uid)),
-                PrincipalConstraint::Is(name) => Scope::Is(name.to_string()),
-                PrincipalConstraint::IsIn(name, uid) => Scope::IsIn(name.to_string(), entity_ref(&uid)),
+                PrincipalConstraint::Any => RuleScope::Any,
+                PrincipalConstraint::Eq(uid) => RuleScope::Eq(entity_ref(&uid)),
+                PrincipalConstraint::In(uid) => RuleScope::In(entity_ref(&uid)),
+                PrincipalConstraint::Is(name) => RuleScope::Is(name.to_string()),
+                PrincipalConstraint::IsIn(name, uid) => RuleScope::IsIn(name.to_string(), entity_ref(&uid)),
             },
             action,
             resource: match policy.resource_constraint() {
-                ResourceConstraint::Any => Scope::Any,
-                ResourceConstraint::Eq(uid) => Scope::Eq(entity_ref(&uid)),
-                ResourceConstraint::In(uid) => Scope::In(entity_ref(&uid)),
-                ResourceConstraint::Is(name) => Scope::Is(name.to_string()),
-                ResourceConstraint::IsIn(name, uid) => Scope::IsIn(name.to_string(), entity_ref(&uid)),
+                ResourceConstraint::Any => RuleScope::Any,
+                ResourceConstraint::Eq(uid) => RuleScope::Eq(entity_ref(&uid)),
+                ResourceConstraint::In(uid) => RuleScope::In(entity_ref(&uid)),
+                ResourceConstraint::Is(name) => RuleScope::Is(name.to_string()),
+                ResourceConstraint::IsIn(name, uid) => RuleScope::IsIn(name.to_string(), entity_ref(&uid)),
             },
             conditions: statement.clauses.clone().and_then(|clauses| text.get(clauses)).map(str::to_owned),
             notice,
@@ -247,13 +247,13 @@ pub(super) fn write(fields: &RuleFields) -> Result<String, RenderError> {
     Ok(text)
 }
 
-fn scope(variable: &'static str, scope: &Scope) -> Result<String, RenderError> {
+fn scope(variable: &'static str, scope: &RuleScope) -> Result<String, RenderError> {
     Ok(match scope {
-        Scope::Any => variable.to_owned(),
-        Scope::Eq(entity) => format!("{variable} == {}", uid(variable, entity)?),
-        Scope::In(entity) => format!("{variable} in {}", uid(variable, entity)?),
-        Scope::Is(name) => format!("{variable} is {}", type_name(variable, name)?),
-        Scope::IsIn(name, entity) => {
+        RuleScope::Any => variable.to_owned(),
+        RuleScope::Eq(entity) => format!("{variable} == {}", uid(variable, entity)?),
+        RuleScope::In(entity) => format!("{variable} in {}", uid(variable, entity)?),
+        RuleScope::Is(name) => format!("{variable} is {}", type_name(variable, name)?),
+        RuleScope::IsIn(name, entity) => {
             format!("{variable} is {} in {}", type_name(variable, name)?, uid(variable, entity)?)
         }
     })

@@ -30,7 +30,7 @@ pub struct DueItem {
 /// The same in the order in which it is to be done: each tenant's first, then each one's second, and so on; within a tenant
 /// each principal's first, then each one's second. What stood first of one principal still does.
 #[must_use]
-pub fn in_turn(items: Vec<DueItem>) -> Vec<DueItem> {
+pub fn round_robin(items: Vec<DueItem>) -> Vec<DueItem> {
     let by_owner = by_rank(items, |item| (item.tenant, item.owner.clone()));
     by_rank(by_owner, |item| (item.tenant, String::new()))
 }
@@ -62,7 +62,7 @@ pub enum Work {
 }
 
 impl Table {
-    /// What is due at `now`, the most urgent first, then [`in_turn`]: at most `limit` items of each shard, the longest overdue.
+    /// What is due at `now`, the most urgent first, then [`round_robin`]: at most `limit` items of each shard, the longest overdue.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl Table {
             (0..keys::due_shards(urgency)).map(move |shard| self.due_in(urgency, shard, now, limit))
         });
         let items: Vec<_> = try_join_all(shards).await?.into_iter().flatten().collect();
-        let mut items = in_turn(items);
+        let mut items = round_robin(items);
         items.sort_by_key(|item| item.urgency);
         Ok(items)
     }
@@ -139,10 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn tenants_take_turns_and_within_a_tenant_principals_do() {
+    fn tenants_take_slots_and_within_a_tenant_principals_do() {
         let mut items: Vec<_> = (0..4).map(|number| due(1, "alice", number)).collect();
         items.extend([due(1, "bob", 4), due(2, "carol", 5), due(2, "carol", 6)]);
-        let order: Vec<u32> = in_turn(items)
+        let order: Vec<u32> = round_robin(items)
             .into_iter()
             .map(|item| match item.work {
                 Work::Grant(number) => number.parse().unwrap(),

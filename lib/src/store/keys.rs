@@ -10,7 +10,7 @@
 //! | the directory of issuers (no tenant's data) | `ISSUER#<issuer>` | `AUD#<audience>` |
 //! | an assignment of an Identity Center instance (of no tenant alone) | `ASSIGNMENT#<instance>` | its own key |
 //! | the tenants that may use an Identity Center instance | `INSTANCE#<instance>` | `INSTANCE` |
-//! | the turns at an Identity Center instance (no tenant's data) | `TURNS#<instance>` | `TURNS` |
+//! | the slots at an Identity Center instance (no tenant's data) | `SLOTS#<instance>` | `SLOTS` |
 //! | the tenants of the stack (no tenant's data) | `TENANTS` | `<tenant>` |
 //! | how far syncs of the directory have come (no tenant's data) | `SYNC#<instance>` | `SYNC` |
 //!
@@ -144,10 +144,10 @@ pub fn instance_partition(kind: &str, instance_arn: &str) -> String {
     format!("{kind}#{instance_arn}")
 }
 
-/// The partition of the turns at an Identity Center instance.
+/// The partition of the slots at an Identity Center instance.
 #[must_use]
-pub fn turns_partition(instance_arn: &str) -> String {
-    format!("TURNS#{instance_arn}")
+pub fn slots_partition(instance_arn: &str) -> String {
+    format!("SLOTS#{instance_arn}")
 }
 
 /// The partition that lists the stack's tenants.

@@ -3,7 +3,7 @@
 //! What is to be done, the record says ([`Assignment::next_step`]); this carries it out. [`Workers::reconcile`] is
 //! level-triggered: it may be called from anywhere, at any time, twice, and after a crash between any two lines. A short
 //! lease (`lease`) keeps two from changing the same assignment at once; each step is written down before it is taken, and
-//! nothing is created that was not looked for first (`look`). What has to be changed is changed in a turn (`shift`), and
+//! nothing is created that was not looked for first (`look`). What has to be changed is changed in a slot (`run`), and
 //! left to others if there is none.
 
 mod lease;
@@ -16,9 +16,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::lease::{Leased, Taken};
 use super::context::{WorkerError, Workers};
-use super::shift::Shift;
+use super::run::WorkerRun;
 use crate::domain::{Assignment, AssignmentKey, Grant, NextStep, Operation, OperationKind, Presence};
-use crate::identity_center::{Failure, Fault, Progress};
+use crate::identity_center::{Failure, IdentityCenterError, Progress};
 
 /// How long a worker waits for Identity Center before it leaves the rest to the next call.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(20);
@@ -35,8 +35,8 @@ pub(super) enum Reconciled {
     Unsettled(String),
     /// It is left to others, who are at it or will be: no attempt was made.
     Left,
-    /// It never will; why. Only giving can be hopeless: taking away is tried for ever.
-    Hopeless(String),
+    /// It never will; why. Only giving can be permanently_failing: taking away is tried for ever.
+    Permanent(String),
 }
 
 /// What was last confirmed of an assignment about which nothing is left to do.
@@ -66,14 +66,14 @@ impl Workers {
     /// read, it is not read again.
     pub(super) async fn reconcile(
         &self,
-        shift: &mut Shift<'_>,
+        run: &mut WorkerRun<'_>,
         purpose: &Purpose<'_>,
         key: &AssignmentKey,
         mut read: Option<Assignment>,
     ) -> Result<Reconciled, WorkerError> {
         let mut late = false;
         loop {
-            match self.reconcile_once(shift, purpose, key, read.take()).await {
+            match self.reconcile_once(run, purpose, key, read.take()).await {
                 // What we did came late and may undo what others saw, who need not come again: we see it through.
                 Err(WorkerError::LeaseLost) => late = true,
                 Ok(Reconciled::Left) if late => self.clock.sleep(LONGEST_PAUSE).await,
@@ -84,33 +84,33 @@ impl Workers {
 
     async fn reconcile_once(
         &self,
-        shift: &mut Shift<'_>,
+        run: &mut WorkerRun<'_>,
         purpose: &Purpose<'_>,
         key: &AssignmentKey,
         mut read: Option<Assignment>,
     ) -> Result<Reconciled, WorkerError> {
         let deadline = self.now() + PATIENCE;
         let mut leased = loop {
-            match self.lease(shift, purpose, key, read.take()).await? {
+            match self.lease(run, purpose, key, read.take()).await? {
                 Taken::Ours(leased) => break *leased,
                 Taken::Settled(settled) => return Ok(Reconciled::Settled(settled)),
-                Taken::Theirs if shift.called && self.now() < deadline => {
-                    shift.renew().await?;
+                Taken::Theirs if run.called && self.now() < deadline => {
+                    run.renew().await?;
                     self.clock.sleep(Duration::from_millis(500)).await;
                 }
                 Taken::Theirs => {
-                    if shift.called {
+                    if run.called {
                         self.leave(purpose.grant).await?;
                     }
                     return Ok(Reconciled::Left);
                 }
-                Taken::NoTurn => return Ok(Reconciled::Left),
+                Taken::NoSlot => return Ok(Reconciled::Left),
             }
         };
-        let outcome = leased.drive(shift, deadline).await;
+        let outcome = leased.drive(run, deadline).await;
         if leased.is_outstanding(self.now()) {
             // What was begun may go on for a while, and counts at Identity Center as long as it does.
-            shift.give_back_unfinished(PATIENCE).await;
+            run.give_back_unfinished(PATIENCE).await;
         }
         leased.release().await?;
         outcome
@@ -119,29 +119,29 @@ impl Workers {
 
 impl Leased<'_> {
     /// Takes one step after the other until all is settled, or `deadline` has passed.
-    async fn drive(&mut self, shift: &mut Shift<'_>, deadline: Timestamp) -> Result<Reconciled, WorkerError> {
+    async fn drive(&mut self, run: &mut WorkerRun<'_>, deadline: Timestamp) -> Result<Reconciled, WorkerError> {
         let mut pause = FIRST_PAUSE;
         loop {
             let step = match (self.assignment.next_step(self.since), self.assignment.operation.clone()) {
                 (NextStep::Nothing, _) => return Ok(Reconciled::Settled((&self.assignment).into())),
                 (NextStep::AnnounceDrift, _) => self.announce_drift().await?,
                 (_, Some(Operation { kind, request_id: Some(request), .. })) => {
-                    self.look_at_change(shift, kind, &request).await?
+                    self.look_at_change(run, kind, &request).await?
                 }
-                (_, Some(Operation { kind, request_id: None, .. })) => self.begin(shift, kind).await?,
+                (_, Some(Operation { kind, request_id: None, .. })) => self.begin(run, kind).await?,
                 (NextStep::Delete, None) => {
                     let now = self.workers.now();
                     self.write(|assignment| assignment.record_deletion(now)).await?;
                     Next::Go
                 }
-                (NextStep::Look | NextStep::Follow, None) => self.look_before_creation(shift).await?,
+                (NextStep::Look | NextStep::Follow, None) => self.look_before_creation(run).await?,
             };
             match step {
                 Next::Go => pause = FIRST_PAUSE,
                 Next::Stop(reconciled) => return Ok(reconciled),
                 Next::Wait(why) if self.workers.now() >= deadline => return Ok(Reconciled::Unsettled(why)),
                 Next::Wait(_) => {
-                    self.sleep(shift, pause).await?;
+                    self.sleep(run, pause).await?;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
             }
@@ -150,7 +150,7 @@ impl Leased<'_> {
 
     /// Begins the change that is written down. It may have been begun before, with the answer lost: Identity Center takes
     /// no client token, so what it answers then has to be read with care.
-    async fn begin(&mut self, shift: &mut Shift<'_>, kind: OperationKind) -> Result<Next, WorkerError> {
+    async fn begin(&mut self, run: &mut WorkerRun<'_>, kind: OperationKind) -> Result<Next, WorkerError> {
         if kind != self.assignment.wanted() {
             // The holders changed since it was written down.
             let unresolved = self.creation_unresolved;
@@ -163,7 +163,7 @@ impl Leased<'_> {
             .await?;
             return Ok(Next::Go);
         }
-        let center = self.center(shift).await?;
+        let center = self.center(run).await?;
         if self.assignment.lease.as_ref().is_none_or(|lease| lease.until <= self.workers.now()) {
             return Err(WorkerError::LeaseLost);
         }
@@ -180,20 +180,22 @@ impl Leased<'_> {
                 })
                 .await?;
                 self.creation_unresolved = false;
-                self.sleep(shift, shift.pause()).await?;
+                self.sleep(run, run.pause()).await?;
                 Ok(Next::Go)
             }
-            Err(Fault::Conflict) => {
+            Err(IdentityCenterError::Conflict) => {
                 // What is under way may be somebody else's creation of the same: it is looked for again.
                 self.creation_unresolved = false;
                 self.write(Assignment::drop_refused_creation).await?;
                 Ok(Next::Wait("another change of the assignment is under way".to_owned()))
             }
-            Err(Fault::NotFound(_) | Fault::Invalid(_)) if kind == OperationKind::Delete => {
+            Err(IdentityCenterError::NotFound(_) | IdentityCenterError::Invalid(_))
+                if kind == OperationKind::Delete =>
+            {
                 self.is_drift |= std::mem::take(&mut self.sees_drift);
-                self.look_for_it(shift).await
+                self.look_for_it(run).await
             }
-            Err(Fault::NotFound(why) | Fault::Invalid(why)) => {
+            Err(IdentityCenterError::NotFound(why) | IdentityCenterError::Invalid(why)) => {
                 self.creation_unresolved = false;
                 self.write(|assignment| {
                     // It was refused, so nothing was made, unless an earlier creation was not answered.
@@ -201,16 +203,16 @@ impl Leased<'_> {
                     assignment.operation = None;
                 })
                 .await?;
-                Ok(Next::Stop(Reconciled::Hopeless(why)))
+                Ok(Next::Stop(Reconciled::Permanent(why)))
             }
-            Err(Fault::Passing(why)) => {
+            Err(IdentityCenterError::Transient(why)) => {
                 self.creation_unresolved = false;
                 Ok(Next::Wait(why))
             }
-            Err(Fault::Unanswered(why)) => {
+            Err(IdentityCenterError::Unanswered(why)) => {
                 self.sees_drift = false;
                 // Written down with the next change; if there is none, whoever finds our lease lapsed does it.
-                lease::doubt(&mut self.assignment, self.workers.now());
+                lease::mark_unresolved(&mut self.assignment, self.workers.now());
                 Ok(Next::Wait(why))
             }
         }
@@ -219,13 +221,13 @@ impl Leased<'_> {
     /// Asks how far the change is.
     async fn look_at_change(
         &mut self,
-        shift: &mut Shift<'_>,
+        run: &mut WorkerRun<'_>,
         kind: OperationKind,
         request: &str,
     ) -> Result<Next, WorkerError> {
         let instance = self.assignment.key.instance_arn.clone();
         let seen = self.assignment.holders.clone();
-        match self.center(shift).await?.progress(kind, &instance, request).await {
+        match self.center(run).await?.progress(kind, &instance, request).await {
             Ok(Progress::InProgress) => Ok(Next::Wait("Identity Center is still at it".to_owned())),
             Ok(Progress::Succeeded) => match kind {
                 OperationKind::Create => {
@@ -233,30 +235,34 @@ impl Leased<'_> {
                     self.write(|assignment| assignment.confirm_present(&seen, now)).await?;
                     Ok(Next::Go)
                 }
-                OperationKind::Delete if self.assignment.in_doubt_until.is_some() => self.look_for_it(shift).await,
+                OperationKind::Delete if self.assignment.unresolved_until.is_some() => self.look_for_it(run).await,
                 OperationKind::Delete => self.found_absent().await,
             },
-            // A change that failed says nothing of what is there now. It is over: the turn is free for others at once, and what
+            // A change that failed says nothing of what is there now. It is over: the slot is free for others at once, and what
             // a retry can help is tried again later.
             Ok(Progress::Failed(why)) => match (kind, Failure::of(&why)) {
                 // Where there is no such account, user or permission set, there is no assignment to take away either.
-                (OperationKind::Create, Failure::Missing(sentence)) if self.assignment.in_doubt_until.is_none() => {
+                (OperationKind::Create, Failure::Missing(sentence)) if self.assignment.unresolved_until.is_none() => {
                     self.found_absent().await?;
-                    Ok(Next::Stop(Reconciled::Hopeless(sentence.to_owned())))
+                    Ok(Next::Stop(Reconciled::Permanent(sentence.to_owned())))
                 }
                 (OperationKind::Create, Failure::Permanent(sentence) | Failure::Missing(sentence)) => {
-                    self.drop_operation(Next::Stop(Reconciled::Hopeless(sentence.to_owned()))).await
+                    self.drop_operation(Next::Stop(Reconciled::Permanent(sentence.to_owned()))).await
                 }
-                (OperationKind::Delete, Failure::Missing(_)) => self.look_for_it(shift).await,
+                (OperationKind::Delete, Failure::Missing(_)) => self.look_for_it(run).await,
                 (OperationKind::Delete, Failure::Permanent(_)) | (_, Failure::Transient) => {
                     let why = format!("Identity Center failed: {why}");
                     self.drop_operation(Next::Stop(Reconciled::Unsettled(why))).await
                 }
             },
             // Identity Center forgets changes after a while.
-            Err(Fault::NotFound(_) | Fault::Invalid(_)) => self.drop_operation(Next::Go).await,
-            Err(Fault::Conflict) => Ok(Next::Wait("another change of the assignment is under way".to_owned())),
-            Err(Fault::Passing(why) | Fault::Unanswered(why)) => Ok(Next::Wait(why)),
+            Err(IdentityCenterError::NotFound(_) | IdentityCenterError::Invalid(_)) => {
+                self.drop_operation(Next::Go).await
+            }
+            Err(IdentityCenterError::Conflict) => {
+                Ok(Next::Wait("another change of the assignment is under way".to_owned()))
+            }
+            Err(IdentityCenterError::Transient(why) | IdentityCenterError::Unanswered(why)) => Ok(Next::Wait(why)),
         }
     }
 
@@ -268,7 +274,7 @@ impl Leased<'_> {
     /// Whether a change was begun that is not known to be over.
     fn is_outstanding(&self, now: Timestamp) -> bool {
         let begun = self.assignment.operation.as_ref().is_some_and(|operation| operation.request_id.is_some());
-        begun || self.assignment.in_doubt_until.is_some_and(|until| now < until)
+        begun || self.assignment.unresolved_until.is_some_and(|until| now < until)
     }
 }
 

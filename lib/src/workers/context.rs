@@ -5,12 +5,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use crate::access::{Engines, Ids};
+use crate::app::{Engines, Ids};
 use crate::clock::Clock;
 use crate::directory::{DirectoryError, DirectorySource};
 use crate::domain::{Event, EventKind, Grant, GrantId, Quota, TenantId};
 use crate::events::{Bus, BusError};
-use crate::identity_center::{Fault, IdentityCenter};
+use crate::identity_center::{IdentityCenter, IdentityCenterError};
 use crate::metrics::{Measurement, Metrics};
 use crate::schedule::{ScheduleError, Schedules};
 use crate::store::{CommitError, StoreError, Table, TenantTable, Transaction};
@@ -63,11 +63,11 @@ pub enum WorkerError {
     Bus(#[from] BusError),
     /// Identity Center failed.
     #[error("identity center: {0}")]
-    IdentityCenter(#[from] Fault),
+    IdentityCenter(#[from] IdentityCenterError),
     /// Organizations, the Identity Store or the list of instances could not be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// Somebody else took over: the lease of the assignment or of the turn ran out.
+    /// Somebody else took over: the lease of the assignment or of the slot ran out.
     #[error("somebody else took over")]
     Busy,
     /// The right to change an assignment, or to sync, ran out while it was used.
@@ -141,7 +141,7 @@ impl Workers {
 
     /// An event the product itself caused.
     pub(super) fn record(&self, writes: &mut Transaction, kind: EventKind, grant: &Grant) -> Result<(), StoreError> {
-        writes.event(crate::access::system_event(grant, kind, grant.tenant_id, self.ids.id(), self.now()))
+        writes.event(crate::app::system_event(grant, kind, grant.tenant_id, self.ids.id(), self.now()))
     }
 
     /// Changes a grant: reads it, lets `change` change it, and commits that with the event of the change. The grant as it

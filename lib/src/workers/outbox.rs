@@ -3,10 +3,10 @@
 use futures_util::future::try_join_all;
 
 use super::context::{ATTEMPTS, WorkerError, Workers};
-use crate::audit::Place;
+use crate::audit::ChainPosition;
 use crate::domain::{Event, EventId, EventKind, TenantId};
 use crate::events::MOST_AT_ONCE;
-use crate::metrics::{Measurement, Outcome};
+use crate::metrics::{Measurement, RequestOutcome};
 use crate::store::{AuditEntry, AuditHead, CommitError, OutboxEvent, Record, TenantTable, Transaction};
 
 /// A transaction takes 100 items: two for each event, and the head of the chain.
@@ -57,7 +57,7 @@ impl Workers {
                 return Ok(events);
             }
             let found = table.get::<AuditHead>(AuditHead::KIND).await?;
-            let mut last = found.clone().map_or_else(Place::beginning, Place::from);
+            let mut last = found.clone().map_or_else(ChainPosition::beginning, ChainPosition::from);
             let mut writes = Transaction::new(table.id());
             let mut decisions = Vec::new();
             for outbox in events.iter_mut().filter(|outbox| outbox.sealed_as.is_none()) {
@@ -65,7 +65,7 @@ impl Workers {
                 let entry = AuditEntry::following(&last, outbox.event.clone())?;
                 outbox.sealed_as = Some(entry.sequence);
                 writes.create(&entry)?;
-                last = Place { sequence: entry.sequence, hash: entry.hash };
+                last = ChainPosition { sequence: entry.sequence, hash: entry.hash };
                 writes.update(outbox)?;
                 outbox.version += 1;
             }
@@ -93,16 +93,16 @@ impl Workers {
 }
 
 /// What came of an ask, if that is what the event says: what people decide later is not counted again.
-fn outcome(event: &Event) -> Option<Outcome> {
+fn outcome(event: &Event) -> Option<RequestOutcome> {
     let by_policy = event.metadata.get("decisions").and_then(serde_json::Value::as_u64) == Some(0);
     if event.kind == EventKind::RequestBreakGlass {
-        Some(Outcome::BreakGlass)
+        Some(RequestOutcome::BreakGlass)
     } else if event.kind == EventKind::RequestPending {
-        Some(Outcome::Require)
+        Some(RequestOutcome::Require)
     } else if event.kind == EventKind::RequestApproved && by_policy {
-        Some(Outcome::Auto)
+        Some(RequestOutcome::Auto)
     } else if event.kind == EventKind::RequestDenied && by_policy {
-        Some(Outcome::Denied)
+        Some(RequestOutcome::Denied)
     } else {
         None
     }

@@ -5,14 +5,14 @@ use futures_util::future::try_join;
 use super::assignment::{Purpose, Reconciled, Settled};
 use super::context::{ATTEMPTS, GrantCall, Step, WorkerError, Workers, read_grant};
 use super::reconsider::Confirmation;
-use super::shift::Shift;
-use crate::access::reconsider::Refusal;
+use super::run::WorkerRun;
+use crate::app::reconsider::Refusal;
 use crate::domain::{
     Assignment, AssignmentKey, EventKind, Grant, GrantStatus, InstanceTenants, Presence, Principal, Provisioning,
     RevocationStatus, Urgency,
 };
-use crate::identity_center::Fault;
-use crate::schedule::Reminder;
+use crate::identity_center::IdentityCenterError;
+use crate::schedule::ScheduledWorker;
 use crate::store::{CommitError, Transaction};
 
 /// Why a tenant's grants give no access with an instance that another tenant registered.
@@ -25,37 +25,38 @@ const NOT_SYNCED: &str = "the Identity Store leads to another user than the dire
 
 impl Workers {
     /// Brings a grant to where it should be now: usable, if it is live.
-    pub(super) async fn provision(&self, shift: &mut Shift<'_>, call: GrantCall) -> Result<(), WorkerError> {
+    pub(super) async fn provision(&self, run: &mut WorkerRun<'_>, call: GrantCall) -> Result<(), WorkerError> {
         let table = self.table.tenant(call.tenant_id);
         let Some(grant) = read_grant(&table, call.grant_id).await? else { return Ok(()) };
         let now = self.now();
         if !grant.is_live(now) {
-            return self.revoke(shift, call).await;
+            return self.revoke(run, call).await;
         }
         // INVARIANT 1 (obligation and schedule first): the grant has stood in the index of what falls due since it was
         // decided; now Scheduler knows its end too, and only then is Identity Center touched. An extended grant comes
         // here again, and its reminder moves.
-        self.schedules.remind(Reminder::Revoke, grant.tenant_id, grant.id, grant.expires_at).await?;
+        self.schedules.remind(ScheduledWorker::Revoke, grant.tenant_id, grant.id, grant.expires_at).await?;
         match grant.provisioning {
-            Provisioning::Successful { .. } => self.confirm_extended(shift, &grant).await,
+            Provisioning::Successful { .. } => self.confirm_extended(run, &grant).await,
             Provisioning::Failed { .. } => Ok(()),
-            Provisioning::Pending { .. } if now < grant.granted_at => {
-                Ok(self.schedules.remind(Reminder::Provision, grant.tenant_id, grant.id, grant.granted_at).await?)
-            }
-            Provisioning::Pending { .. } => self.give(shift, call, &grant).await,
+            Provisioning::Pending { .. } if now < grant.granted_at => Ok(self
+                .schedules
+                .remind(ScheduledWorker::Provision, grant.tenant_id, grant.id, grant.granted_at)
+                .await?),
+            Provisioning::Pending { .. } => self.give(run, call, &grant).await,
         }
     }
 
-    async fn give(&self, shift: &mut Shift<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
+    async fn give(&self, run: &mut WorkerRun<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
         // What was confirmed before is not believed: who is told that access is usable can use it.
         let since = Some(self.now());
-        let outcome = match self.hold(shift, call).await? {
+        let outcome = match self.hold(run, call).await? {
             Hold::Holds(key, assignment) => {
-                self.reconcile(shift, &Purpose { grant, since }, &key, assignment.map(|read| *read)).await?
+                self.reconcile(run, &Purpose { grant, since }, &key, assignment.map(|read| *read)).await?
             }
             Hold::NotYet(reconciled) => reconciled,
-            Hold::Refused(refusal) => return self.fail(shift, call, refusal).await,
-            Hold::Over => return self.revoke(shift, call).await,
+            Hold::Refused(refusal) => return self.fail(run, call, refusal).await,
+            Hold::Over => return self.revoke(run, call).await,
         };
         let now = self.now();
         match outcome {
@@ -73,10 +74,10 @@ impl Workers {
                 .await?;
                 Ok(())
             }
-            Reconciled::Settled(_) => self.revoke(shift, call).await,
+            Reconciled::Settled(_) => self.revoke(run, call).await,
             Reconciled::Unsettled(why) => self.try_again(call, why).await,
             Reconciled::Left => Ok(()),
-            Reconciled::Hopeless(why) => self.fail(shift, call, Refusal { reason: why, notices: Vec::new() }).await,
+            Reconciled::Permanent(why) => self.fail(run, call, Refusal { reason: why, notices: Vec::new() }).await,
         }
     }
 
@@ -94,20 +95,20 @@ impl Workers {
 
     /// Looks whether the access of a grant that was extended still exists. If that cannot be found out now, it stays as it
     /// was last confirmed.
-    async fn confirm_extended(&self, shift: &mut Shift<'_>, grant: &Grant) -> Result<(), WorkerError> {
+    async fn confirm_extended(&self, run: &mut WorkerRun<'_>, grant: &Grant) -> Result<(), WorkerError> {
         let (Some(key), Some(extended_at)) = (&grant.assignment, grant.extended_at) else { return Ok(()) };
         if grant.missing_since.is_some() {
             return Ok(());
         }
         let assignment = self.table.assignment(key).await?;
         let is_confirmed = |one: &Assignment| one.confirmed_at.is_some_and(|at| extended_at <= at);
-        if assignment.as_ref().is_none_or(is_confirmed) || !shift.take(Urgency::Other, false).await? {
+        if assignment.as_ref().is_none_or(is_confirmed) || !run.take(Urgency::Other, false).await? {
             return Ok(());
         }
         let purpose = Purpose { grant, since: Some(extended_at) };
-        match self.reconcile(shift, &purpose, key, assignment).await? {
+        match self.reconcile(run, &purpose, key, assignment).await? {
             Reconciled::Settled(_) | Reconciled::Left => {}
-            Reconciled::Unsettled(why) | Reconciled::Hopeless(why) => {
+            Reconciled::Unsettled(why) | Reconciled::Permanent(why) => {
                 tracing::warn!(grant_id = %grant.id, cause = why, "whether its access still exists is not known");
             }
         }
@@ -115,7 +116,7 @@ impl Workers {
     }
 
     /// Ends a grant that cannot be given; what may have been begun is taken away.
-    async fn fail(&self, shift: &mut Shift<'_>, call: GrantCall, why: Refusal) -> Result<(), WorkerError> {
+    async fn fail(&self, run: &mut WorkerRun<'_>, call: GrantCall, why: Refusal) -> Result<(), WorkerError> {
         let now = self.now();
         self.change_grant(call, |grant| {
             if !is_pending(grant) {
@@ -127,7 +128,7 @@ impl Workers {
             Step::Change(EventKind::GrantFailed)
         })
         .await?;
-        self.revoke(shift, call).await
+        self.revoke(run, call).await
     }
 
     /// Notes a failed attempt, and sets a reminder for the next.
@@ -146,7 +147,7 @@ impl Workers {
         match noted {
             Some(grant) if is_pending(&grant) => {
                 let at = grant.next_attempt_at;
-                Ok(self.schedules.remind(Reminder::Provision, call.tenant_id, call.grant_id, at).await?)
+                Ok(self.schedules.remind(ScheduledWorker::Provision, call.tenant_id, call.grant_id, at).await?)
             }
             Some(_) | None => Ok(()),
         }
@@ -157,8 +158,14 @@ impl Workers {
     async fn assignment_for(&self, grant: &Grant, grantee: &Principal) -> Result<AssignmentKey, Reconciled> {
         let principal_id = match self.identity_center.user_id(grantee).await {
             Ok(user_id) => user_id,
-            Err(Fault::NotFound(why) | Fault::Invalid(why)) => return Err(Reconciled::Hopeless(why)),
-            Err(fault @ (Fault::Passing(_) | Fault::Unanswered(_) | Fault::Conflict)) => {
+            Err(IdentityCenterError::NotFound(why) | IdentityCenterError::Invalid(why)) => {
+                return Err(Reconciled::Permanent(why));
+            }
+            Err(
+                fault @ (IdentityCenterError::Transient(_)
+                | IdentityCenterError::Unanswered(_)
+                | IdentityCenterError::Conflict),
+            ) => {
                 return Err(Reconciled::Unsettled(fault.to_string()));
             }
         };
@@ -175,7 +182,7 @@ impl Workers {
 
     /// Makes a live grant a holder of its assignment, in one transaction with the grant: one that ends in the meantime
     /// holds nothing.
-    async fn hold(&self, shift: &mut Shift<'_>, call: GrantCall) -> Result<Hold, WorkerError> {
+    async fn hold(&self, run: &mut WorkerRun<'_>, call: GrantCall) -> Result<Hold, WorkerError> {
         let table = self.table.tenant(call.tenant_id);
         for _ in 0..ATTEMPTS {
             let now = self.now();
@@ -200,11 +207,11 @@ impl Workers {
                     return Ok(Hold::Over);
                 }
                 let purpose = Purpose { grant: &grant, since: None };
-                match self.reconcile(shift, &purpose, &other, assignment).await? {
+                match self.reconcile(run, &purpose, &other, assignment).await? {
                     Reconciled::Settled(_) => {}
                     Reconciled::Left => return Ok(Hold::NotYet(Reconciled::Left)),
                     // The grant is not for the old user any more: that nothing can be done there does not end it.
-                    Reconciled::Unsettled(why) | Reconciled::Hopeless(why) => {
+                    Reconciled::Unsettled(why) | Reconciled::Permanent(why) => {
                         return Ok(Hold::NotYet(Reconciled::Unsettled(why)));
                     }
                 }
@@ -212,7 +219,7 @@ impl Workers {
             let (assignment, instance) =
                 try_join(self.table.assignment(&key), self.table.instance(&key.instance_arn)).await?;
             if instance.as_ref().is_some_and(|instance| !instance.tenants.contains(&call.tenant_id)) {
-                return Ok(Hold::NotYet(Reconciled::Hopeless(NOT_SHARED.to_owned())));
+                return Ok(Hold::NotYet(Reconciled::Permanent(NOT_SHARED.to_owned())));
             }
             let held = assignment.as_ref().is_some_and(|one| one.is_held_by(call.tenant_id, grant.id));
             if grant.assignment.as_ref() == Some(&key) && held && !confirmed.is_new() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::context::{GrantCall, WorkerError, Workers};
-use super::shift::Shift;
+use super::run::WorkerRun;
 
 /// Handles a call of the bus or of Scheduler.
 ///
@@ -12,8 +12,8 @@ use super::shift::Shift;
 /// [`WorkerError`] when it is to be called again.
 pub async fn handle(workers: &Workers, call: Value) -> Result<Value, WorkerError> {
     let call = GrantCall::read(call)?;
-    let mut shift = Shift::new(workers);
-    let done = workers.provision(&mut shift, call).await;
-    workers.work_off(shift).await;
+    let mut run = WorkerRun::new(workers);
+    let done = workers.provision(&mut run, call).await;
+    workers.drain_queue(run).await;
     done.map(|()| Value::Null)
 }

@@ -1,12 +1,12 @@
-//! Waiting for a turn at Identity Center: nobody does. Who finds none free leaves; whoever has one goes on with what was
+//! Waiting for a slot at Identity Center: nobody does. Who finds none free leaves; whoever has one goes on with what was
 //! left.
 //!
 //! What is due is the queue; nothing else has to be kept in step with it. Who leaves makes its grant due, then leaves word
-//! at the turns, which nobody gives back without having looked for it, and sets a reminder in case all who have a turn die.
+//! at the slots, which nobody gives back without having looked for it, and sets a reminder in case all who have a slot die.
 //! Break-glass access comes first, then what is to be taken away, then the rest. Within that, tenants take turns, and the
 //! principals of a tenant: all work of a principal is in one shard, a worker takes one grant from a shard before it looks at
 //! the next, and from a shard one of each principal in turn. So who has thousands of grants due delays others by one. Each
-//! turn begins with other shards, so that two workers seldom reach for the same grant; if they do, the lease of the assignment
+//! slot begins with other shards, so that two workers seldom reach for the same grant; if they do, the lease of the assignment
 //! decides, and the other goes on to the next.
 
 use std::collections::{HashSet, VecDeque};
@@ -15,10 +15,10 @@ use jiff::SignedDuration;
 
 use super::context::{GrantCall, Step, WorkerError, Workers};
 use super::revoke::announce_if_late;
-use super::shift::Shift;
-use crate::domain::{Grant, Quota, Turns, Urgency};
-use crate::schedule::Reminder;
-use crate::store::{DueItem, Work, in_turn, keys};
+use super::run::WorkerRun;
+use crate::domain::{Grant, Quota, SlotTable, Urgency};
+use crate::schedule::ScheduledWorker;
+use crate::store::{DueItem, Work, keys, round_robin};
 
 /// When a worker is called again for what it left: others have done it by then, unless they died.
 const LEFT: SignedDuration = SignedDuration::from_mins(1);
@@ -26,35 +26,35 @@ const LEFT: SignedDuration = SignedDuration::from_mins(1);
 /// At most so many are read at once.
 const MOST: i32 = 25;
 
-/// What a shift has found, and where it has yet to look.
+/// What a run has found, and where it has yet to look.
 struct Queue {
     number: usize,
     /// The shard to begin with, of each urgency.
     begin: usize,
-    /// Once a shift each: what fails is tried again when it is due again, by whom it reminds.
+    /// Once a run each: what fails is tried again when it is due again, by whom it reminds.
     tried: HashSet<GrantCall>,
     /// Where something may be due, by urgency: one grant is taken from a shard, and then the next shard is looked at.
     shards: [(Urgency, VecDeque<u8>); 2],
-    /// How many turns there are.
-    turns: usize,
+    /// How many slots there are.
+    slots: usize,
 }
 
 impl Workers {
-    /// Whether there is a turn for what is to be done about a grant. If not, that is left to those who have one.
-    pub(super) async fn has_turn(&self, shift: &mut Shift<'_>, grant: &Grant) -> Result<bool, WorkerError> {
+    /// Whether there is a slot for what is to be done about a grant. If not, that is left to those who have one.
+    pub(super) async fn has_slot(&self, run: &mut WorkerRun<'_>, grant: &Grant) -> Result<bool, WorkerError> {
         let due = self.is_due(grant);
-        if shift.take(grant.urgency(), due).await? {
+        if run.take(grant.urgency(), due).await? {
             return Ok(true);
         }
         if !due {
             self.make_due(grant).await?;
-            if shift.take(grant.urgency(), true).await? {
+            if run.take(grant.urgency(), true).await? {
                 return Ok(true);
             }
         }
-        if shift.called {
-            // A live holder takes access away in its turn; a dead one must not delay that until the reminder comes.
-            if grant.urgency() == Urgency::Ending && shift.take_from_the_dead(Urgency::Ending).await? {
+        if run.called {
+            // A live holder takes access away in its slot; a dead one must not delay that until the reminder comes.
+            if grant.urgency() == Urgency::Ending && run.reclaim(Urgency::Ending).await? {
                 return Ok(true);
             }
             self.remind_if_left(grant).await?;
@@ -94,35 +94,35 @@ impl Workers {
 
     async fn remind_if_left(&self, grant: &Grant) -> Result<(), WorkerError> {
         let reminder = match grant.urgency() {
-            Urgency::Ending => Reminder::Revoke,
-            Urgency::BreakGlass | Urgency::Other => Reminder::Provision,
+            Urgency::Ending => ScheduledWorker::Revoke,
+            Urgency::BreakGlass | Urgency::Other => ScheduledWorker::Provision,
         };
         Ok(self.schedules.remind(reminder, grant.tenant_id, grant.id, self.now() + LEFT).await?)
     }
 
-    /// Ends what a worker was called for: goes on with what others left, as long as there is time, and gives the turn back.
-    pub(super) async fn work_off(&self, mut shift: Shift<'_>) {
-        shift.called = false;
-        if let Err(error) = self.work_off_until_done(&mut shift).await {
+    /// Ends what a worker was called for: goes on with what others left, as long as there is time, and gives the slot back.
+    pub(super) async fn drain_queue(&self, mut run: WorkerRun<'_>) {
+        run.called = false;
+        if let Err(error) = self.drain_queue_until_empty(&mut run).await {
             tracing::warn!(cause = %error, "what is due is left to others");
-            if let Err(error) = shift.give_back(false).await {
-                tracing::warn!(cause = %error, "a turn runs out instead of being given back");
+            if let Err(error) = run.give_back(false).await {
+                tracing::warn!(cause = %error, "a slot runs out instead of being given back");
             }
         }
     }
 
-    async fn work_off_until_done(&self, shift: &mut Shift<'_>) -> Result<(), WorkerError> {
+    async fn drain_queue_until_empty(&self, run: &mut WorkerRun<'_>) -> Result<(), WorkerError> {
         let mut queue: Option<Queue> = None;
-        while shift.give_back(shift.goes_on()).await? {
-            let number = shift.number().unwrap_or_default();
+        while run.give_back(run.has_time()).await? {
+            let number = run.number().unwrap_or_default();
             let mut looking = queue.map_or_else(|| Queue::new(&self.quota, number), |queue| queue.anew(&self.quota));
-            while shift.goes_on() && shift.number().is_some() {
+            while run.has_time() && run.number().is_some() {
                 let Some((urgency, call)) = self.next(&mut looking).await? else { break };
-                if let Err(error) = self.carry_out(shift, urgency, call).await {
+                if let Err(error) = self.carry_out(run, urgency, call).await {
                     tracing::warn!(grant_id = %call.grant_id, cause = %error, "what is due was not done");
                 }
                 // What fell due meanwhile may be more urgent, or somebody's whose shard was empty.
-                if shift.is_wanted().await? {
+                if run.has_wakeup().await? {
                     break;
                 }
             }
@@ -145,9 +145,9 @@ impl Workers {
         for place in 0..queue.shards.len() {
             while let Some((urgency, shard)) = queue.next_shard(place) {
                 let due = self.table.due_in(urgency, shard, now, MOST).await?;
-                let due = queue.untried(in_turn(due));
-                // The first are done by as many workers as there are turns, each at one of them.
-                let first = due.len().min(queue.turns.max(1));
+                let due = queue.untried(round_robin(due));
+                // The first are done by as many workers as there are slots, each at one of them.
+                let first = due.len().min(queue.slots.max(1));
                 if let Some(call) = due.get(queue.number.checked_rem(first).unwrap_or_default()).copied() {
                     queue.tried.insert(call);
                     queue.look_again(place, shard);
@@ -161,29 +161,29 @@ impl Workers {
     /// Does what is to be done about a grant that is due.
     pub(super) async fn carry_out(
         &self,
-        shift: &mut Shift<'_>,
+        run: &mut WorkerRun<'_>,
         urgency: Urgency,
         call: GrantCall,
     ) -> Result<(), WorkerError> {
         match urgency {
-            Urgency::Ending => self.revoke(shift, call).await,
-            Urgency::BreakGlass | Urgency::Other => self.provision(shift, call).await,
+            Urgency::Ending => self.revoke(run, call).await,
+            Urgency::BreakGlass | Urgency::Other => self.provision(run, call).await,
         }
     }
 }
 
 impl Queue {
-    /// All of it, from the shards on that are this turn's.
+    /// All of it, from the shards on that are this slot's.
     fn new(quota: &Quota, number: usize) -> Self {
         let begin = number * usize::from(keys::due_shards(Urgency::Ending)) / quota.count().max(1);
         let shards = [Urgency::Ending, Urgency::Other].map(|urgency| (urgency, VecDeque::new()));
-        Self { number, begin, tried: HashSet::new(), shards, turns: quota.count() }.anew(quota)
+        Self { number, begin, tried: HashSet::new(), shards, slots: quota.count() }.anew(quota)
     }
 
     /// All of it once more, from the shard on that is next.
     fn anew(self, quota: &Quota) -> Self {
         let shards = self.shards.map(|(urgency, _)| {
-            let suits = Turns::suits(quota, self.number, urgency);
+            let suits = SlotTable::may_serve(quota, self.number, urgency);
             let count = if suits { usize::from(keys::due_shards(urgency)) } else { 0 };
             let all = self.begin..self.begin + count;
             (urgency, all.filter_map(|shard| u8::try_from(shard % count).ok()).collect())

@@ -4,13 +4,13 @@
 use futures_util::future::try_join3;
 
 use super::context::{WorkerError, Workers};
-use crate::access::reconsider::{
-    Facts, Newest, Reconsidered, Refusal, check, held_seconds_besides, is_approved, is_outdated, reconsider,
-    reconsider_break_glass,
+use crate::app::reconsider::{
+    CurrentRecords, EvaluationInputs, Reconsidered, Refusal, check, held_seconds_besides, is_approved, is_outdated,
+    reconsider, reconsider_break_glass,
 };
-use crate::access::{AccessError, people};
+use crate::app::{AccessError, people};
 use crate::domain::{
-    AccessRequest, AwsResource, Evaluation, Grant, Principal, ResourceRef, ResourceType, Seconds, Tenant, Terms,
+    AccessRequest, AwsResource, DecisionBasis, Grant, Principal, ResourceRef, ResourceType, Seconds, Tenant, Terms,
 };
 use crate::store::{Record, StoreError, Transaction};
 
@@ -27,13 +27,13 @@ pub(super) enum Confirmation {
 /// What a grant was evaluated by.
 pub(super) struct Confirmed {
     tenant: Tenant,
-    newest: Newest,
+    current: CurrentRecords,
     /// Its request, with the people it is about as the directory links them now.
     request: AccessRequest,
     /// Who is to have it, as they are known now.
     requester: Principal,
     /// By what it was evaluated anew, and on which terms; none when nothing had changed. An emergency has no terms.
-    evaluated: Option<(Evaluation, Option<Terms>)>,
+    evaluated: Option<(DecisionBasis, Option<Terms>)>,
 }
 
 impl Workers {
@@ -62,15 +62,16 @@ impl Workers {
         let (Some(mut tenant), Some(mut request)) = (tenant, request) else {
             return Ok(Confirmation::Unknown("its tenant cannot be read".to_owned()));
         };
-        let newest = Newest::read(&table, &request).await?;
+        let current = CurrentRecords::read(&table, &request).await?;
         let stored = request.clone();
-        newest.identify(&mut request, self.now());
+        current.identify(&mut request, self.now());
         people::look_up(&table, &mut request).await?;
         let now = self.now();
         let start_at = grant.granted_at;
         // Longer than can be asked for is longer than any policy's maximum, too.
         let duration = Seconds::new(grant.expires_at.duration_since(start_at).as_secs()).unwrap_or(Seconds::MAX);
-        let mut facts = Facts { tenant: &tenant, newest: &newest, now, start_at, duration, held_seconds: 0 };
+        let mut facts =
+            EvaluationInputs { tenant: &tenant, current: &current, now, start_at, duration, held_seconds: 0 };
         let outdated = is_outdated(grant, &facts) || request != stored;
         let outcome = if request.break_glass {
             // Its settings have just been read.
@@ -91,18 +92,18 @@ impl Workers {
             }
         } else {
             let requester = request.requester.clone();
-            let confirmed = Confirmed { tenant, newest, request, requester, evaluated: None };
+            let confirmed = Confirmed { tenant, current, request, requester, evaluated: None };
             return Ok(Confirmation::Confirmed(Box::new(confirmed)));
         };
         Ok(match outcome {
             Reconsidered::Holds { requester, terms } => {
-                let evaluation = Evaluation {
+                let evaluation = DecisionBasis {
                     policy_version: tenant.policy_version,
                     directory_version: tenant.directory_version,
                     at: now,
                 };
                 let evaluated = outdated.then_some((evaluation, terms));
-                Confirmation::Confirmed(Box::new(Confirmed { tenant, newest, request, requester, evaluated }))
+                Confirmation::Confirmed(Box::new(Confirmed { tenant, current, request, requester, evaluated }))
             }
             Reconsidered::NeedsApprovals { terms } => Confirmation::Refused(Refusal {
                 reason: format!("{} people have to approve it now, and fewer did", terms.required_approvals),
@@ -150,6 +151,6 @@ impl Confirmed {
     /// Makes a commit conditional on it.
     pub(super) fn check(&self, writes: &mut Transaction) -> Result<(), StoreError> {
         people::hold(writes, &self.request);
-        check(&self.tenant, &self.newest, writes)
+        check(&self.tenant, &self.current, writes)
     }
 }

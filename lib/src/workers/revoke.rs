@@ -4,10 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::assignment::{Purpose, Reconciled};
 use super::context::{ATTEMPTS, GrantCall, Step, WorkerError, Workers, overdue, read_grant};
-use super::shift::Shift;
+use super::run::WorkerRun;
 use crate::domain::{Assignment, AssignmentKey, EventKind, Grant, GrantStatus, Provisioning, RevocationStatus};
 use crate::metrics::Measurement;
-use crate::schedule::Reminder;
+use crate::schedule::ScheduledWorker;
 use crate::store::{CommitError, Transaction};
 
 /// A reminder may come early by as much as clocks differ: so much is waited for, the rest is another reminder's.
@@ -18,7 +18,7 @@ const LATE: SignedDuration = SignedDuration::from_mins(1);
 impl Workers {
     /// Brings a grant to where it should be now: ended if its time is over, and gone if it has ended. A call that is
     /// early, stale or doubled changes nothing.
-    pub(super) async fn revoke(&self, shift: &mut Shift<'_>, call: GrantCall) -> Result<(), WorkerError> {
+    pub(super) async fn revoke(&self, run: &mut WorkerRun<'_>, call: GrantCall) -> Result<(), WorkerError> {
         let table = self.table.tenant(call.tenant_id);
         let Some(grant) = read_grant(&table, call.grant_id).await? else { return Ok(()) };
         if grant.status == GrantStatus::Active {
@@ -26,7 +26,7 @@ impl Workers {
             if left > EARLY {
                 return Ok(self
                     .schedules
-                    .remind(Reminder::Revoke, grant.tenant_id, grant.id, grant.expires_at)
+                    .remind(ScheduledWorker::Revoke, grant.tenant_id, grant.id, grant.expires_at)
                     .await?);
             }
             if left.is_positive() {
@@ -45,36 +45,36 @@ impl Workers {
             .await?;
         match ended {
             Some(grant) if grant.status != GrantStatus::Active && grant.revocation.status != RevocationStatus::Done => {
-                self.take_away(shift, call, &grant).await
+                self.take_away(run, call, &grant).await
             }
             Some(_) | None => Ok(()),
         }
     }
 
-    async fn take_away(&self, shift: &mut Shift<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
-        let Some(key) = &grant.assignment else { return self.done(shift, call, grant).await };
+    async fn take_away(&self, run: &mut WorkerRun<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
+        let Some(key) = &grant.assignment else { return self.done(run, call, grant).await };
         let (grant, assignment) = self.release(grant.clone(), key).await?;
         let purpose = Purpose { grant: &grant, since: None };
-        match self.reconcile(shift, &purpose, key, assignment).await {
+        match self.reconcile(run, &purpose, key, assignment).await {
             // INVARIANT 3: what is settled and exists is held by another live grant, or stint did not create it.
-            Ok(Reconciled::Settled(_)) => self.done(shift, call, &grant).await,
-            Ok(Reconciled::Unsettled(why) | Reconciled::Hopeless(why)) => self.not_yet(call, why).await,
+            Ok(Reconciled::Settled(_)) => self.done(run, call, &grant).await,
+            Ok(Reconciled::Unsettled(why) | Reconciled::Permanent(why)) => self.not_yet(call, why).await,
             Ok(Reconciled::Left) => Ok(()),
             Err(error) => self.not_yet(call, error.to_string()).await,
         }
     }
 
-    async fn done(&self, shift: &mut Shift<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
+    async fn done(&self, run: &mut WorkerRun<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
         let may_have_given = grant.may_have_given_access || grant.activated_at().is_some();
         let credentials_valid_until = match may_have_given {
             // Without a set that can be described there are no new sessions, and old ones last twelve hours at most (AWS
             // IAM Identity Center, "Set session duration").
             true => {
-                if !self.has_turn(shift, grant).await? {
+                if !self.has_slot(run, grant).await? {
                     return Ok(());
                 }
                 let longest = SignedDuration::from_hours(12);
-                let session = shift.session_duration(&grant.permission_set_arn).await?.unwrap_or(longest);
+                let session = run.session_duration(&grant.permission_set_arn).await?.unwrap_or(longest);
                 Some(self.now() + session)
             }
             false => None,
@@ -92,7 +92,9 @@ impl Workers {
         .await?;
         // A reminder that stays behind finds nothing to do. Of what was given there is none to give it.
         let given = matches!(grant.provisioning, Provisioning::Successful { .. });
-        for reminder in [Some(Reminder::Revoke), (!given).then_some(Reminder::Provision)].into_iter().flatten() {
+        for reminder in
+            [Some(ScheduledWorker::Revoke), (!given).then_some(ScheduledWorker::Provision)].into_iter().flatten()
+        {
             if let Err(error) = self.schedules.forget(reminder, call.grant_id).await {
                 tracing::warn!(grant_id = %call.grant_id, cause = %error, "a schedule was left behind");
             }
@@ -124,7 +126,7 @@ impl Workers {
                 let now = self.now();
                 self.metrics.record(Measurement::OldestOverdueSeconds(overdue(&grant, now)), now);
                 let at = grant.next_attempt_at;
-                Ok(self.schedules.remind(Reminder::Revoke, call.tenant_id, call.grant_id, at).await?)
+                Ok(self.schedules.remind(ScheduledWorker::Revoke, call.tenant_id, call.grant_id, at).await?)
             }
             Some(_) | None => Ok(()),
         }

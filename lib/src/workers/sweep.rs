@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::context::{GrantCall, WorkerError, Workers};
-use super::shift::Shift;
-use crate::access::lapse;
+use super::run::WorkerRun;
+use crate::app::lapse;
 use crate::domain::AccessRequest;
 use crate::metrics::Measurement;
 use crate::store::{CommitError, DueItem, Work};
@@ -23,19 +23,19 @@ pub async fn handle(workers: &Workers, _: Value) -> Result<Value, WorkerError> {
     let due = workers.table.due(now, MOST).await?;
     workers.metrics.record(Measurement::OldestOverdueSeconds(oldest(&due, now)), now);
     let (all, mut failed) = (due.len(), 0);
-    let mut shift = Shift::new(workers);
+    let mut run = WorkerRun::new(workers);
     // It waits for nobody: whoever is at a grant does what is due about it.
-    shift.called = false;
+    run.called = false;
     for item in due {
-        if !shift.goes_on() {
+        if !run.has_time() {
             break;
         }
-        if let Err(error) = workers.settle(&mut shift, &item).await {
+        if let Err(error) = workers.settle(&mut run, &item).await {
             tracing::error!(tenant_id = %item.tenant, work = ?item.work, cause = %error, "what is due was not done");
             failed += 1;
         }
     }
-    workers.work_off(shift).await;
+    workers.drain_queue(run).await;
     if failed == 0 { Ok(Value::Null) } else { Err(WorkerError::Some(failed, all)) }
 }
 
@@ -47,7 +47,7 @@ fn oldest(due: &[DueItem], now: Timestamp) -> SignedDuration {
 }
 
 impl Workers {
-    async fn settle(&self, shift: &mut Shift<'_>, item: &DueItem) -> Result<(), WorkerError> {
+    async fn settle(&self, run: &mut WorkerRun<'_>, item: &DueItem) -> Result<(), WorkerError> {
         let table = self.table.tenant(item.tenant);
         match &item.work {
             Work::Request(id) => {
@@ -63,7 +63,7 @@ impl Workers {
             }
             Work::Grant(id) => {
                 let grant_id = id.parse().map_err(|_| WorkerError::Event(format!("`{id}` is no grant id")))?;
-                self.carry_out(shift, item.urgency, GrantCall { tenant_id: item.tenant, grant_id }).await
+                self.carry_out(run, item.urgency, GrantCall { tenant_id: item.tenant, grant_id }).await
             }
             Work::Event(id) => {
                 let id = id.parse().map_err(|_| WorkerError::Event(format!("`{id}` is no event id")))?;

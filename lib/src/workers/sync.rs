@@ -128,7 +128,7 @@ impl Run<'_> {
         let first = if only.is_some() { SyncPhase::Organization } else { self.lease.state().phase };
         let (mut failed, mut gone_through) = (0, 0);
         for phase in SyncPhase::ALL.into_iter().skip_while(|phase| *phase != first) {
-            if !self.goes_on() {
+            if !self.has_time() {
                 return Ok(());
             }
             gone_through += 1;
@@ -160,7 +160,7 @@ impl Run<'_> {
     }
 
     /// Whether there is time for more.
-    fn goes_on(&self) -> bool {
+    fn has_time(&self) -> bool {
         self.workers.now() < self.ends_at
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use stint::audit::{Place, line, ocsf};
-use stint::auth::Scope;
+use stint::audit::{ChainPosition, line, ocsf};
+use stint::auth::ApiScope;
 use stint::domain::EventKind;
 use stint::store::{AuditEntry, AuditHead, Transaction};
 use stint_tests::{As, PRODUCTION, SANDBOX, World};
@@ -210,16 +210,16 @@ async fn seal(world: &World, events: usize, reason: &str) -> u64 {
     let tenant = world.local.tenant_id();
     let table = world.local.table().tenant(tenant);
     let mut head = table.get::<AuditHead>("AUDITHEAD").await.unwrap().unwrap();
-    let ids = stint::access::Ids::new(world.clock.clone());
+    let ids = stint::app::Ids::new(world.clock.clone());
     for batch in vec![(); events].chunks(30) {
         let mut writes = Transaction::new(tenant);
-        let mut last = Place::from(head.clone());
+        let mut last = ChainPosition::from(head.clone());
         for () in batch {
             let mut event = sample().swap_remove(0).event;
             (event.id, event.tenant_id, event.reasoning) = (ids.id(), tenant, Some(reason.to_owned()));
             let entry = AuditEntry::following(&last, event).unwrap();
             writes.create(&entry).unwrap();
-            last = Place { sequence: entry.sequence, hash: entry.hash };
+            last = ChainPosition { sequence: entry.sequence, hash: entry.hash };
         }
         head = AuditHead { sequence: last.sequence, hash: last.hash, version: head.version + 1 };
         writes.put(&head).unwrap();
@@ -288,7 +288,7 @@ fn sample() -> Vec<AuditEntry> {
         "\u{e9}": "\u{e9} e\u{301} \u{1f6a8}", "\u{ff61}": "after", "\u{1f600}": "before",
         "quoted": "\"\\/\u{8}\u{c}\n\r\t\u{1}\u{1f}\u{7f}\u{2028}",
     });
-    let mut last = Place::beginning();
+    let mut last = ChainPosition::beginning();
     let seal = |(number, kind): (usize, &EventKind)| {
         let (subject, _) = kind.as_str().split_once('.').unwrap();
         let (actor_type, actor_id, reasoning) =
@@ -305,7 +305,7 @@ fn sample() -> Vec<AuditEntry> {
             "reasoning": reasoning, "created_at": format!("2026-01-05T09:00:{number:02}.25Z"),
         });
         let entry = AuditEntry::following(&last, serde_json::from_value(event).unwrap()).unwrap();
-        last = Place { sequence: entry.sequence, hash: entry.hash.clone() };
+        last = ChainPosition { sequence: entry.sequence, hash: entry.hash.clone() };
         entry
     };
     EventKind::ALL.iter().enumerate().map(seal).collect()
@@ -382,6 +382,6 @@ async fn an_export_can_be_of_ocsf() {
 #[tokio::test]
 async fn a_key_with_the_scope_is_enough() {
     let world = history().await;
-    let key = world.api_key(&[Scope::AuditRead]).await;
+    let key = world.api_key(&[ApiScope::AuditRead]).await;
     assert!(!export(&world, As::ApiKey(&key), "").await.0.is_empty());
 }

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use stint::auth::Scope;
+use stint::auth::ApiScope;
 use stint::domain::{GroupsClaim, Tenant, User};
 use stint::store::{Record as _, Transaction};
 use stint_tests::{Answer, As, PRODUCTION, SANDBOX, World, ask};
@@ -193,7 +193,7 @@ async fn groups_and_roles_are_those_of_the_token() {
 #[tokio::test]
 async fn nothing_of_a_credential_comes_back() {
     let world = World::start().await;
-    let (key, token) = (world.api_key(&[Scope::GrantsRead]).await, world.token("alice"));
+    let (key, token) = (world.api_key(&[ApiScope::GrantsRead]).await, world.token("alice"));
     let secret = key.rsplit('_').next().unwrap();
     for answer in [
         lists(&world, As::ApiKey(&key)).await,

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use stint::auth::Scope;
+use stint::auth::ApiScope;
 use stint_tests::contract::Operation;
 use stint_tests::{Answer, As, World};
 
@@ -106,7 +106,7 @@ async fn a_key_is_good_for_its_scopes_only() {
     let world = World::start().await;
     for operation in Operation::authenticated() {
         let required = operation.scope.unwrap();
-        let others: Vec<Scope> = Scope::ALL.iter().copied().filter(|scope| *scope != required).collect();
+        let others: Vec<ApiScope> = ApiScope::ALL.iter().copied().filter(|scope| *scope != required).collect();
         let (without, with) = (world.api_key(&others).await, world.api_key(&[required]).await);
         let answer = operation.call(&world, As::ApiKey(&without)).send().await;
         let body = refuses(operation, answer, 403, "insufficient_scope");

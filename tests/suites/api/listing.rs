@@ -225,11 +225,11 @@ async fn everybody_sees_what_is_theirs_to_see() {
             let status = world.get(who.clone(), format!("/v1/requests/{id}")).await.status;
             assert_eq!(status == StatusCode::OK, expected.contains(id), "{who:?}: {status}");
         }
-        // Asking for what is another's shows no more.
+        // RequestContext for what is another's shows no more.
         let alices = paged(&world, who, "/v1/requests", &[("requester_id", "alice")], 50).await;
         assert!(alices.iter().all(|id| expected.contains(id)), "{who:?}");
     }
-    let machine = world.api_key(&[stint::auth::Scope::RequestsRead]).await;
+    let machine = world.api_key(&[stint::auth::ApiScope::RequestsRead]).await;
     assert_eq!(paged(&world, &As::ApiKey(&machine), "/v1/requests", &[], 50).await.len(), 7);
     let other = world.second_tenant().await;
     let call = world.call(As::ApiKey(&other.key), reqwest::Method::GET, "/v1/requests");

@@ -245,7 +245,7 @@ async fn for_another_grant(worker: &str) -> ByFunction {
     world.local.aws().needed_permissions()
 }
 
-/// In the midst of it another comes, finds no turn at Identity Center, and leaves its grant to who has one.
+/// In the midst of it another comes, finds no slot at Identity Center, and leaves its grant to who has one.
 async fn what_another_left(worker: &str) -> ByFunction {
     let limits = Limits { outstanding_changes: Some(1), requests_per_second: Some(20) };
     let world = World::limited(Seed::example(), limits, Duration::from_secs(5)).await;
@@ -254,11 +254,11 @@ async fn what_another_left(worker: &str) -> ByFunction {
     call(&world, "provision_grant", &ended).await;
     end(&world, &ended).await;
     let left = world.granted("bob", SANDBOX, "ReadOnlyAccess", 28_800).await;
-    // Nobody was ever called for this one, so who has the turn asks policy about it, and looks for it in groups.
+    // Nobody was ever called for this one, so who has the slot asks policy about it, and looks for it in groups.
     let untouched = world.granted("alice", SANDBOX, "ReadOnlyAccess", 28_800).await;
     world.assign_to_group_outside("alice", "ReadOnlyAccess", SANDBOX).await;
     let begun = || world.local.aws().calls().iter().any(|call| call.operation == "DeleteAccountAssignment");
-    // Time stands still until the other has found no turn.
+    // Time stands still until the other has found no slot.
     let (part, anothers_part) = (world.clock.take_part(), world.clock.take_part());
     let another = async {
         while !begun() {

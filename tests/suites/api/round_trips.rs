@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::StatusCode;
-use stint::auth::Scope;
+use stint::auth::ApiScope;
 use stint_local::aws::Call;
 use stint_tests::contract::Operation;
 use stint_tests::{As, World};
@@ -76,7 +76,7 @@ impl Table {
         let credential = match who {
             As::Person(sub) => world.token(sub),
             As::Key if is_known => world.key().to_owned(),
-            As::Key => world.api_key(Scope::ALL).await,
+            As::Key => world.api_key(ApiScope::ALL).await,
             As::ApiKey(_) | As::Token(_) | As::Nobody => String::new(),
         };
         let who = match who {

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use stint::audit::{Flaw, Place, Round, Verdict, verify};
+use stint::audit::{ChainDefect, ChainPosition, ChainStatus, VerifiedRange, verify};
 use stint_tests::{As, PRODUCTION, SANDBOX, World};
 
 type Item = HashMap<String, AttributeValue>;
@@ -166,11 +166,11 @@ async fn each_field_of_each_entry_counts() {
             let what = format!("{item:?}");
             log.put(item).await;
             // What the endpoint does, without the call.
-            let first = Round::read(&table, &Place::beginning()).await.unwrap();
-            let found = verify(&table, Place::beginning(), first).await.unwrap();
-            let Verdict::Invalid(sequence, flaw) = found.verdict else { panic!("{what}") };
+            let first = VerifiedRange::read(&table, &ChainPosition::beginning()).await.unwrap();
+            let found = verify(&table, ChainPosition::beginning(), first).await.unwrap();
+            let ChainStatus::Invalid(sequence, flaw) = found.verdict else { panic!("{what}") };
             assert_eq!(sequence, place as u64 + 1, "{what}");
-            assert!([Flaw::Changed, Flaw::Misplaced].contains(&flaw), "{flaw:?}: {what}");
+            assert!([ChainDefect::Changed, ChainDefect::Misplaced].contains(&flaw), "{flaw:?}: {what}");
             tried += 1;
         }
         log.put(entry.clone()).await;

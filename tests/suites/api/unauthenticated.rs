@@ -37,7 +37,7 @@ async fn bad_credentials(world: &World) -> Vec<(&'static str, String, bool)> {
     let (unsigned, signature) = token.rsplit_once('.').unwrap();
     let changed: String = signature.chars().rev().collect();
     // The key exists; who has it does not know its secret.
-    let real = world.api_key(stint::auth::Scope::ALL).await;
+    let real = world.api_key(stint::auth::ApiScope::ALL).await;
     let unknown = format!("stint_{}_{}", world.local.tenant_id().as_uuid().simple(), "0".repeat(32));
     vec![
         ("a malformed key", "stint_key".to_owned(), false),

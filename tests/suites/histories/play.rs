@@ -149,7 +149,7 @@ impl Played {
             Step::Deliver => {
                 self.world.settle().await;
                 self.worked();
-                self.has_no_doubt();
+                self.is_resolved();
             }
             Step::Sweep => {
                 // One that fails has done what it could.
@@ -204,7 +204,7 @@ impl Played {
 
     /// Everything was delivered. If nothing failed or took long, and the clock was not set back since all was last at rest, then
     /// everybody has what they were promised, give or take what Scheduler's whole seconds do.
-    fn has_no_doubt(&self) {
+    fn is_resolved(&self) {
         if !self.is_quick || self.was_set_back || self.hits() > 0 {
             return;
         }

@@ -65,11 +65,11 @@ fn counted(world: &World) -> usize {
 }
 
 /// How long it takes until access that bob asks for is usable.
-async fn seconds_until_bob_has_access(hopeless: bool, max_pending_grants: u32) -> f64 {
+async fn seconds_until_bob_has_access(permanently_failing: bool, max_pending_grants: u32) -> f64 {
     let world = world(max_pending_grants).await;
     let part = world.clock.take_part();
     let mut running = JoinSet::new();
-    if hopeless {
+    if permanently_failing {
         for first in (0..MISSING).step_by(20) {
             ensure(&world, first..first + 20).await;
         }
@@ -88,7 +88,7 @@ async fn seconds_until_bob_has_access(hopeless: bool, max_pending_grants: u32) -
         grant = world.grant(&id).await;
     }
     let activated_at: jiff::Timestamp = grant["activated_at"].as_str().unwrap().parse().unwrap();
-    if hopeless {
+    if permanently_failing {
         // Each fails once, and is not tried again.
         let asked_for = MISSING.min(max_pending_grants as usize);
         let mut failed: Vec<Value> = Vec::new();
@@ -114,15 +114,15 @@ async fn seconds_until_bob_has_access(hopeless: bool, max_pending_grants: u32) -
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hopeless_grants_of_one_person_hardly_delay_another() {
+async fn permanently_failing_grants_of_one_person_hardly_delay_another() {
     let alone = seconds_until_bob_has_access(false, 20).await;
     for max_pending_grants in [20, 1000] {
         let beside = seconds_until_bob_has_access(true, max_pending_grants).await;
         eprintln!(
-            "bob waits {alone} s alone, {beside} s beside {} hopeless grants",
+            "bob waits {alone} s alone, {beside} s beside {} permanently_failing grants",
             MISSING.min(max_pending_grants as usize)
         );
-        // A turn that bob waits for is taken by one hopeless grant after another, of three requests each.
+        // A slot that bob waits for is taken by one permanently_failing grant after another, of three requests each.
         assert!(beside <= alone + 4.0, "{beside} s instead of {alone} s");
     }
 }

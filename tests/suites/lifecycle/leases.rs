@@ -17,8 +17,8 @@ const MOST_SECONDS: f64 = 15.0;
 /// Lambda calls a function that failed again after a minute (AWS Lambda, "Asynchronous invocation": error handling).
 const LAMBDA_RETRY: i64 = 60_000;
 
-async fn world(turns: Option<usize>, latency: u64) -> World {
-    let limits = Limits { outstanding_changes: turns, requests_per_second: turns.map(|_| 20) };
+async fn world(slots: Option<usize>, latency: u64) -> World {
+    let limits = Limits { outstanding_changes: slots, requests_per_second: slots.map(|_| 20) };
     World::limited(Seed::example(), limits, Duration::from_secs(latency)).await
 }
 
@@ -55,9 +55,9 @@ async fn a_worker_killed_while_it_gives_access_delays_the_deletion_by_fifteen_se
         ("CreateAccountAssignment", FaultKind::DieAfter),
         ("DescribeAccountAssignmentCreationStatus", FaultKind::DieBefore),
     ];
-    for turns in [None, Some(1)] {
+    for slots in [None, Some(1)] {
         for (operation, kind) in deaths {
-            let world = world(turns, 3).await;
+            let world = world(slots, 3).await;
             dies(&world, "provision_grant", Fault::new(kind).on(Service::SsoAdmin, operation));
             let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
             world.settle().await;
@@ -67,22 +67,22 @@ async fn a_worker_killed_while_it_gives_access_delays_the_deletion_by_fifteen_se
             world.settle().await;
             let first = begun.lock().unwrap().first().copied().unwrap();
             let delay = first.duration_since(revoked_at).as_secs_f64();
-            assert!(delay <= MOST_SECONDS, "{operation} {kind:?}, {turns:?} turns: {delay} s");
+            assert!(delay <= MOST_SECONDS, "{operation} {kind:?}, {slots:?} slots: {delay} s");
         }
     }
 }
 
 #[tokio::test]
-async fn turns_of_dead_workers_delay_a_deletion_by_fifteen_seconds_at_most() {
+async fn slots_of_dead_workers_delay_a_deletion_by_fifteen_seconds_at_most() {
     let world = world(Some(10), 3).await;
     let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
     world.settle().await;
     let instance = world.local.seed().aws.instance_arn.clone();
     let quota = Limits { outstanding_changes: Some(10), requests_per_second: Some(20) }.quota();
     world.pass(60);
-    let mut held = world.local.table().turns(&instance).await.unwrap();
+    let mut held = world.local.table().slots(&instance).await.unwrap();
     while held.take(&quota, Urgency::Ending, Uuid::from_u128(7), world.now()).is_some() {}
-    world.local.table().put_turns(&held).await.unwrap();
+    world.local.table().put_slots(&held).await.unwrap();
     let (begun, revoked_at) = (deletions(&world), world.now());
     revoke(&world, &id).await;
     world.settle().await;
@@ -117,7 +117,7 @@ async fn a_worker_killed_while_it_takes_access_away_is_followed_by_another_withi
 }
 
 #[tokio::test]
-async fn a_worker_that_waits_renews_its_lease_and_its_turn() {
+async fn a_worker_that_waits_renews_its_lease_and_its_slot() {
     let world = world(Some(1), 18).await;
     let id = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
     let mut running = tokio::task::JoinSet::new();
@@ -128,9 +128,9 @@ async fn a_worker_that_waits_renews_its_lease_and_its_turn() {
         world.clock.sleep(Duration::from_secs(1)).await;
         let items = world.local.aws().items();
         let leases = assignments(&items).filter_map(|assignment| assignment.lease);
-        let turns = world.local.table().turns(&world.local.seed().aws.instance_arn).await.unwrap().turns;
-        let turns = turns.iter().filter(|turn| turn.holder.is_some()).map(|turn| turn.until);
-        for until in leases.map(|lease| lease.until).chain(turns) {
+        let slots = world.local.table().slots(&world.local.seed().aws.instance_arn).await.unwrap().slots;
+        let slots = slots.iter().filter(|slot| slot.holder.is_some()).map(|slot| slot.until);
+        for until in leases.map(|lease| lease.until).chain(slots) {
             let left = until.duration_since(world.now()).as_secs_f64();
             assert!(left > 4.0, "{left} s are left of a lease whose holder lives");
             held += 1;

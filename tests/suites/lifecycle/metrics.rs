@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::json;
-use stint::metrics::{Measurement, Outcome};
+use stint::metrics::{Measurement, RequestOutcome};
 use stint_local::aws::{Fault, FaultKind, Faults, Service};
 use stint_tests::{As, PRODUCTION, SANDBOX, STAGING, World, ask};
 
@@ -11,7 +11,7 @@ fn seconds(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
 }
 
-fn decisions(world: &World) -> Vec<Outcome> {
+fn decisions(world: &World) -> Vec<RequestOutcome> {
     let outcome = |measurement| if let Measurement::Decisions(outcome) = measurement { Some(outcome) } else { None };
     world.local.measured().into_iter().filter_map(outcome).collect()
 }
@@ -31,31 +31,31 @@ async fn each_outcome_of_asking_is_counted_once() {
     let world = World::start().await;
     let auto = world.request("alice", SANDBOX, "PowerUserAccess", 600).await.expect(StatusCode::CREATED);
     world.settle().await;
-    assert_eq!((&auto["status"], decisions(&world)), (&json!("approved"), vec![Outcome::Auto]));
+    assert_eq!((&auto["status"], decisions(&world)), (&json!("approved"), vec![RequestOutcome::Auto]));
 
     let pending = world.request("alice", PRODUCTION, "ReadOnlyAccess", 600).await.expect(StatusCode::CREATED);
     world.settle().await;
-    assert_eq!(decisions(&world), [Outcome::Auto, Outcome::Require]);
+    assert_eq!(decisions(&world), [RequestOutcome::Auto, RequestOutcome::Require]);
     // What people decide about it is no second outcome of asking.
     let id = pending["id"].as_str().unwrap();
     world.post(As::Person("bob"), format!("/v1/requests/{id}/approve"), json!({})).await.expect(StatusCode::OK);
     world.settle().await;
-    assert_eq!(decisions(&world), [Outcome::Auto, Outcome::Require]);
+    assert_eq!(decisions(&world), [RequestOutcome::Auto, RequestOutcome::Require]);
     let pending = world.request("alice", PRODUCTION, "ReadOnlyAccess", 600).await.expect(StatusCode::CREATED);
     let id = pending["id"].as_str().unwrap();
     world.post(As::Key, format!("/v1/requests/{id}/deny"), json!({})).await.expect(StatusCode::OK);
     world.settle().await;
-    assert_eq!(decisions(&world), [Outcome::Auto, Outcome::Require, Outcome::Require]);
+    assert_eq!(decisions(&world), [RequestOutcome::Auto, RequestOutcome::Require, RequestOutcome::Require]);
 
     world.request("alice", STAGING, "PowerUserAccess", 600).await.refused(403, "policy_denied");
     world.settle().await;
-    assert_eq!(decisions(&world).last(), Some(&Outcome::Denied));
+    assert_eq!(decisions(&world).last(), Some(&RequestOutcome::Denied));
 
     let mut body = ask(PRODUCTION, "AdministratorAccess", 600);
     body["break_glass"] = json!(true);
     world.post(As::Person("carol"), "/v1/requests", body).await.expect(StatusCode::CREATED);
     world.settle().await;
-    assert_eq!(decisions(&world).last(), Some(&Outcome::BreakGlass));
+    assert_eq!(decisions(&world).last(), Some(&RequestOutcome::BreakGlass));
     assert_eq!(decisions(&world).len(), 5);
 }
 

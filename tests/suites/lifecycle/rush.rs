@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use serde_json::json;
-use stint::access::Ids;
+use stint::app::Ids;
 use stint::domain::{
     AccountId, Assignment, Grant, GrantId, Holder, Principal, PrincipalRef, Provisioning, RevocationStatus,
 };
@@ -177,9 +177,9 @@ async fn five_hundred_grants_end_while_fifty_people_break_the_glass() {
     let changes = ENDING + 1 + EMERGENCIES + ORDINARY;
     // What is created is looked for first.
     let looks = EMERGENCIES + ORDINARY;
-    let least = |turns: usize, rate: usize| {
+    let least = |slots: usize, rate: usize| {
         let by_changes = LATENCY.as_secs_f64() * f64::from(u32::try_from(changes).unwrap())
-            / f64::from(u32::try_from(turns).unwrap());
+            / f64::from(u32::try_from(slots).unwrap());
         let by_requests =
             f64::from(u32::try_from(2 * changes + looks).unwrap()) / f64::from(u32::try_from(rate).unwrap());
         by_changes.max(by_requests)

@@ -1,4 +1,4 @@
-//! Asking.
+//! RequestContext.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use stint::domain::{ApprovalMode, PolicySettings, Principal, PrincipalRef, ResourceRef, ResourceType, Seconds};
-use stint::policy::{Decision, Engine, Outcome};
+use stint::policy::{Engine, PolicyDecision, PolicyOutcome};
 
 use super::fixture::{
     ADMIN, DATABASE, PROD, PRODUCTION, WORKLOADS, account, below, decision_question, directory, known, policy,
@@ -11,12 +11,12 @@ use super::fixture::{
 
 const READ: &str = "ReadOnlyAccess";
 
-fn decide(engine: &Engine, principal: &Principal, action: &str, resource: &ResourceRef) -> Decision {
+fn decide(engine: &Engine, principal: &Principal, action: &str, resource: &ResourceRef) -> PolicyDecision {
     engine.decide(&question(principal, action, resource))
 }
 
 /// What one policy decides about alice of engineering, who asks to read in production.
-fn alone(text: &str) -> Decision {
+fn alone(text: &str) -> PolicyDecision {
     let engine = Engine::compile(&directory(), &[policy(1, 0, text)]).unwrap();
     decide(&engine, &user("alice", &["engineering"]), READ, &account(PROD))
 }
@@ -25,10 +25,10 @@ fn alone(text: &str) -> Decision {
 fn nothing_is_permitted_unless_a_rule_says_so() {
     let engine = Engine::compile(&directory(), &[]).unwrap();
     let decision = decide(&engine, &user("alice", &[]), READ, &account(PROD));
-    assert_eq!(decision.outcome, Outcome::Denied);
+    assert_eq!(decision.outcome, PolicyOutcome::Denied);
     assert_eq!(decision.reason, "no rule permits this request");
     let decision = alone("permit(principal, action, resource) when { context.mfa };");
-    assert_eq!((decision.outcome, decision.reason.as_str()), (Outcome::Denied, "no rule permits this request"));
+    assert_eq!((decision.outcome, decision.reason.as_str()), (PolicyOutcome::Denied, "no rule permits this request"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use stint::domain::Principal;
 use stint::policy::{
-    Decision, Engine, RuleFields, TenantSchema, parse_policy_set, parse_principal, parse_rule, render, validate,
+    Engine, PolicyDecision, RuleFields, TenantSchema, parse_policy_set, parse_principal, parse_rule, render, validate,
 };
 
 use super::fixture::{SANDBOX, account, directory, policy, question, user};
@@ -58,7 +58,7 @@ fn on_a_small_stack<R: Send>(run: impl FnOnce() -> R + Send) -> R {
     })
 }
 
-fn decide(engine: &Engine) -> Decision {
+fn decide(engine: &Engine) -> PolicyDecision {
     let (principal, resource): (Principal, _) = (user("alice", &[]), account(SANDBOX));
     engine.decide(&question(&principal, "ReadOnlyAccess", &resource))
 }

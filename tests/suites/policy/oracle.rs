@@ -13,7 +13,7 @@ use stint::domain::{
     AccountId, Auth, AwsResource, Circumstances, Principal, PrincipalKind, ResourceRef, ResourceType, RuleId, Seconds,
 };
 use stint::policy::{
-    AccessQuestion, DecidedAccess, Decision, DecisionQuestion, Directory, Engine, TenantSchema, TrialQuestion,
+    AccessQuestion, DecidedAccess, DecisionQuestion, Directory, Engine, PolicyDecision, TenantSchema, TrialQuestion,
 };
 
 use super::fixture::{PROD, decision_question, known, question, trial};
@@ -243,7 +243,7 @@ fn cedar(world: &World, asked: &Asked, action: &str, resource: &ResourceRef, sch
 }
 
 /// Ours, asked as the product asks; and trying it out says the same.
-fn ours(engine: &Engine, world: &World, asked: &Asked) -> Decision {
+fn ours(engine: &Engine, world: &World, asked: &Asked) -> PolicyDecision {
     let Asked { principal, action, resource, reason, tickets, .. } = asked;
     let circumstances =
         Circumstances { auth: Auth::Oidc, mfa: asked.mfa, source_ip: asked.source_ip.map(|ip| ip.parse().unwrap()) };
@@ -292,7 +292,7 @@ fn ours(engine: &Engine, world: &World, asked: &Asked) -> Decision {
     decision
 }
 
-fn answer(decision: Decision, resource: &ResourceRef) -> Answer {
+fn answer(decision: PolicyDecision, resource: &ResourceRef) -> Answer {
     assert_eq!(decision.fault, None);
     let in_order = decision.determining.is_sorted_by_key(|rule| rule.rule_id);
     assert!(in_order || resource.kind() == ResourceType::AwsPermissionSet, "{:?}", decision.determining);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use stint::domain::{ActionScope, Effect, EntityRef, Scope};
+use stint::domain::{ActionScope, Effect, EntityRef, RuleScope};
 use stint::policy::{RenderError, RuleFields, parse_policy_set, parse_rule, render};
 
 fn entity(entity_type: &str, entity_id: &str) -> EntityRef {
@@ -13,9 +13,9 @@ fn entity(entity_type: &str, entity_id: &str) -> EntityRef {
 fn anything(effect: Effect) -> RuleFields {
     RuleFields {
         effect,
-        principal: Scope::Any,
+        principal: RuleScope::Any,
         action: ActionScope::Any,
-        resource: Scope::Any,
+        resource: RuleScope::Any,
         conditions: None,
         notice: None,
         audit_session: true,
@@ -32,13 +32,13 @@ fn meaning(text: &str) -> serde_json::Value {
 fn every_scope_is_taken_apart_and_put_together() {
     let sre = || entity("Group", "sre");
     let scopes = [
-        ("principal", Scope::Any),
-        ("principal == User::\"alice\"", Scope::Eq(entity("User", "alice"))),
-        ("principal in Group::\"sre\"", Scope::In(sre())),
-        ("principal is ServiceAccount", Scope::Is("ServiceAccount".to_owned())),
-        ("principal is User in Group::\"sre\"", Scope::IsIn("User".to_owned(), sre())),
-        ("principal == User::\"a\\\"b\\\\c\\n\\u{e9}é\"", Scope::Eq(entity("User", "a\"b\\c\néé"))),
-        ("principal is A::B in C::D::\"e\"", Scope::IsIn("A::B".to_owned(), entity("C::D", "e"))),
+        ("principal", RuleScope::Any),
+        ("principal == User::\"alice\"", RuleScope::Eq(entity("User", "alice"))),
+        ("principal in Group::\"sre\"", RuleScope::In(sre())),
+        ("principal is ServiceAccount", RuleScope::Is("ServiceAccount".to_owned())),
+        ("principal is User in Group::\"sre\"", RuleScope::IsIn("User".to_owned(), sre())),
+        ("principal == User::\"a\\\"b\\\\c\\n\\u{e9}é\"", RuleScope::Eq(entity("User", "a\"b\\c\néé"))),
+        ("principal is A::B in C::D::\"e\"", RuleScope::IsIn("A::B".to_owned(), entity("C::D", "e"))),
     ];
     let actions = [
         ("action", ActionScope::Any),
@@ -167,9 +167,9 @@ fn no_field_smuggles_anything_in() {
     for name in
         ["User, action, resource); permit(principal", "User::\"a\" in Group", "User // ", " User", "", "1", "in"]
     {
-        let fields = RuleFields { principal: Scope::Is(name.to_owned()), ..anything(Effect::Forbid) };
+        let fields = RuleFields { principal: RuleScope::Is(name.to_owned()), ..anything(Effect::Forbid) };
         assert!(render(&fields).is_err(), "{name}");
-        let fields = RuleFields { resource: Scope::In(entity(name, "x")), ..anything(Effect::Forbid) };
+        let fields = RuleFields { resource: RuleScope::In(entity(name, "x")), ..anything(Effect::Forbid) };
         assert!(render(&fields).is_err(), "{name}");
     }
     for (key, value) in [("id(\"x\")\npermit(principal, action, resource); @b", "x"), ("notice", "x"), ("", "x")] {
@@ -186,13 +186,13 @@ fn entity_strategy() -> impl Strategy<Value = EntityRef> {
     (name, any::<String>()).prop_map(|(name, id)| entity(name, &id))
 }
 
-fn scope_strategy() -> impl Strategy<Value = Scope> {
+fn scope_strategy() -> impl Strategy<Value = RuleScope> {
     prop_oneof![
-        Just(Scope::Any),
-        entity_strategy().prop_map(Scope::Eq),
-        entity_strategy().prop_map(Scope::In),
-        entity_strategy().prop_map(|entity| Scope::Is(entity.entity_type)),
-        (entity_strategy(), entity_strategy()).prop_map(|(left, right)| Scope::IsIn(left.entity_type, right)),
+        Just(RuleScope::Any),
+        entity_strategy().prop_map(RuleScope::Eq),
+        entity_strategy().prop_map(RuleScope::In),
+        entity_strategy().prop_map(|entity| RuleScope::Is(entity.entity_type)),
+        (entity_strategy(), entity_strategy()).prop_map(|(left, right)| RuleScope::IsIn(left.entity_type, right)),
     ]
 }
 

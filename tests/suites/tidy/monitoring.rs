@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use stint::metrics::{Measurement, NAMESPACE, OUTCOME, Outcome, STACK};
+use stint::metrics::{Measurement, NAMESPACE, OUTCOME, RequestOutcome, STACK};
 use stint_tests::template::{functions, resources, template};
 
 use super::operations::workers;
@@ -21,7 +21,7 @@ fn measured() -> BTreeSet<&'static str> {
         Measurement::OldestOverdueSeconds(zero()),
         Measurement::DirectoryAgeSeconds(zero()),
         Measurement::DirectoryHeldBack(0),
-        Measurement::Decisions(Outcome::Auto),
+        Measurement::Decisions(RequestOutcome::Auto),
     ];
     spans.into_iter().map(Measurement::name).collect()
 }
@@ -51,7 +51,7 @@ fn the_dashboard_shows_everything_that_is_measured() {
     let ours: BTreeSet<&str> = ours.iter().map(String::as_str).collect();
     assert_eq!(ours, measured());
     let shown: Vec<Value> = rows().into_iter().flatten().collect();
-    for outcome in Outcome::ALL {
+    for outcome in RequestOutcome::ALL {
         assert!(shown.contains(&json!(outcome.as_str())), "{outcome:?}");
     }
     assert!(shown.contains(&json!(OUTCOME)));
@@ -92,7 +92,7 @@ fn every_worker_is_watched_for_errors_and_throttles() {
 fn workers_leave_identity_center_room_and_one_another() {
     let (template, functions) = (template(), functions());
     let parameter = |name: &str| &template["Parameters"][name];
-    for (name, quota) in [("IdentityCenterTurns", 10), ("IdentityCenterRequestsPerSecond", 20)] {
+    for (name, quota) in [("IdentityCenterSlots", 10), ("IdentityCenterRequestsPerSecond", 20)] {
         assert_eq!(parameter(name)["MaxValue"], quota, "{name}");
         assert!(parameter(name)["Default"].as_u64().unwrap() < quota, "{name}");
     }
@@ -103,7 +103,7 @@ fn workers_leave_identity_center_room_and_one_another() {
         let limit = json!({"Fn::If": [condition, {"Ref": concurrency}, {"Ref": "AWS::NoValue"}]});
         assert_eq!(functions[name].properties["ReservedConcurrentExecutions"], limit, "{name}");
         let at_once = parameter(concurrency)["Default"].as_u64().unwrap();
-        assert!(at_once > parameter("IdentityCenterTurns")["Default"].as_u64().unwrap(), "{name}");
+        assert!(at_once > parameter("IdentityCenterSlots")["Default"].as_u64().unwrap(), "{name}");
         assert_eq!(usize::try_from(at_once).unwrap(), stint_local::server::CONCURRENCY, "{name}");
     }
 }

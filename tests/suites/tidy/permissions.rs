@@ -98,7 +98,7 @@ fn only_who_works_it_off_reads_what_falls_due() {
     }
 }
 
-/// Whoever has a turn goes on with whatever is due.
+/// Whoever has a slot goes on with whatever is due.
 #[test]
 fn who_gives_access_and_who_takes_it_away_may_do_the_same() {
     let functions = functions();

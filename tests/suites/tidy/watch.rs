@@ -70,7 +70,7 @@ fn under_watch_functions_find_the_settings_of_the_template() {
         ("EVENT_BUS_NAME", &settings.event_bus_name),
         ("IDENTITY_CENTER_INSTANCE_ARN", &settings.identity_center_instance_arn),
         ("IDENTITY_STORE_ID", &settings.identity_store_id),
-        ("IDENTITY_CENTER_TURNS", &quota.turns.to_string()),
+        ("IDENTITY_CENTER_SLOTS", &quota.slots.to_string()),
         ("IDENTITY_CENTER_REQUESTS_PER_SECOND", &quota.requests_per_second.to_string()),
         ("SCHEDULE_GROUP", &schedules.group),
         ("SCHEDULER_ROLE_ARN", &schedules.role_arn),

@@ -38,7 +38,7 @@ pub(super) struct Delivery {
     /// An event or a schedule came or is done.
     pub(super) queue_changed: Notify,
     /// One [`Services::deliver`] at a time.
-    turn: tokio::sync::Mutex<()>,
+    slot: tokio::sync::Mutex<()>,
     /// With the function that runs.
     running: Mutex<HashMap<Job, String>>,
     stream_retry: Mutex<Retry>,
@@ -69,7 +69,7 @@ enum Attempt {
 impl Services {
     /// One pass over everything that is due.
     pub(super) async fn deliver(&self) -> usize {
-        let _turn = self.delivery.turn.lock().await;
+        let _slot = self.delivery.slot.lock().await;
         let mut invocations = 0;
         while let Some(calls) = self.deliver_batch().await {
             invocations += calls;

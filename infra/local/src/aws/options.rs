@@ -132,7 +132,7 @@ impl Limits {
             used.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN)
         };
         Quota {
-            turns: share(self.outstanding_changes, 8),
+            slots: share(self.outstanding_changes, 8),
             requests_per_second: share(self.requests_per_second, u32::MAX),
         }
     }

@@ -116,7 +116,7 @@ fn what_was_deleted_outside_is_made_again_only_for_who_joined_since_or_whose_pol
 #[test]
 fn what_is_in_doubt_stays_ours() {
     let mut assignment = ours(OnDrift::Report);
-    assignment.in_doubt_until = Some(at(300));
+    assignment.unresolved_until = Some(at(300));
     assignment.record_creation(at(3));
     assignment.drifted.clear();
     assert_eq!(assignment.next_step(None), NextStep::Delete);

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::prelude::*;
-use crate::access::decide;
-use crate::access::reconsider::Newest;
-use crate::domain::{AccessRequest, RequestId, Verdict};
+use crate::app::decide;
+use crate::app::reconsider::CurrentRecords;
+use crate::domain::{AccessRequest, RequestId, Vote};
 use crate::store::TenantTable;
 
 /// The operation's router.
@@ -32,21 +32,21 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "The request, approved if this approval completed the quorum.", body = view::AccessRequest), WriteFailures, NotFoundFailure),
     security(("api_key" = ["requests:decide"]), ("bearer" = ["requests:decide"]))
 )]
-async fn approve_request(session: Session<scope::RequestsDecide>, id: Input<Path<RequestId>>, body: OptionalBody<view::Decide>) -> Result<Response, Error> {
-    decide_request(session, id, body, Verdict::Approve).await
+async fn approve_request(call: AuthenticatedCall<scope::RequestsDecide>, id: Input<Path<RequestId>>, body: OptionalBody<view::Decide>) -> Result<Response, Error> {
+    decide_request(call, id, body, Vote::Approve).await
 }
 
 /// Approving and denying are one thing with two outcomes.
 pub(super) async fn decide_request(
-    session: Session<scope::RequestsDecide>,
+    call: AuthenticatedCall<scope::RequestsDecide>,
     id: Input<Path<RequestId>>,
     body: OptionalBody<view::Decide>,
-    verdict: Verdict,
+    verdict: Vote,
 ) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let body = session.accept(body.into()).await?;
+    let id = call.accept(id).await?.0;
+    let body = call.accept(body.into()).await?;
     let tried = AtomicBool::new(false);
-    session
+    call
         .change(
             StatusCode::OK,
             &body,
@@ -55,8 +55,8 @@ pub(super) async fn decide_request(
                 async move {
                     let request = read::<AccessRequest>(table.clone(), id).await?;
                     let newest = match &request {
-                        Some(request) if verdict == Verdict::Approve => known(&table, request, again).await?,
-                        Some(_) | None => Newest::default(),
+                        Some(request) if verdict == Vote::Approve => known(&table, request, again).await?,
+                        Some(_) | None => CurrentRecords::default(),
                     };
                     Ok((request, newest))
                 }
@@ -74,9 +74,9 @@ pub(super) async fn decide_request(
 
 /// Who a request is about is only known once it was read. To save the round trip they are presumed to be as it has them,
 /// which the commit is conditional on; if they are not, the decision is made again with what the directory says.
-async fn known(table: &TenantTable, request: &AccessRequest, again: bool) -> Result<Newest, Error> {
-    match Newest::presumed(request) {
+async fn known(table: &TenantTable, request: &AccessRequest, again: bool) -> Result<CurrentRecords, Error> {
+    match CurrentRecords::presumed(request) {
         Some(presumed) if !again => Ok(presumed),
-        Some(_) | None => Ok(Newest::read(table, request).await?),
+        Some(_) | None => Ok(CurrentRecords::read(table, request).await?),
     }
 }

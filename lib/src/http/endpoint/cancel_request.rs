@@ -1,7 +1,7 @@
 //! `POST /v1/requests/{id}/cancel`.
 
 use super::prelude::*;
-use crate::access::cancel;
+use crate::app::cancel;
 use crate::domain::{AccessRequest, RequestId};
 
 /// The operation's router.
@@ -17,14 +17,14 @@ pub fn router() -> OpenApiRouter<Api> {
     operation_id = "cancelRequest",
     tag = "Requests",
     params(("id" = RequestId, Path, description = "the request's id"), TenantHeader, IdempotencyHeader),
-    request_body = Option<view::Nothing>,
+    request_body = Option<view::EmptyBody>,
     responses((status = 200, description = "The request, cancelled.", body = view::AccessRequest), WriteFailures, NotFoundFailure),
     security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
 )]
-async fn cancel_request(session: Session<scope::AccessRequest>, id: Input<Path<RequestId>>, body: OptionalBody<view::Nothing>) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let body = session.accept(body.into()).await?;
-    session
+async fn cancel_request(call: AuthenticatedCall<scope::AccessRequest>, id: Input<Path<RequestId>>, body: OptionalBody<view::EmptyBody>) -> Result<Response, Error> {
+    let id = call.accept(id).await?.0;
+    let body = call.accept(body.into()).await?;
+    call
         .change(
             StatusCode::OK,
             &body,

@@ -1,7 +1,7 @@
 //! `POST /v1/policies`.
 
 use super::prelude::*;
-use crate::access::policies;
+use crate::app::policies;
 
 /// The operation's router.
 #[must_use]
@@ -21,11 +21,11 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn create_policy(
-    session: Session<scope::PoliciesWrite>,
+    call: AuthenticatedCall<scope::PoliciesWrite>,
     body: Input<Body<view::CreatePolicy>>,
 ) -> Result<Response, Error> {
-    let body = session.accept(body).await?;
-    session
+    let body = call.accept(body).await?;
+    call
         .change(
             StatusCode::CREATED,
             &body,

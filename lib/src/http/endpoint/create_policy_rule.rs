@@ -1,7 +1,7 @@
 //! `POST /v1/policies/{policyId}/rules`.
 
 use super::prelude::*;
-use crate::access::rules;
+use crate::app::rules;
 use crate::domain::{Policy, PolicyId};
 
 /// The operation's router.
@@ -22,13 +22,13 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn create_policy_rule(
-    session: Session<scope::PoliciesWrite>,
+    call: AuthenticatedCall<scope::PoliciesWrite>,
     id: Input<Path<PolicyId>>,
     body: Input<Body<view::WritePolicyRule>>,
 ) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let body = session.accept(body).await?;
-    session
+    let id = call.accept(id).await?.0;
+    let body = call.accept(body).await?;
+    call
         .change(
             StatusCode::CREATED,
             &body,

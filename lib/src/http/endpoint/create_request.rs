@@ -4,7 +4,7 @@ use super::prelude::*;
 use futures_util::TryFutureExt as _;
 use futures_util::future::try_join;
 
-use crate::access::{Ask, recent_grants, submit};
+use crate::app::{NewRequest, recent_grants, submit};
 use crate::domain::{PrincipalRef, User};
 use crate::store::TenantTable;
 
@@ -25,15 +25,15 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 201, description = "The request: granted at once, or waiting for people.", body = view::AccessRequest), WriteFailures),
     security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
 )]
-async fn create_request(session: Session<scope::AccessRequest>, body: Input<Body<view::CreateRequest>>) -> Result<Response, Error> {
-    let body = session.accept(body).await?;
-    let ask = session.accept(Input(Ask::try_from(body.value.clone()))).await?;
-    session
+async fn create_request(call: AuthenticatedCall<scope::AccessRequest>, body: Input<Body<view::CreateRequest>>) -> Result<Response, Error> {
+    let body = call.accept(body).await?;
+    let ask = call.accept(Input(NewRequest::try_from(body.value.clone()))).await?;
+    call
         .change(
             StatusCode::CREATED,
             &body,
             |table| {
-                let (ask, caller, now) = (ask.clone(), session.claimed_principal(), session.now());
+                let (ask, caller, now) = (ask.clone(), call.claimed_principal(), call.now());
                 async move {
                     let requester = ask.on_behalf_of.clone().map_or(caller, PrincipalRef::user);
                     let grants = recent_grants(&table, &requester, &ask.resource, &ask.action, now);

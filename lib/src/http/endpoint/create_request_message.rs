@@ -1,7 +1,7 @@
 //! `POST /v1/requests/{id}/messages`.
 
 use super::prelude::*;
-use crate::access::add_message;
+use crate::app::add_message;
 use crate::domain::{AccessRequest, RequestId};
 
 /// The operation's router.
@@ -21,10 +21,10 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 201, description = "The message.", body = view::RequestMessage), WriteFailures, NotFoundFailure),
     security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))
 )]
-async fn create_request_message(session: Session<scope::RequestsRead>, id: Input<Path<RequestId>>, body: Input<Body<view::CreateRequestMessage>>) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let body = session.accept(body).await?;
-    session
+async fn create_request_message(call: AuthenticatedCall<scope::RequestsRead>, id: Input<Path<RequestId>>, body: Input<Body<view::CreateRequestMessage>>) -> Result<Response, Error> {
+    let id = call.accept(id).await?.0;
+    let body = call.accept(body).await?;
+    call
         .change(
             StatusCode::CREATED,
             &body,

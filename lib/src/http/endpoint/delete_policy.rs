@@ -1,7 +1,7 @@
 //! `DELETE /v1/policies/{policyId}`.
 
 use super::prelude::*;
-use crate::access::policies;
+use crate::app::policies;
 use crate::domain::{Policy, PolicyId};
 
 /// The operation's router.
@@ -21,15 +21,15 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn delete_policy(
-    session: Session<scope::PoliciesWrite>,
+    call: AuthenticatedCall<scope::PoliciesWrite>,
     id: Input<Path<PolicyId>>,
-    expected: Input<Expected>,
-    body: OptionalBody<view::Nothing>,
+    expected: Input<IfMatch>,
+    body: OptionalBody<view::EmptyBody>,
 ) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let expected = session.accept(expected).await?;
-    let body = session.accept(body.into()).await?;
-    session
+    let id = call.accept(id).await?.0;
+    let expected = call.accept(expected).await?;
+    let body = call.accept(body.into()).await?;
+    call
         .change(
             StatusCode::NO_CONTENT,
             &body,

@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 use super::approve_request::decide_request;
-use crate::domain::{RequestId, Verdict};
+use crate::domain::{RequestId, Vote};
 
 /// The operation's router.
 #[must_use]
@@ -21,6 +21,6 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "The request, denied.", body = view::AccessRequest), WriteFailures, NotFoundFailure),
     security(("api_key" = ["requests:decide"]), ("bearer" = ["requests:decide"]))
 )]
-async fn deny_request(session: Session<scope::RequestsDecide>, id: Input<Path<RequestId>>, body: OptionalBody<view::Decide>) -> Result<Response, Error> {
-    decide_request(session, id, body, Verdict::Deny).await
+async fn deny_request(call: AuthenticatedCall<scope::RequestsDecide>, id: Input<Path<RequestId>>, body: OptionalBody<view::Decide>) -> Result<Response, Error> {
+    decide_request(call, id, body, Vote::Deny).await
 }

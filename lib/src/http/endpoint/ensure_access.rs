@@ -3,8 +3,8 @@
 use super::prelude::*;
 use futures_util::future::try_join_all;
 
-use crate::access::Change;
-use crate::access::ensure::{ensure, known};
+use crate::app::Change;
+use crate::app::ensure::{ensure, known};
 
 /// The operation's router.
 #[must_use]
@@ -26,15 +26,15 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "Where each access stands. A refusal is a diagnostic here, not an error.", body = view::EnsureAccessAnswer), WriteFailures),
     security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
 )]
-async fn ensure_access(session: Session<scope::AccessRequest>, body: Input<Body<view::EnsureAccess>>) -> Result<Response, Error> {
-    let body = session.accept(body).await?;
-    let (entitlements, justification) = session.accept(Input(body.value.parse())).await?;
-    session
+async fn ensure_access(call: AuthenticatedCall<scope::AccessRequest>, body: Input<Body<view::EnsureAccess>>) -> Result<Response, Error> {
+    let body = call.accept(body).await?;
+    let (entitlements, justification) = call.accept(Input(body.value.parse())).await?;
+    call
         .change(
             StatusCode::OK,
             &body,
             |table| {
-                let (entitlements, principal, now) = (entitlements.clone(), session.claimed_principal(), session.now());
+                let (entitlements, principal, now) = (entitlements.clone(), call.claimed_principal(), call.now());
                 async move {
                     let known = entitlements.iter().map(|entitlement| known(&table, &principal, entitlement, now));
                     Ok(try_join_all(known).await?)

@@ -5,12 +5,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::{OptionFuture, try_join3};
 use jiff::Timestamp;
 
-use crate::access::{Change, Trial, recent_grants};
+use crate::app::{Change, Trial, recent_grants};
 use crate::auth::api_key::ApiKey;
 use crate::domain::{Grant, Principal, PrincipalKind, PrincipalRef, User};
 use crate::policy::named_requester;
 use crate::store::{StoreError, TenantTable};
-use view::AskedPolicies;
+use view::PolicyQuestions;
 
 /// The operation's router.
 #[must_use]
@@ -32,17 +32,17 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
 async fn evaluate_policies(
-    session: Session<scope::PoliciesRead>,
+    call: AuthenticatedCall<scope::PoliciesRead>,
     body: Input<Body<view::EvaluatePolicies>>,
 ) -> Result<Response, Error> {
-    let body = session.accept(body).await?;
-    let asked = session.accept(Input(AskedPolicies::try_from(body.value.clone()))).await?;
-    session
+    let body = call.accept(body).await?;
+    let asked = call.accept(Input(PolicyQuestions::try_from(body.value.clone()))).await?;
+    call
         .change(
             StatusCode::OK,
             &body,
             |table| {
-                let (asked, now) = (asked.clone(), session.now());
+                let (asked, now) = (asked.clone(), call.now());
                 async move { Ok(read(&table, &asked, now).await?) }
             },
             |access, (known, requester, recent)| {
@@ -68,7 +68,7 @@ async fn evaluate_policies(
 /// What is known of who asks, of the requester the context names, and the grants of this access.
 async fn read(
     table: &TenantTable,
-    asked: &AskedPolicies,
+    asked: &PolicyQuestions,
     now: Timestamp,
 ) -> Result<(Principal, Option<Principal>, Vec<Grant>), StoreError> {
     let requester = asked.context.as_ref().and_then(named_requester).filter(|who| !who.id.is_empty());

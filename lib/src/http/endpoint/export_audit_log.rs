@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::access::{Access, exported};
+use crate::app::{OperationContext, exported};
 use crate::audit::{line, ocsf, stored};
 use crate::http::cursor::cursor;
 use crate::store::{AuditEntry, HIGHEST_SEQUENCE, Record, StoredEntry, audit_key};
@@ -60,7 +60,7 @@ impl Wanted {
     }
 
     /// Who goes on with an export is who began it.
-    fn filters(&self, access: &Access) -> String {
+    fn filters(&self, access: &OperationContext) -> String {
         let who = access.caller().principal().who.to_string();
         format!("exportAuditLog {}", json!([self.format, self.after_sequence, who]))
     }
@@ -95,11 +95,11 @@ const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
     ),
     security(("api_key" = ["audit:read"]), ("bearer" = ["audit:read"]))
 )]
-async fn export_audit_log(session: Session<scope::AuditRead>, wanted: Input<Query<Wanted>>) -> Result<Response, Error> {
-    let wanted = session.accept(wanted).await?.0;
-    let mut last = session.accept(Input(wanted.after())).await?;
+async fn export_audit_log(call: AuthenticatedCall<scope::AuditRead>, wanted: Input<Query<Wanted>>) -> Result<Response, Error> {
+    let wanted = call.accept(wanted).await?.0;
+    let mut last = call.accept(Input(wanted.after())).await?;
     let after = last.clone();
-    let (access, found) = session.open(|table| async move { Ok(stored(&table, after).await?) }).await?;
+    let (access, found) = call.open(|table| async move { Ok(stored(&table, after).await?) }).await?;
     let filters = wanted.filters(&access);
     wanted.page().check(access.tenant(), &filters)?;
     if wanted.cursor.is_none() {

@@ -1,7 +1,7 @@
 //! `POST /v1/grants/{id}/extend`.
 
 use super::prelude::*;
-use crate::access::extend;
+use crate::app::extend;
 use crate::domain::{Grant, GrantId};
 
 /// The operation's router.
@@ -24,10 +24,10 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "The grant, with its new end.", body = view::Grant), WriteFailures, NotFoundFailure),
     security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
 )]
-async fn extend_grant(session: Session<scope::AccessRequest>, id: Input<Path<GrantId>>, body: Input<Body<view::ExtendGrant>>) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let body = session.accept(body).await?;
-    session
+async fn extend_grant(call: AuthenticatedCall<scope::AccessRequest>, id: Input<Path<GrantId>>, body: Input<Body<view::ExtendGrant>>) -> Result<Response, Error> {
+    let id = call.accept(id).await?.0;
+    let body = call.accept(body).await?;
+    call
         .change(
             StatusCode::OK,
             &body,

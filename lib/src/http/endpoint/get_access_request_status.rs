@@ -3,7 +3,7 @@
 use super::prelude::*;
 use futures_util::future::try_join_all;
 
-use crate::access::request_visible;
+use crate::app::request_visible;
 use crate::domain::{AccessRequest, Grant, RequestId};
 
 /// The operation's router.
@@ -22,9 +22,9 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "Where they stand.", body = view::AccessRequestStatus), Failures, NotFoundFailure),
     security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
 )]
-async fn get_access_request_status(session: Session<scope::AccessRequest>, id: Input<Path<RequestId>>) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let (access, request) = session.open(|table| read::<AccessRequest>(table, id)).await?;
+async fn get_access_request_status(call: AuthenticatedCall<scope::AccessRequest>, id: Input<Path<RequestId>>) -> Result<Response, Error> {
+    let id = call.accept(id).await?.0;
+    let (access, request) = call.open(|table| read::<AccessRequest>(table, id)).await?;
     let request = request_visible(&access, request).await?;
     let grants = request.grant_ids.iter().map(|id| read::<Grant>(access.table().clone(), *id));
     let grants = try_join_all(grants).await?.into_iter().flatten().collect();

@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 
-use crate::access::AccessError;
+use crate::app::AccessError;
 use crate::domain::EventId;
 use crate::store::{AuditEntry, Index, Listing, audit_entry_of};
 
@@ -24,9 +24,9 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "The entry.", body = view::AuditLogEntry), Failures, NotFoundFailure),
     security(("api_key" = ["audit:read"]), ("bearer" = ["audit:read"]))
 )]
-async fn get_audit_log_entry(session: Session<scope::AuditRead>, id: Input<Path<EventId>>) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let (_, found) = session
+async fn get_audit_log_entry(call: AuthenticatedCall<scope::AuditRead>, id: Input<Path<EventId>>) -> Result<Response, Error> {
+    let id = call.accept(id).await?.0;
+    let (_, found) = call
         .open(|table| async move {
             let listing = Listing::index(Index::Access, audit_entry_of(table.id(), id));
             Ok(table.first_page::<AuditEntry>(&listing).await?)

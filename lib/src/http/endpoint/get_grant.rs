@@ -1,7 +1,7 @@
 //! `GET /v1/grants/{id}`.
 
 use super::prelude::*;
-use crate::access::grant_visible;
+use crate::app::grant_visible;
 use crate::domain::{Grant, GrantId};
 
 /// The operation's router.
@@ -20,9 +20,9 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "The grant.", body = view::Grant), Failures, NotFoundFailure),
     security(("api_key" = ["grants:read"]), ("bearer" = ["grants:read"]))
 )]
-async fn get_grant(session: Session<scope::GrantsRead>, id: Input<Path<GrantId>>) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let (access, grant) = session.open(|table| read::<Grant>(table, id)).await?;
+async fn get_grant(call: AuthenticatedCall<scope::GrantsRead>, id: Input<Path<GrantId>>) -> Result<Response, Error> {
+    let id = call.accept(id).await?.0;
+    let (access, grant) = call.open(|table| read::<Grant>(table, id)).await?;
     let grant = grant_visible(&access, grant).await?;
     Ok(Json(view::Grant::from(grant)).into_response())
 }

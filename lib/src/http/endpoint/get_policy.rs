@@ -1,7 +1,7 @@
 //! `GET /v1/policies/{policyId}`.
 
 use super::prelude::*;
-use crate::access::policies;
+use crate::app::policies;
 use crate::domain::{Policy, PolicyId};
 
 /// The operation's router.
@@ -20,9 +20,9 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "Full policy with nested rules.", body = view::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
-async fn get_policy(session: Session<scope::PoliciesRead>, id: Input<Path<PolicyId>>) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let (_, policy) = session.open(|table| read::<Policy>(table, id)).await?;
+async fn get_policy(call: AuthenticatedCall<scope::PoliciesRead>, id: Input<Path<PolicyId>>) -> Result<Response, Error> {
+    let id = call.accept(id).await?.0;
+    let (_, policy) = call.open(|table| read::<Policy>(table, id)).await?;
     let policy = policies::found(policy)?;
     Ok(tagged(policy.version, view::Policy::from(policy)))
 }

@@ -1,7 +1,7 @@
 //! `GET /v1/policies/{policyId}/rules/{ruleId}`.
 
 use super::prelude::*;
-use crate::access::{policies, rules};
+use crate::app::{policies, rules};
 use crate::domain::{Policy, PolicyId, RuleId};
 
 /// The operation's router.
@@ -21,11 +21,11 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
 async fn get_policy_rule(
-    session: Session<scope::PoliciesRead>,
+    call: AuthenticatedCall<scope::PoliciesRead>,
     ids: Input<Path<(PolicyId, RuleId)>>,
 ) -> Result<Response, Error> {
-    let (id, rule) = session.accept(ids).await?.0;
-    let (_, policy) = session.open(|table| read::<Policy>(table, id)).await?;
+    let (id, rule) = call.accept(ids).await?.0;
+    let (_, policy) = call.open(|table| read::<Policy>(table, id)).await?;
     let policy = policies::found(policy)?;
     Ok(tagged(policy.version, view::PolicyRule::from(rules::of(&policy, rule)?.clone())))
 }

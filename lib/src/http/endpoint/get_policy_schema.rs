@@ -4,7 +4,7 @@ use super::prelude::*;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::access::AccessError;
+use crate::app::AccessError;
 
 /// The operation's router.
 #[must_use]
@@ -46,9 +46,9 @@ enum Format {
     responses((status = 200, description = "What Cedar text is validated against.", content((String = "text/plain"), (Object = "application/json"))), Failures),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
-async fn get_policy_schema(session: Session<scope::PoliciesRead>, form: Input<Query<Form>>) -> Result<Response, Error> {
-    let form = session.accept(form).await?.0;
-    let access = session.enter().await?;
+async fn get_policy_schema(call: AuthenticatedCall<scope::PoliciesRead>, form: Input<Query<Form>>) -> Result<Response, Error> {
+    let form = call.accept(form).await?.0;
+    let access = call.enter().await?;
     let schema = &access.engine().await?.schema;
     Ok(match form.format {
         Format::Cedar => schema.as_cedar().to_owned().into_response(),

@@ -1,7 +1,7 @@
 //! `GET /v1/requests/{id}`.
 
 use super::prelude::*;
-use crate::access::request_visible;
+use crate::app::request_visible;
 use crate::domain::{AccessRequest, RequestId};
 
 /// The operation's router.
@@ -20,9 +20,9 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "The request.", body = view::AccessRequest), Failures, NotFoundFailure),
     security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))
 )]
-async fn get_request(session: Session<scope::RequestsRead>, id: Input<Path<RequestId>>) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let (access, request) = session.open(|table| read::<AccessRequest>(table, id)).await?;
+async fn get_request(call: AuthenticatedCall<scope::RequestsRead>, id: Input<Path<RequestId>>) -> Result<Response, Error> {
+    let id = call.accept(id).await?.0;
+    let (access, request) = call.open(|table| read::<AccessRequest>(table, id)).await?;
     let request = request_visible(&access, request).await?;
     Ok(Json(view::AccessRequest::from(request)).into_response())
 }

@@ -62,7 +62,7 @@ impl Filter {
 
 /// List the audit log
 ///
-/// Newest first, in the order in which it was sealed. A page may have fewer entries than asked for, or none, and others
+/// CurrentRecords first, in the order in which it was sealed. A page may have fewer entries than asked for, or none, and others
 /// follow all the same: `has_more` tells.
 #[utoipa::path(
     get,
@@ -73,12 +73,12 @@ impl Filter {
     responses((status = 200, description = "A page of entries.", body = PageOf<view::AuditLogEntry>), Failures),
     security(("api_key" = ["audit:read"]), ("bearer" = ["audit:read"]))
 )]
-async fn list_audit_log(session: Session<scope::AuditRead>, filter: Input<Query<Filter>>) -> Result<Response, Error> {
-    let filter = session.accept(filter).await?.0;
+async fn list_audit_log(call: AuthenticatedCall<scope::AuditRead>, filter: Input<Query<Filter>>) -> Result<Response, Error> {
+    let filter = call.accept(filter).await?.0;
     let page = PageParams { limit: filter.limit, cursor: filter.cursor.clone() };
     let bounds = page.limit().and_then(|limit| Ok((limit, page.position()?)));
-    let (limit, after) = session.accept(Input(bounds)).await?;
-    let (access, (listing, first)) = session
+    let (limit, after) = call.accept(Input(bounds)).await?;
+    let (access, (listing, first)) = call
         .open(|table| async move {
             let listing = Listing::all::<AuditEntry>(&table).limit(limit).after(after);
             let first = table.first_page::<AuditEntry>(&listing).await?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use crate::domain::{Grant, GrantStatus, ResourceType};
-use crate::http::listing::{Wanted, list};
+use crate::http::listing::{ListFilter, list};
 
 /// The operation's router.
 #[must_use]
@@ -37,9 +37,9 @@ struct Filter {
 }
 
 impl Filter {
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self) -> ListFilter {
         let filters = Self { limit: None, cursor: None, ..self.clone() };
-        Wanted {
+        ListFilter {
             owner: self.grantee_id.clone(),
             status: self.status.map(GrantStatus::as_str),
             page: PageParams { limit: self.limit, cursor: self.cursor.clone() },
@@ -57,7 +57,7 @@ impl Filter {
 
 /// List grants
 ///
-/// Newest first. A plain user sees their own grants and those they may end.
+/// CurrentRecords first. A plain user sees their own grants and those they may end.
 #[utoipa::path(
     get,
     path = "/v1/grants",
@@ -67,8 +67,8 @@ impl Filter {
     responses((status = 200, description = "A page of grants.", body = PageOf<view::Grant>), Failures),
     security(("api_key" = ["grants:read"]), ("bearer" = ["grants:read"]))
 )]
-async fn list_grants(session: Session<scope::GrantsRead>, filter: Input<Query<Filter>>) -> Result<Response, Error> {
-    let filter = session.accept(filter).await?.0;
-    let page: PageOf<view::Grant> = list(&session, filter.wanted(), |record: &Grant| filter.keeps(record)).await?;
+async fn list_grants(call: AuthenticatedCall<scope::GrantsRead>, filter: Input<Query<Filter>>) -> Result<Response, Error> {
+    let filter = call.accept(filter).await?.0;
+    let page: PageOf<view::Grant> = list(&call, filter.wanted(), |record: &Grant| filter.keeps(record)).await?;
     Ok(Json(page).into_response())
 }

@@ -1,7 +1,7 @@
 //! `GET /v1/policies`, highest priority first, then oldest first.
 
 use super::prelude::*;
-use crate::access::policies;
+use crate::app::policies;
 
 /// The operation's router.
 #[must_use]
@@ -22,11 +22,11 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
 async fn list_policies(
-    session: Session<scope::PoliciesRead>,
+    call: AuthenticatedCall<scope::PoliciesRead>,
     page: Input<Query<PageParams>>,
 ) -> Result<Response, Error> {
-    let page = session.accept(page).await?.0;
-    let access = session.enter().await?;
+    let page = call.accept(page).await?.0;
+    let access = call.enter().await?;
     let all = policies::in_order(&access, |policy| view::PolicySummary::from(policy)).await?;
     Ok(Json(PageOf::of_all(all, &page, access.tenant(), "listPolicies")?).into_response())
 }

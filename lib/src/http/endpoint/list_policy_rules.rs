@@ -1,7 +1,7 @@
 //! `GET /v1/policies/{policyId}/rules`, in their order.
 
 use super::prelude::*;
-use crate::access::policies;
+use crate::app::policies;
 use crate::domain::{Policy, PolicyId};
 
 /// The operation's router.
@@ -21,13 +21,13 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
 async fn list_policy_rules(
-    session: Session<scope::PoliciesRead>,
+    call: AuthenticatedCall<scope::PoliciesRead>,
     id: Input<Path<PolicyId>>,
     page: Input<Query<PageParams>>,
 ) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let page = session.accept(page).await?.0;
-    let (access, policy) = session.open(|table| read::<Policy>(table, id)).await?;
+    let id = call.accept(id).await?.0;
+    let page = call.accept(page).await?.0;
+    let (access, policy) = call.open(|table| read::<Policy>(table, id)).await?;
     let policy = policies::found(policy)?;
     let all = policy.rules.into_iter().map(|rule| (rule.ordinal, view::PolicyRule::from(rule)));
     let page = PageOf::of_all(all, &page, access.tenant(), &format!("listPolicyRules {id}"))?;

@@ -3,7 +3,7 @@
 use super::prelude::*;
 use futures_util::future::try_join;
 
-use crate::access::request_visible;
+use crate::app::request_visible;
 use crate::domain::{AccessRequest, RequestId, RequestMessage};
 use crate::store::{Listing, Record, messages_of};
 
@@ -23,11 +23,11 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "A page of messages.", body = PageOf<view::RequestMessage>), Failures, NotFoundFailure),
     security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))
 )]
-async fn list_request_messages(session: Session<scope::RequestsRead>, id: Input<Path<RequestId>>, page: Input<Query<PageParams>>) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let page = session.accept(page).await?.0;
+async fn list_request_messages(call: AuthenticatedCall<scope::RequestsRead>, id: Input<Path<RequestId>>, page: Input<Query<PageParams>>) -> Result<Response, Error> {
+    let id = call.accept(id).await?.0;
+    let page = call.accept(page).await?.0;
     let (limit, after) = (page.limit(), page.position());
-    let (access, (request, messages)) = session
+    let (access, (request, messages)) = call
         .open(|table| async move {
             let listing = Listing::partition(messages_of(table.id(), id)).oldest_first().limit(limit?).after(after?);
             let messages = async { Ok(table.list::<RequestMessage>(&listing).await?) };

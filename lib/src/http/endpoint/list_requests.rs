@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
 use crate::domain::{AccessRequest, RequestStatus, ResourceType};
-use crate::http::listing::{Wanted, list};
+use crate::http::listing::{ListFilter, list};
 
 /// The operation's router.
 #[must_use]
@@ -44,9 +44,9 @@ struct Filter {
 }
 
 impl Filter {
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self) -> ListFilter {
         let filters = Self { limit: None, cursor: None, ..self.clone() };
-        Wanted {
+        ListFilter {
             owner: self.requester_id.clone(),
             status: self.status.map(RequestStatus::as_str),
             page: PageParams { limit: self.limit, cursor: self.cursor.clone() },
@@ -66,7 +66,7 @@ impl Filter {
 
 /// List access requests
 ///
-/// Newest first. A plain user sees their own requests and those they may decide.
+/// CurrentRecords first. A plain user sees their own requests and those they may decide.
 #[utoipa::path(
     get,
     path = "/v1/requests",
@@ -76,8 +76,8 @@ impl Filter {
     responses((status = 200, description = "A page of requests.", body = PageOf<view::AccessRequest>), Failures),
     security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))
 )]
-async fn list_requests(session: Session<scope::RequestsRead>, filter: Input<Query<Filter>>) -> Result<Response, Error> {
-    let filter = session.accept(filter).await?.0;
-    let page: PageOf<view::AccessRequest> = list(&session, filter.wanted(), |record: &AccessRequest| filter.keeps(record)).await?;
+async fn list_requests(call: AuthenticatedCall<scope::RequestsRead>, filter: Input<Query<Filter>>) -> Result<Response, Error> {
+    let filter = call.accept(filter).await?.0;
+    let page: PageOf<view::AccessRequest> = list(&call, filter.wanted(), |record: &AccessRequest| filter.keeps(record)).await?;
     Ok(Json(page).into_response())
 }

@@ -1,7 +1,7 @@
 //! `PATCH /v1/policies/reorder`.
 
 use super::prelude::*;
-use crate::access::policies;
+use crate::app::policies;
 use crate::domain::Policy;
 
 /// The operation's router.
@@ -27,11 +27,11 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn reorder_policies(
-    session: Session<scope::PoliciesWrite>,
+    call: AuthenticatedCall<scope::PoliciesWrite>,
     body: Input<Body<view::ReorderPolicies>>,
 ) -> Result<Response, Error> {
-    let body = session.accept(body).await?;
-    session
+    let body = call.accept(body).await?;
+    call
         .change(
             StatusCode::OK,
             &body,

@@ -1,7 +1,7 @@
 //! `PATCH /v1/policies/{policyId}/rules/reorder`.
 
 use super::prelude::*;
-use crate::access::rules;
+use crate::app::rules;
 use crate::domain::{Policy, PolicyId};
 
 /// The operation's router.
@@ -24,15 +24,15 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn reorder_policy_rules(
-    session: Session<scope::PoliciesWrite>,
+    call: AuthenticatedCall<scope::PoliciesWrite>,
     id: Input<Path<PolicyId>>,
-    expected: Input<Expected>,
+    expected: Input<IfMatch>,
     body: Input<Body<view::ReorderPolicyRules>>,
 ) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let expected = session.accept(expected).await?;
-    let body = session.accept(body).await?;
-    session
+    let id = call.accept(id).await?.0;
+    let expected = call.accept(expected).await?;
+    let body = call.accept(body).await?;
+    call
         .change(
             StatusCode::OK,
             &body,

@@ -1,7 +1,7 @@
 //! `DELETE /v1/grants/{id}`: ends a grant early.
 
 use super::prelude::*;
-use crate::access::revoke;
+use crate::app::revoke;
 use crate::domain::{Grant, GrantId};
 
 /// The operation's router.
@@ -20,10 +20,10 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 202, description = "The grant has ended; `revocation` tells how far taking the access away has come.", body = view::Grant), WriteFailures, NotFoundFailure),
     security(("api_key" = ["grants:revoke"]), ("bearer" = ["grants:revoke"]))
 )]
-async fn revoke_grant(session: Session<scope::GrantsRevoke>, id: Input<Path<GrantId>>, body: OptionalBody<view::Nothing>) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let body = session.accept(body.into()).await?;
-    session
+async fn revoke_grant(call: AuthenticatedCall<scope::GrantsRevoke>, id: Input<Path<GrantId>>, body: OptionalBody<view::EmptyBody>) -> Result<Response, Error> {
+    let id = call.accept(id).await?.0;
+    let body = call.accept(body.into()).await?;
+    call
         .change(
             StatusCode::ACCEPTED,
             &body,

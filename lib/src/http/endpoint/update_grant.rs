@@ -1,7 +1,7 @@
 //! `PATCH /v1/grants/{id}`.
 
 use super::prelude::*;
-use crate::access::set_audit;
+use crate::app::set_audit;
 use crate::domain::{Grant, GrantId};
 
 /// The operation's router.
@@ -21,10 +21,10 @@ pub fn router() -> OpenApiRouter<Api> {
     responses((status = 200, description = "The grant.", body = view::Grant), WriteFailures, NotFoundFailure),
     security(("api_key" = ["grants:write"]), ("bearer" = ["grants:write"]))
 )]
-async fn update_grant(session: Session<scope::GrantsWrite>, id: Input<Path<GrantId>>, body: Input<Body<view::UpdateGrant>>) -> Result<Response, Error> {
-    let id = session.accept(id).await?.0;
-    let body = session.accept(body).await?;
-    session
+async fn update_grant(call: AuthenticatedCall<scope::GrantsWrite>, id: Input<Path<GrantId>>, body: Input<Body<view::UpdateGrant>>) -> Result<Response, Error> {
+    let id = call.accept(id).await?.0;
+    let body = call.accept(body).await?;
+    call
         .change(
             StatusCode::OK,
             &body,

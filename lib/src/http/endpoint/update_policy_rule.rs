@@ -1,7 +1,7 @@
 //! `PATCH /v1/policies/{policyId}/rules/{ruleId}`.
 
 use super::prelude::*;
-use crate::access::rules;
+use crate::app::rules;
 use crate::domain::{Policy, PolicyId, RuleId};
 
 /// The operation's router.
@@ -22,15 +22,15 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn update_policy_rule(
-    session: Session<scope::PoliciesWrite>,
+    call: AuthenticatedCall<scope::PoliciesWrite>,
     ids: Input<Path<(PolicyId, RuleId)>>,
-    expected: Input<Expected>,
+    expected: Input<IfMatch>,
     body: Input<Body<view::WritePolicyRule>>,
 ) -> Result<Response, Error> {
-    let (id, rule) = session.accept(ids).await?.0;
-    let expected = session.accept(expected).await?;
-    let body = session.accept(body).await?;
-    session
+    let (id, rule) = call.accept(ids).await?.0;
+    let expected = call.accept(expected).await?;
+    let body = call.accept(body).await?;
+    call
         .change(
             StatusCode::OK,
             &body,

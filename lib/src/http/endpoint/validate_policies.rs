@@ -1,7 +1,7 @@
 //! `POST /v1/policies/validate`: nothing is stored.
 
 use super::prelude::*;
-use crate::access::{Change, policies};
+use crate::app::{Change, policies};
 
 /// The operation's router.
 #[must_use]
@@ -11,7 +11,7 @@ pub fn router() -> OpenApiRouter<Api> {
 
 /// Validate Cedar text
 ///
-/// Checks it as `createPolicy` does, strictly against the tenant's schema. Nothing is stored.
+/// Checks it as `createPolicy` does, strictly against the tenant's schema. EmptyBody is stored.
 #[utoipa::path(
     post,
     path = "/v1/policies/validate",
@@ -23,11 +23,11 @@ pub fn router() -> OpenApiRouter<Api> {
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
 async fn validate_policies(
-    session: Session<scope::PoliciesRead>,
+    call: AuthenticatedCall<scope::PoliciesRead>,
     body: Input<Body<view::ValidatePolicies>>,
 ) -> Result<Response, Error> {
-    let body = session.accept(body).await?;
-    session
+    let body = call.accept(body).await?;
+    call
         .change(
             StatusCode::OK,
             &body,

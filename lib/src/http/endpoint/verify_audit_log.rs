@@ -4,7 +4,7 @@ use super::prelude::*;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::audit::{Place, Round, verify};
+use crate::audit::{ChainPosition, VerifiedRange, verify};
 use crate::http::cursor::{cursor, refused};
 
 /// The operation's router.
@@ -25,10 +25,10 @@ struct Start {
 
 impl Start {
     /// The place a cursor names, not yet checked.
-    fn place(page: &PageParams) -> Result<Place, Error> {
+    fn place(page: &PageParams) -> Result<ChainPosition, Error> {
         match page.position()? {
             Some(position) => position.parse().map_err(|_| refused()),
-            None => Ok(Place::beginning()),
+            None => Ok(ChainPosition::beginning()),
         }
     }
 }
@@ -49,14 +49,14 @@ const FILTER: &str = "verifyAuditLog";
     responses((status = 200, description = "What was found.", body = view::AuditLogVerification), Failures),
     security(("api_key" = ["audit:read"]), ("bearer" = ["audit:read"]))
 )]
-async fn verify_audit_log(session: Session<scope::AuditRead>, start: Input<Query<Start>>) -> Result<Response, Error> {
-    let page = PageParams { limit: None, cursor: session.accept(start).await?.0.cursor };
-    let from = session.accept(Input(Start::place(&page))).await?;
-    let (access, first) = session.open(|table| async move { Ok((Round::read(&table, &from).await?, from)) }).await?;
+async fn verify_audit_log(call: AuthenticatedCall<scope::AuditRead>, start: Input<Query<Start>>) -> Result<Response, Error> {
+    let page = PageParams { limit: None, cursor: call.accept(start).await?.0.cursor };
+    let from = call.accept(Input(Start::place(&page))).await?;
+    let (access, first) = call.open(|table| async move { Ok((VerifiedRange::read(&table, &from).await?, from)) }).await?;
     let (first, from) = first;
     page.check(access.tenant(), FILTER)?;
     let after = from.sequence;
     let found = verify(access.table(), from, first).await?;
-    let next = |place: &Place| cursor(&place.to_string(), access.tenant(), FILTER);
+    let next = |place: &ChainPosition| cursor(&place.to_string(), access.tenant(), FILTER);
     Ok(Json(view::AuditLogVerification::new(after, found, next)).into_response())
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::audit::{Flaw, Place, Verdict, Verification};
+use crate::audit::{ChainDefect, ChainPosition, ChainStatus, Verification};
 use crate::domain::{ActorType, EventId, EventKind, EventSubject, Metadata, TenantId};
 use crate::store::AuditEntry;
 
@@ -132,8 +132,8 @@ pub struct AuditLogHead {
     pub hash: String,
 }
 
-impl From<Place> for AuditLogHead {
-    fn from(place: Place) -> Self {
+impl From<ChainPosition> for AuditLogHead {
+    fn from(place: ChainPosition) -> Self {
         Self { sequence: place.sequence, hash: place.hash }
     }
 }
@@ -148,12 +148,12 @@ pub struct InvalidAuditLogEntry {
     /// what was sealed; `misplaced`: it was sealed as another entry; `other_tenant`: it was sealed for another tenant;
     /// `unlinked`: it does not follow the one before, one of the two was sealed anew; `beyond_head`: the head of the
     /// chain comes before it; `head_differs`: it is the last one, and the head of the chain names another.
-    pub reason: Flaw,
+    pub reason: ChainDefect,
 }
 
 impl AuditLogVerification {
     /// What was found after that sequence, with the cursor to go on.
-    pub(in crate::http) fn new(after: u64, found: Verification, cursor: impl FnOnce(&Place) -> String) -> Self {
+    pub(in crate::http) fn new(after: u64, found: Verification, cursor: impl FnOnce(&ChainPosition) -> String) -> Self {
         let Verification { head, to, verdict } = found;
         let mut view = Self {
             status: VerificationStatus::Valid,
@@ -165,13 +165,13 @@ impl AuditLogVerification {
             has_more: false,
         };
         match verdict {
-            Verdict::Valid => {}
-            Verdict::Unfinished => {
+            ChainStatus::Valid => {}
+            ChainStatus::Unfinished => {
                 view.status = VerificationStatus::Unfinished;
                 view.next_cursor = Some(cursor(&to));
                 view.has_more = true;
             }
-            Verdict::Invalid(sequence, reason) => {
+            ChainStatus::Invalid(sequence, reason) => {
                 view.status = VerificationStatus::Invalid;
                 // What the head does not confirm was followed, and is not valid for that.
                 view.verified_to = to.sequence.min(sequence.saturating_sub(1));

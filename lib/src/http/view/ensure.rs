@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::grant::ProvisioningStatus;
 use super::{MAX_REASON, bounded, free_text};
-use crate::access::ensure::{Diagnostic, EnsureChange, EnsureStatus, Ensured, Entitlement, Justification};
+use crate::app::ensure::{Diagnostic, EnsureChange, EnsureStatus, Ensured, Entitlement, Justification};
 use crate::domain::{AccountId, RequestId, ResourceRef, Seconds};
 use crate::http::error::Error;
 

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::request::action;
 use crate::domain::{ApprovalMode, Metadata, PolicyId, PrincipalRef, ResourceRef, ResourceType, RuleId, Seconds};
 use crate::http::error::Error;
-use crate::policy::{Evaluation, Problem, Report, parse_principal};
+use crate::policy::{Problem, Report, TrialResult, parse_principal};
 
 /// A question to the policies.
 #[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
@@ -42,7 +42,7 @@ const MAX_PRINCIPAL: usize = 256;
 
 /// A question that can be put.
 #[derive(Debug, Clone)]
-pub(in crate::http) struct AskedPolicies {
+pub(in crate::http) struct PolicyQuestions {
     pub who: PrincipalRef,
     pub groups: Option<Vec<String>>,
     pub resource: ResourceRef,
@@ -50,7 +50,7 @@ pub(in crate::http) struct AskedPolicies {
     pub context: Option<Metadata>,
 }
 
-impl TryFrom<EvaluatePolicies> for AskedPolicies {
+impl TryFrom<EvaluatePolicies> for PolicyQuestions {
     type Error = Error;
 
     fn try_from(asked: EvaluatePolicies) -> Result<Self, Error> {
@@ -140,8 +140,8 @@ pub struct RuleFailure {
     pub message: String,
 }
 
-impl From<Evaluation> for PolicyEvaluation {
-    fn from(Evaluation { decision, context }: Evaluation) -> Self {
+impl From<TrialResult> for PolicyEvaluation {
+    fn from(TrialResult { decision, context }: TrialResult) -> Self {
         let terms = decision.terms();
         let (approval_mode, max_duration_seconds) =
             (terms.map(|terms| terms.approval_mode), terms.map(|terms| terms.max_duration_seconds));

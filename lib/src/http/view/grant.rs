@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::http::error::Error;
 
-/// Access somebody has for a stint. `active` with `provisioning_status: pending` means decided, not usable yet.
+/// OperationContext somebody has for a stint. `active` with `provisioning_status: pending` means decided, not usable yet.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "019a3f5e-7c1b-7000-8000-000000000002",
@@ -41,7 +41,7 @@ pub struct Grant {
     pub request_id: Option<RequestId>,
     /// Who has it.
     pub grantee_id: String,
-    /// Access to what.
+    /// OperationContext to what.
     pub resource: ResourceRef,
     /// Which access.
     pub action: String,

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::present;
 use super::rule::PolicyRule;
-use crate::access::policies::{PolicyFields, assembled};
+use crate::app::policies::{PolicyFields, assembled};
 use crate::domain::{self, ApprovalMode, OnDrift, PolicyId, PolicySettings, Seconds};
 
 /// A policy to make.

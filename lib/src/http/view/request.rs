@@ -1,14 +1,14 @@
-//! Access requests on the wire.
+//! OperationContext requests on the wire.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{MAX_REASON, bounded, free_text, metadata};
-use crate::access::Ask;
+use crate::app::NewRequest;
 use crate::domain::{
     self, ApprovedBy, GrantId, GrantStatus, Metadata, RequestId, RequestState, RequestStatus, ResourceError,
-    ResourceRef, RuleId, Seconds, UncheckedResourceRef, Verdict,
+    ResourceRef, RuleId, Seconds, UncheckedResourceRef, Vote,
 };
 use crate::http::error::Error;
 
@@ -22,7 +22,7 @@ use crate::http::error::Error;
     "duration_seconds": 3600
 }))]
 pub struct CreateRequest {
-    /// Access to what.
+    /// OperationContext to what.
     #[schema(value_type = ResourceRef)]
     pub resource: UncheckedResourceRef,
     /// Which access: the permission set's name for `aws_account`, `assume` for `aws_permission_set`.
@@ -55,7 +55,7 @@ const MAX_TICKETS: usize = 20;
 const MAX_TICKET: usize = 255;
 const MAX_SUBJECT: usize = 255;
 
-impl TryFrom<CreateRequest> for Ask {
+impl TryFrom<CreateRequest> for NewRequest {
     type Error = Error;
 
     fn try_from(request: CreateRequest) -> Result<Self, Error> {
@@ -167,7 +167,7 @@ pub struct AccessRequest {
     pub id: RequestId,
     /// Identity of the user requesting access (subject claim from JWT), or the id of the API key.
     pub requester_id: String,
-    /// Access to what.
+    /// OperationContext to what.
     pub resource: ResourceRef,
     /// Which access.
     pub action: String,
@@ -230,7 +230,7 @@ pub enum ApprovalModeView {
 
 /// What a person decided.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(as = Decision, example = json!({
+#[schema(as = ApproverDecision, example = json!({
     "decided_by": "bob", "decision": "approve", "reasoning": null, "decided_at": "2026-11-21T09:05:00Z",
     "authorized_by": ["019a3f5e-7c1b-7000-8000-000000000003"]
 }))]
@@ -238,7 +238,7 @@ pub struct DecisionView {
     /// Who.
     pub decided_by: String,
     /// What.
-    pub decision: Verdict,
+    pub decision: Vote,
     /// Why.
     #[schema(required = true)]
     pub reasoning: Option<String>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::present;
-use crate::access::rules::{RuleChange, ScopeChange};
+use crate::app::rules::{RuleChange, ScopeChange};
 use crate::domain::{self, Effect, RuleId};
 use crate::policy::{ActionScopeType, FlatScope, ScopeType, flat_actions};
 
@@ -75,7 +75,7 @@ pub struct WritePolicyRule {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<String>, example = json!(null))]
     pub notice: Option<Option<String>>,
-    /// Whether grants should have session auditing; true of a new rule.
+    /// Whether grants should have call auditing; true of a new rule.
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
     pub audit_session: Option<bool>,
@@ -169,7 +169,7 @@ pub struct PolicyRule {
     /// User-facing message for this rule.
     #[schema(required = true)]
     pub notice: Option<String>,
-    /// Whether grants should have session auditing.
+    /// Whether grants should have call auditing.
     pub audit_session: bool,
     /// When it was made.
     #[schema(value_type = String, format = "date-time")]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::super::context::{ATTEMPTS, LONGEST_RUN, WorkerError, Workers};
-use super::super::shift::Shift;
+use super::super::run::WorkerRun;
 use super::{Purpose, Settled};
 use crate::domain::{
     Assignment, AssignmentKey, Grant, LEASE, Lease, NextStep, Operation, OperationKind, Origin, Presence, TenantId,
@@ -32,14 +32,14 @@ pub(super) struct Leased<'a> {
 pub(super) enum Taken<'a> {
     Ours(Box<Leased<'a>>),
     Theirs,
-    NoTurn,
+    NoSlot,
     Settled(Settled),
 }
 
 impl Workers {
     pub(super) async fn lease<'a>(
         &'a self,
-        shift: &mut Shift<'_>,
+        run: &mut WorkerRun<'_>,
         purpose: &Purpose<'a>,
         key: &AssignmentKey,
         mut read: Option<Assignment>,
@@ -63,11 +63,11 @@ impl Workers {
             if assignment.lease.as_ref().is_some_and(|lease| now < lease.until) {
                 return Ok(Taken::Theirs);
             }
-            if !self.has_turn(shift, grant).await? {
-                return Ok(Taken::NoTurn);
+            if !self.has_slot(run, grant).await? {
+                return Ok(Taken::NoSlot);
             }
             if let Some(lapsed) = assignment.lease.replace(Lease { owner, until: now + LEASE }) {
-                doubt(&mut assignment, lapsed.until);
+                mark_unresolved(&mut assignment, lapsed.until);
             }
             let sees_drift = next_step == NextStep::Delete && assignment.presence == Presence::Present;
             if next_step == NextStep::Delete {
@@ -118,7 +118,7 @@ impl Leased<'_> {
         let (unresolved, now) = (self.creation_unresolved, self.workers.now());
         self.write(|assignment| {
             if unresolved {
-                doubt(assignment, now);
+                mark_unresolved(assignment, now);
             }
             assignment.drop_refused_creation();
             assignment.lease = None;
@@ -150,7 +150,7 @@ impl Leased<'_> {
                 Err(CommitError::Conflict) => {
                     self.read_again().await?;
                     if !self.is_ours() {
-                        return self.give_way().await;
+                        return self.yield_lease().await;
                     }
                 }
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
@@ -160,16 +160,16 @@ impl Leased<'_> {
     }
 
     async fn read_again(&mut self) -> Result<(), WorkerError> {
-        let doubt = self.assignment.in_doubt_until;
+        let unresolved = self.assignment.unresolved_until;
         let read = self.workers.table.assignment(&self.assignment.key).await?;
         self.assignment = read.ok_or(WorkerError::LeaseLost)?;
-        self.assignment.in_doubt_until = self.assignment.in_doubt_until.max(doubt);
+        self.assignment.unresolved_until = self.assignment.unresolved_until.max(unresolved);
         Ok(())
     }
 
     /// The lease went to another while we were at it. What we did in Identity Center may undo what they saw: they must not
     /// trust it.
-    async fn give_way(&mut self) -> Result<(), WorkerError> {
+    async fn yield_lease(&mut self) -> Result<(), WorkerError> {
         for _ in 0..ATTEMPTS {
             self.assignment.presence = Presence::Unknown;
             // If it is gone now, that may be our own doing, and is not taken for somebody else's.
@@ -190,9 +190,9 @@ impl Leased<'_> {
 
 /// A creation was not answered. It may be on its way, or not even sent by a worker that hangs: one that had the lease until
 /// `since` ends in less than [`LONGEST_RUN`] from then.
-pub(super) fn doubt(assignment: &mut Assignment, since: Timestamp) {
+pub(super) fn mark_unresolved(assignment: &mut Assignment, since: Timestamp) {
     if let Some(Operation { kind: OperationKind::Create, request_id: None, .. }) = assignment.operation {
         assignment.was_ours = true;
-        assignment.in_doubt_until = assignment.in_doubt_until.max(Some(since + LONGEST_RUN));
+        assignment.unresolved_until = assignment.unresolved_until.max(Some(since + LONGEST_RUN));
     }
 }

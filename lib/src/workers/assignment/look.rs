@@ -2,11 +2,11 @@
 //! should not be.
 
 use super::super::context::{GrantCall, Step, WorkerError};
-use super::super::shift::Shift;
+use super::super::run::WorkerRun;
 use super::lease::Leased;
 use super::{Next, Reconciled};
 use crate::domain::{EventKind, Holder, OnDrift, Provisioning};
-use crate::identity_center::Fault;
+use crate::identity_center::IdentityCenterError;
 
 impl Leased<'_> {
     /// INVARIANT 9 (nothing is deleted that stint did not create): before the first creation, and whenever a grant joins or
@@ -16,9 +16,9 @@ impl Leased<'_> {
     /// Between the look and the creation somebody else may create the same: Identity Center takes no condition, so that is
     /// taken for ours. That is about a second, and as long as a run's patience where Identity Center refuses the creation
     /// for the moment: a run that gives up drops it, and the next one looks again.
-    pub(super) async fn look_before_creation(&mut self, shift: &mut Shift<'_>) -> Result<Next, WorkerError> {
+    pub(super) async fn look_before_creation(&mut self, run: &mut WorkerRun<'_>) -> Result<Next, WorkerError> {
         let seen = self.assignment.holders.clone();
-        match self.list(shift, false).await? {
+        match self.list(run, false).await? {
             Ok((is_there, in_group)) => {
                 let now = self.workers.now();
                 self.write(|assignment| {
@@ -32,18 +32,24 @@ impl Leased<'_> {
                 .await?;
                 Ok(Next::Go)
             }
-            Err(Fault::NotFound(why) | Fault::Invalid(why)) => Ok(Next::Stop(Reconciled::Hopeless(why))),
+            Err(IdentityCenterError::NotFound(why) | IdentityCenterError::Invalid(why)) => {
+                Ok(Next::Stop(Reconciled::Permanent(why)))
+            }
             Err(fault) => Ok(Next::Wait(fault.to_string())),
         }
     }
 
     /// Whether the assignment exists, and whether the person has the same access through a group, which is not asked if
     /// only the first matters.
-    async fn list(&mut self, shift: &mut Shift<'_>, alone: bool) -> Result<Result<(bool, bool), Fault>, WorkerError> {
+    async fn list(
+        &mut self,
+        run: &mut WorkerRun<'_>,
+        alone: bool,
+    ) -> Result<Result<(bool, bool), IdentityCenterError>, WorkerError> {
         let key = &self.assignment.key.clone();
         let (mut is_there, mut groups, mut page) = (false, Vec::new(), None);
         loop {
-            let listed = match self.center(shift).await?.list(key, page).await {
+            let listed = match self.center(run).await?.list(key, page).await {
                 Ok(listed) => listed,
                 Err(fault) => return Ok(Err(fault)),
             };
@@ -109,32 +115,34 @@ impl Leased<'_> {
     /// INVARIANT 3 (done means gone): what could not be deleted, or was while a creation was in doubt, is only taken for
     /// absent once Identity Center is not creating it, for somebody whose answer was lost, and does not list it, and no such
     /// creation can come any more. In this order: what comes or is created in between is found.
-    pub(super) async fn look_for_it(&mut self, shift: &mut Shift<'_>) -> Result<Next, WorkerError> {
+    pub(super) async fn look_for_it(&mut self, run: &mut WorkerRun<'_>) -> Result<Next, WorkerError> {
         let now = self.workers.now();
-        if let Some(until) = self.assignment.in_doubt_until.filter(|until| now < *until) {
+        if let Some(until) = self.assignment.unresolved_until.filter(|until| now < *until) {
             let why = format!("a creation was never answered, and may be carried out until {until}");
             return self.drop_operation(Next::Stop(Reconciled::Unsettled(why))).await;
         }
-        match self.find(shift).await? {
-            Ok(None) | Err(Fault::NotFound(_)) => self.found_absent().await,
+        match self.find(run).await? {
+            Ok(None) | Err(IdentityCenterError::NotFound(_)) => self.found_absent().await,
             Ok(Some(why)) => self.drop_operation(Next::Wait(why.to_owned())).await,
             Err(fault) => Ok(Next::Wait(fault.to_string())),
         }
     }
 
     /// Why the assignment cannot be taken for absent, if it cannot.
-    async fn find(&mut self, shift: &mut Shift<'_>) -> Result<Result<Option<&'static str>, Fault>, WorkerError> {
+    async fn find(
+        &mut self,
+        run: &mut WorkerRun<'_>,
+    ) -> Result<Result<Option<&'static str>, IdentityCenterError>, WorkerError> {
         let key = &self.assignment.key.clone();
         let mut page = None;
         loop {
-            let (unfinished, next) = match self.center(shift).await?.unfinished_creations(&key.instance_arn, page).await
-            {
+            let (unfinished, next) = match self.center(run).await?.unfinished_creations(&key.instance_arn, page).await {
                 Ok(found) => found,
                 Err(fault) => return Ok(Err(fault)),
             };
             for request in unfinished {
-                match self.center(shift).await?.creates(&request, key).await {
-                    Ok(false) | Err(Fault::NotFound(_)) => {}
+                match self.center(run).await?.creates(&request, key).await {
+                    Ok(false) | Err(IdentityCenterError::NotFound(_)) => {}
                     Ok(true) => return Ok(Ok(Some("Identity Center is still creating the assignment"))),
                     Err(fault) => return Ok(Err(fault)),
                 }
@@ -144,7 +152,7 @@ impl Leased<'_> {
                 None => break,
             }
         }
-        match self.list(shift, true).await? {
+        match self.list(run, true).await? {
             Ok((true, _)) => Ok(Ok(Some("Identity Center lists the assignment and would not delete it"))),
             Ok((false, _)) => Ok(Ok(None)),
             Err(fault) => Ok(Err(fault)),

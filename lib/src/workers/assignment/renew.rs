@@ -7,22 +7,22 @@
 use std::time::Duration;
 
 use super::super::context::{ATTEMPTS, WorkerError};
-use super::super::shift::Shift;
+use super::super::run::WorkerRun;
 use super::lease::Leased;
 use crate::domain::{LEASE, LEASE_RENEWAL, LONGEST_REQUEST};
 use crate::identity_center::IdentityCenter;
 
 impl Leased<'_> {
-    /// Identity Center, as soon as the turn permits a request, with enough of both leases left for it.
+    /// Identity Center, as soon as the slot permits a request, with enough of both leases left for it.
     ///
     /// # Errors
     ///
     /// [`WorkerError::LeaseLost`] or [`WorkerError::Busy`] when one went to somebody else, or could not be renewed in time.
-    pub(super) async fn center<'s>(&mut self, shift: &mut Shift<'s>) -> Result<&'s IdentityCenter, WorkerError> {
+    pub(super) async fn center<'s>(&mut self, run: &mut WorkerRun<'s>) -> Result<&'s IdentityCenter, WorkerError> {
         for _ in 0..ATTEMPTS {
-            self.sleep(shift, shift.until_next_request()).await?;
-            let center = shift.center().await?;
-            // To renew the turn may have taken as long as a lease lasts.
+            self.sleep(run, run.until_next_request()).await?;
+            let center = run.center().await?;
+            // To renew the slot may have taken as long as a lease lasts.
             if self.is_left(LONGEST_REQUEST) {
                 return Ok(center);
             }
@@ -31,10 +31,10 @@ impl Leased<'_> {
     }
 
     /// Sleeps, and renews both leases before that, after that, and as often as it takes meanwhile.
-    pub(super) async fn sleep(&mut self, shift: &mut Shift<'_>, time: Duration) -> Result<(), WorkerError> {
+    pub(super) async fn sleep(&mut self, run: &mut WorkerRun<'_>, time: Duration) -> Result<(), WorkerError> {
         let mut left = time;
         loop {
-            shift.renew().await?;
+            run.renew().await?;
             if !self.is_left(LEASE_RENEWAL) {
                 self.write(|_| ()).await?;
             }

@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::context::WorkerError;
-use super::super::shift::Shift;
+use super::super::run::WorkerRun;
 use super::resources::TenantDirectory;
 use super::{Ended, Run, kind_name};
 use crate::directory::{DirectoryError, permission_set};
 use crate::domain::{AwsResource, ResourceType, Urgency};
-use crate::identity_center::{Fault, IdentityCenter};
+use crate::identity_center::{IdentityCenter, IdentityCenterError};
 
 /// So many requests are made before the slot is given back.
 const REQUESTS_A_SLOT: usize = 10;
@@ -25,7 +25,7 @@ const TRIES: u32 = 5;
 
 /// Identity Center, a few requests at a time.
 struct Requests<'a> {
-    shift: Shift<'a>,
+    run: WorkerRun<'a>,
     /// Under this slot.
     made: usize,
     /// Of the request that is being made.
@@ -34,9 +34,9 @@ struct Requests<'a> {
 
 impl Run<'_> {
     pub(super) async fn permission_sets(&mut self, tenants: &mut [TenantDirectory]) -> Result<Ended, WorkerError> {
-        let mut requests = Requests { shift: Shift::new(self.workers), made: 0, tries: 0 };
+        let mut requests = Requests { run: WorkerRun::new(self.workers), made: 0, tries: 0 };
         let ended = self.read_permission_sets(tenants, &mut requests).await;
-        requests.shift.give_back(false).await?;
+        requests.run.give_back(false).await?;
         ended
     }
 
@@ -111,7 +111,7 @@ impl Run<'_> {
         while let Some(center) = self.slot(requests).await? {
             match center.permission_set_name(arn).await {
                 Ok(name) => return Ok(Some(Some(name))),
-                Err(Fault::NotFound(_)) => return Ok(Some(None)),
+                Err(IdentityCenterError::NotFound(_)) => return Ok(Some(None)),
                 Err(fault) => self.wait_after(requests, fault).await?,
             }
         }
@@ -120,18 +120,18 @@ impl Run<'_> {
 
     /// Identity Center, as soon as there is a slot for the next request; `None` when the time is over before.
     async fn slot<'a>(&mut self, requests: &mut Requests<'a>) -> Result<Option<&'a IdentityCenter>, WorkerError> {
-        while self.goes_on() {
+        while self.has_time() {
             self.lease.keep().await?;
             if requests.made >= REQUESTS_A_SLOT {
-                requests.shift.give_back(false).await?;
+                requests.run.give_back(false).await?;
                 requests.made = 0;
             }
-            if requests.shift.number().is_none() && !requests.shift.take(Urgency::Other, false).await? {
+            if requests.run.number().is_none() && !requests.run.take(Urgency::Other, false).await? {
                 self.workers.clock.sleep(WAIT).await;
                 continue;
             }
             requests.made += 1;
-            match requests.shift.center().await {
+            match requests.run.center().await {
                 Ok(center) => return Ok(Some(center)),
                 // The slot went to somebody else.
                 Err(WorkerError::Busy) => {}
@@ -142,18 +142,18 @@ impl Run<'_> {
     }
 
     /// Waits before a request is made again, if that can help.
-    async fn wait_after(&self, requests: &mut Requests<'_>, fault: Fault) -> Result<(), WorkerError> {
+    async fn wait_after(&self, requests: &mut Requests<'_>, fault: IdentityCenterError) -> Result<(), WorkerError> {
         requests.tries += 1;
         match fault {
-            Fault::Passing(_) | Fault::Conflict if requests.tries < TRIES => {
+            IdentityCenterError::Transient(_) | IdentityCenterError::Conflict if requests.tries < TRIES => {
                 self.workers.clock.sleep(Duration::from_secs(1 << requests.tries)).await;
                 Ok(())
             }
-            fault @ (Fault::Passing(_)
-            | Fault::Conflict
-            | Fault::NotFound(_)
-            | Fault::Invalid(_)
-            | Fault::Unanswered(_)) => Err(fault.into()),
+            fault @ (IdentityCenterError::Transient(_)
+            | IdentityCenterError::Conflict
+            | IdentityCenterError::NotFound(_)
+            | IdentityCenterError::Invalid(_)
+            | IdentityCenterError::Unanswered(_)) => Err(fault.into()),
         }
     }
 }

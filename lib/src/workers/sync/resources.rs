@@ -132,7 +132,7 @@ impl Run<'_> {
         for accounts in accounts.chunks(NEW_ACCOUNTS) {
             let mut tagged = Vec::new();
             for account in accounts {
-                if !self.goes_on() {
+                if !self.has_time() {
                     return Ok(Ended::OutOfTime);
                 }
                 let id = account.resource.id();
@@ -160,7 +160,7 @@ impl Run<'_> {
         let whose: Vec<String> = following.into_iter().chain(before).take(TAGS_A_RUN).collect();
         let mut last = None;
         for account in whose {
-            if !self.goes_on() {
+            if !self.has_time() {
                 break;
             }
             self.lease.keep().await?;

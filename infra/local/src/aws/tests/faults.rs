@@ -62,7 +62,7 @@ async fn a_conflict_cancels_a_transaction() {
 }
 
 #[tokio::test]
-async fn calls_pass_until_it_is_their_turn() {
+async fn calls_pass_until_it_is_their_slot() {
     let (endpoint, _) = start(options()).await;
     set(&endpoint, Fault::new(FaultKind::Refuse).after(1).times(2));
     let mut went = Vec::new();

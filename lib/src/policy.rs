@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `model` | the tenant's directory, and the Cedar schema made of it |
 //! | `offered` | what of the directory can be asked for |
-//! | `world` | the Cedar entities of the directory, and those of a question |
+//! | `entities` | the Cedar entities of the directory, and those of a question |
 //! | `bounds` | how deep the syntax tree of a text may be, checked before Cedar parses it |
 //! | `scan`, `text` | statements to fields and back |
 //! | `flat` | scopes as the API has them |

@@ -13,7 +13,7 @@ use stint::store::Transaction;
 use stint_local::aws::{Account, Fault, FaultKind, Faults, Limits, PermissionSet, Service, User};
 use stint_local::seed::Seed;
 use stint_tests::permissions::{ByFunction, excess, granted, missing, needed_by_lambda};
-use stint_tests::{As, PRODUCTION, SANDBOX, World, ask};
+use stint_tests::{As, PRODUCTION, SANDBOX, STAGING, World, ask};
 
 use super::operations::{Calls, Ready, every, get, policy, policy_and_rules, post, seed, send, waiting};
 
@@ -204,6 +204,33 @@ async fn on_behalf_of_others(calls: &mut Cold) {
             post(bob(), format!("/v1/requests/{}/approve", request["id"].as_str().unwrap()), json!({}))
         })
         .await;
+    calls
+        .call(2, "createRequest, an emergency that is refused", async |_| {
+            let mut body = ask(SANDBOX, "PowerUserAccess", 600);
+            body["break_glass"] = json!(true);
+            post(As::Person("alice"), "/v1/requests", body)
+        })
+        .await;
+    calls
+        .call(2, "approveRequest, by a machine", async |world| {
+            post(As::Key, format!("{}/approve", the_request(world).await), json!({}))
+        })
+        .await;
+    calls
+        .call(2, "extendGrant, by a machine", async |world| {
+            let id = granted_to_a_machine(world).await;
+            post(As::Key, format!("/v1/grants/{id}/extend"), json!({"duration_seconds": 60}))
+        })
+        .await;
+    calls
+        .call(2, "ensureAccess of a machine, about to end", async |world| {
+            granted_to_a_machine(world).await;
+            world.pass(550);
+            let entitlement = json!({"target": format!("AWS::Account::{STAGING}"), "role": "PowerUserAccess",
+                "duration_seconds": 600});
+            post(As::Key, "/v1/access/ensure", json!({"entitlements": [entitlement]}))
+        })
+        .await;
     calls.call(1, "listGrants of a status", async |_| get(As::Key, "/v1/grants?status=active")).await;
     let rules = json!({"cedar_policy_set": "permit (principal, action, resource) when { true };"});
     calls
@@ -224,6 +251,18 @@ async fn on_behalf_of_others(calls: &mut Cold) {
             send(As::Key, Method::PATCH, "/v1/policies/reorder", json!({"ids": ids}))
         })
         .await;
+}
+
+/// A grant of the key with every scope, for ten minutes.
+async fn granted_to_a_machine(world: &World) -> String {
+    let rule = "permit (principal is ServiceAccount, action == Action::\"PowerUserAccess\", resource is AwsAccount);";
+    let policy = json!({"name": "machines", "max_duration_seconds": 28_800, "approval_mode": "auto",
+        "cedar_policy_set": rule});
+    world.post(As::Key, "/v1/policies", policy).await.expect(StatusCode::CREATED);
+    let body = ask(STAGING, "PowerUserAccess", 600);
+    let request = world.post(As::Key, "/v1/requests", body).await.expect(StatusCode::CREATED);
+    world.settle().await;
+    request["grant_ids"][0].as_str().unwrap().to_owned()
 }
 
 /// A rule that has it read for how long somebody had an access.

@@ -7,7 +7,8 @@
 //! Policy is asked again before access is given (invariant 10). A worker may refuse a grant only at a moment at which the
 //! policies in force refuse it, and give it only at one at which they permit it.
 //!
-//! What somebody deletes by hand is gone for the grants that had it; only another grant makes it again.
+//! What somebody deletes by hand is gone for the grants that had it; only another grant makes it again. Only the histories of
+//! `found` have such steps: a deletion while a worker records what it saw a moment before is not in the model.
 
 use std::collections::{BTreeMap, BTreeSet};
 

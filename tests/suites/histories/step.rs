@@ -159,7 +159,6 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (number(), edit()).prop_map(|(policy, edit)| Step::EditPolicy { policy, edit }),
         1 => (who(), place())
             .prop_map(|(who, (account, role))| Step::AssignByHand { who, account, role }),
-        1 => number().prop_map(|assignment| Step::DeleteByHand { assignment }),
         1 => (select(&[SANDBOX, STAGING, PRODUCTION]), select(&["Root", "Sandbox", "Staging", "Production"]))
             .prop_map(|(account, unit)| Step::MoveAccount { account, unit }),
         6 => pass.prop_map(|seconds| Step::Pass { seconds }),

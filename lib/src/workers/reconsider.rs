@@ -117,7 +117,7 @@ impl Workers {
                 }))
             }
             Reconsidered::NeedsApprovals { terms } => Confirmation::Refused(Refusal {
-                reason: format!("policy now requires {} approvals, and it has fewer", terms.required_approvals),
+                reason: format!("policy now requires {} approvals, and fewer were given", terms.required_approvals),
                 notices: Vec::new(),
             }),
             Reconsidered::Refused(Refusal { reason, notices }) => {

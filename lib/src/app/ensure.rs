@@ -45,7 +45,7 @@ impl Justification {
 /// The requests and grants of one access, read before anything is decided.
 #[derive(Debug, Clone)]
 pub struct AccessHistory {
-    /// Live and lately ended grants, and those of the last request; newest first.
+    /// Live and recently ended grants, and those of the last request; newest first.
     grants: Vec<Grant>,
     requests: Vec<AccessRequest>,
     slot: Option<EnsureSlot>,

@@ -106,10 +106,9 @@ impl Extension<'_> {
         let PolicyOutcome::Permitted(terms) = &decision.outcome else { return Err(engine.denied(&decision)) };
         if terms.approval_mode == ApprovalMode::Require {
             return Err(AccessError::PolicyDenied {
-                reason:
-                    "policy asks people first: make a new request, and the access goes on without a gap once it is \
-                         approved"
-                        .to_owned(),
+                reason: "policy requires approval: make a new request, and the access continues without a gap once it \
+                         is approved"
+                    .to_owned(),
                 notices: decision.notices,
             });
         }

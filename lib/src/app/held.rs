@@ -1,4 +1,4 @@
-//! How long a principal had an access lately. Policy gets it as `held_seconds`, so that a rule can limit renewals.
+//! How long a principal had an access recently. Policy gets it as `held_seconds`, so that a rule can limit renewals.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -109,7 +109,7 @@ pub fn is_approved(
     if approved && same && target && is_within(grant, request) {
         Ok(())
     } else {
-        Err("no approved request asks for it".into())
+        Err("the grant does not match an approved request".into())
     }
 }
 

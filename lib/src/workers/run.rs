@@ -20,7 +20,7 @@ use crate::store::CommitError;
 const LENGTH: SignedDuration = SignedDuration::from_mins(4);
 /// How long a run keeps the session duration it read of a permission set.
 const SESSIONS_KEPT: SignedDuration = SignedDuration::from_mins(1);
-/// How many times Identity Center is asked for a session duration before the run goes on without it.
+/// How many times Identity Center is asked for a session duration before the run continues without it.
 const ASKED: usize = 3;
 
 /// One invocation of a worker.

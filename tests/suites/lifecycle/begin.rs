@@ -100,7 +100,7 @@ async fn what_differs_from_what_was_approved_is_not_given() {
         writes.update(&grant).unwrap();
         world.local.table().tenant(grant.tenant_id).commit(writes).await.unwrap();
         world.settle().await;
-        assert_refused(&world, &id, "no approved request asks for it").await;
+        assert_refused(&world, &id, "the grant does not match an approved request").await;
     }
 }
 

@@ -1,6 +1,6 @@
-//! The use cases: what is decided, and the one transaction that makes it so.
+//! The use cases: each decides, and describes the one transaction that carries the decision out.
 //!
-//! A use case is given what was read, decides, and returns a [`Change`]; the session commits it. None of them touches
+//! A use case takes what was read, decides, and returns a [`Change`], which its caller commits. No use case calls
 //! Identity Center.
 
 mod audit_log;

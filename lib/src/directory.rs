@@ -1,6 +1,6 @@
-//! What there is to ask for, and who asks: units and accounts as Organizations has them, permission sets as Identity
-//! Center has them, people as the Identity Store has them. Here AWS is read, and what was read is compared with what a
-//! tenant's directory knows; the worker `sync` does both and writes the difference.
+//! Reads the directory from AWS: organizational units and accounts from Organizations, permission sets from Identity
+//! Center, people from the Identity Store. It also compares what was read with a tenant's stored directory; the worker
+//! `sync` calls both and writes the differences.
 
 mod compare;
 mod identity_store;
@@ -18,43 +18,43 @@ pub use compare::{Difference, Tracked, compare};
 pub use identity_store::IdentityStore;
 pub use organizations::{FoundAccount, Organizations};
 
-/// A page of a list, and what to ask for the next one with; `None` after the last.
+/// A page of a list.
 #[derive(Debug, Clone)]
 pub struct Page<T> {
-    /// What is on it; may be nothing although another follows.
+    /// The entries. A page may be empty although another one follows.
     pub found: Vec<T>,
-    /// The token of the next.
+    /// The token of the next page; `None` on the last page.
     pub next: Option<String>,
 }
 
-/// The directory was not read.
+/// Why the directory could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
-    /// AWS refused or did not answer.
+    /// AWS refused the call or did not answer.
     #[error("{call}: {cause}")]
     Aws {
-        /// The call.
+        /// The name of the call.
         call: &'static str,
-        /// AWS's name for what went wrong, if it gave one.
+        /// The error code from AWS; `None` if there was none.
         code: Option<String>,
-        /// What AWS says.
+        /// The message from AWS.
         cause: String,
     },
-    /// It cannot be told which instance is meant.
+    /// There are several instances, and none was named.
     #[error("Identity Center has {0} instances here: name one")]
     Instances(usize),
-    /// There is no instance of that ARN.
+    /// There is no instance with this ARN.
     #[error("Identity Center has no instance `{0}` here")]
     NoInstance(String),
-    /// AWS named something in a way nobody knows.
+    /// AWS returned an id of unknown format.
     #[error(transparent)]
     Resource(#[from] ResourceError),
 }
 
-/// What a directory is read from, besides Identity Center.
+/// The AWS services that the directory is read from, besides Identity Center.
 #[derive(Debug, Clone)]
 pub struct DirectorySource {
-    /// Units, accounts and tags.
+    /// Organizational units, accounts and tags.
     pub organizations: Organizations,
     /// People.
     pub identity_store: IdentityStore,
@@ -63,17 +63,17 @@ pub struct DirectorySource {
 /// An Identity Center instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
-    /// Its ARN.
+    /// The ARN of the instance.
     pub arn: String,
     /// The id of its Identity Store.
     pub identity_store_id: String,
 }
 
-/// The instance of that ARN; without one, the only one these credentials see.
+/// The instance with this ARN; without an ARN, the only instance these credentials can see.
 ///
 /// # Errors
 ///
-/// [`DirectoryError`] when there is none, or more than one to choose from.
+/// [`DirectoryError`] if there is none, or several to choose from.
 pub async fn instance(
     sso: &aws_sdk_ssoadmin::Client,
     arn: Option<&str>,
@@ -102,11 +102,11 @@ pub async fn instance(
     }
 }
 
-/// A unit, or without a parent the root.
+/// An organizational unit; the root if it has no parent.
 ///
 /// # Errors
 ///
-/// [`ResourceError`] when that is no id of one.
+/// [`ResourceError`] if `id` does not have the format of one.
 pub fn unit(id: &str, name: &str, parent: Option<&str>, now: Timestamp) -> Result<AwsResource, ResourceError> {
     let unit = known(ResourceType::AwsOrganizationalUnit, id, name, now)?;
     Ok(AwsResource { parent: parent.map(str::to_owned), ..unit })
@@ -116,7 +116,7 @@ pub fn unit(id: &str, name: &str, parent: Option<&str>, now: Timestamp) -> Resul
 ///
 /// # Errors
 ///
-/// [`ResourceError`] when that is no id of one.
+/// [`ResourceError`] if `id` does not have the format of one.
 pub fn account(id: &str, name: &str, parent: &str, now: Timestamp) -> Result<AwsResource, ResourceError> {
     let account = known(ResourceType::AwsAccount, id, name, now)?;
     Ok(AwsResource { account_id: Some(AccountId::parse(id)?), parent: Some(parent.to_owned()), ..account })
@@ -126,7 +126,7 @@ pub fn account(id: &str, name: &str, parent: &str, now: Timestamp) -> Result<Aws
 ///
 /// # Errors
 ///
-/// [`ResourceError`] when that is no ARN of one.
+/// [`ResourceError`] if `arn` does not have the format of one.
 pub fn permission_set(arn: &str, name: &str, now: Timestamp) -> Result<AwsResource, ResourceError> {
     known(ResourceType::AwsPermissionSet, arn, name, now)
 }

@@ -1,4 +1,4 @@
-//! The words of the product as types: parsed once at the edge, valid ever after.
+//! The terms of the product as types: parsed once at the edge, and valid from then on.
 //!
 //! Nothing here does I/O, reads a clock or makes an id.
 
@@ -39,5 +39,5 @@ pub(crate) use stored::required;
 pub use sync::{SYNC_LEASE, SyncPhase, SyncState};
 pub use tenant::{BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Tenant, TenantSettings, User, Versions};
 
-/// Free-form data a caller attaches: a JSON object.
+/// Free-form data from a caller: a JSON object.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;

@@ -1,29 +1,29 @@
-//! The event bus.
+//! The event bus (Amazon EventBridge).
 
 use aws_sdk_eventbridge::error::DisplayErrorContext;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 
 use crate::domain::Event;
 
-/// Who sends our events.
+/// The `source` of stint's events.
 pub const SOURCE: &str = "stint";
-/// `PutEvents` takes this many at once (Amazon EventBridge quotas).
+/// The most events in a call of `PutEvents` (Amazon EventBridge quotas).
 pub const MOST_AT_ONCE: usize = 10;
 
-/// The bus of a stack.
+/// The event bus of a stack.
 #[derive(Debug, Clone)]
 pub struct Bus {
     client: aws_sdk_eventbridge::Client,
     name: String,
 }
 
-/// The bus refused or could not be reached.
+/// The bus refused the call or could not be reached.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("event bus: {0}")]
 pub struct BusError(String);
 
 impl Bus {
-    /// The bus of that name.
+    /// The bus with this name.
     #[must_use]
     pub fn new(client: aws_sdk_eventbridge::Client, name: String) -> Self {
         Self { client, name }
@@ -33,7 +33,7 @@ impl Bus {
     ///
     /// # Errors
     ///
-    /// [`BusError`] when not all of them were taken; some may have been.
+    /// [`BusError`] if not all of them were accepted; some may have been.
     pub async fn put(&self, events: &[&Event]) -> Result<(), BusError> {
         let entries = events.iter().map(|event| self.entry(event)).collect::<Result<Vec<_>, _>>()?;
         let answer = self

@@ -1,9 +1,10 @@
-//! Identity Center, as its callers need it: begin a change of an assignment, ask how far it is, look whether it exists.
+//! Identity Center, with the calls stint needs: begin a change of an assignment, ask for its progress, look whether the
+//! assignment exists.
 //!
-//! Creating and deleting are asynchronous and take no client token; all calls of an instance share 20 requests a
-//! second (AWS IAM Identity Center quotas), so each method makes one request at most, and callers pace them. Only
-//! [`IdentityCenter::user_id`] and [`IdentityCenter::is_in_any`] are another service, the Identity Store. What goes wrong is
-//! told apart by what it means for the caller.
+//! Creation and deletion are asynchronous and take no client token. All calls of an instance share 20 requests a second
+//! (AWS IAM Identity Center quotas), so each method makes at most one request, and callers pace them. Only
+//! [`IdentityCenter::user_id`] and [`IdentityCenter::is_in_any`] call another service, the Identity Store. Errors are
+//! classified by what the caller can do about them.
 
 mod failure;
 mod permission_sets;
@@ -20,10 +21,10 @@ use crate::domain::{AssignmentKey, OperationKind, PersonLink, Principal, Princip
 
 pub use self::failure::Failure;
 
-/// `IsMemberInGroups` takes so many groups (its API reference).
+/// The most groups in a call of `IsMemberInGroups` (its API reference).
 const MOST_GROUPS: usize = 100;
 
-/// One Identity Center instance with its Identity Store.
+/// One Identity Center instance and its Identity Store.
 #[derive(Debug, Clone)]
 pub struct IdentityCenter {
     sso: aws_sdk_ssoadmin::Client,
@@ -32,50 +33,50 @@ pub struct IdentityCenter {
     identity_store_id: String,
 }
 
-/// What went wrong.
+/// Why a call failed, by what the caller can do about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityCenterError {
     /// Another change of the same assignment is under way.
     #[error("another change of the same assignment is under way")]
     Conflict,
-    /// What it is about does not exist.
+    /// The thing that the call names does not exist.
     #[error("{0}")]
     NotFound(String),
-    /// It will never succeed as it is.
+    /// The call will fail each time.
     #[error("{0}")]
     Invalid(String),
-    /// It may succeed later: throttled, not allowed yet.
+    /// The call had no effect and may succeed later: throttled, or not allowed yet.
     #[error("{0}")]
     Transient(String),
-    /// There was no answer, or none that says that nothing was done: what was asked for may be done, even later.
+    /// There was no answer that rules out an effect: the change may have been made, or may still be made later.
     #[error("{0}")]
     Unanswered(String),
 }
 
-/// How far a change is.
+/// The progress of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// Not done.
+    /// It has not ended yet.
     InProgress,
-    /// Done.
+    /// It was made.
     Succeeded,
-    /// Not done and never will be; the reason as Identity Center gives it, see [`Failure::of`].
+    /// It was not made and never will be. The reason is Identity Center's own text, see [`Failure::of`].
     Failed(String),
 }
 
-/// What a page of a list says about an assignment.
+/// What one page of a list says about an assignment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Whether the user's own assignment is on it.
+    /// Whether the page has the user's own assignment.
     pub is_there: bool,
-    /// The groups that have an assignment of the same permission set on the same account.
+    /// The ids of groups on the page with the same permission set on the same account.
     pub groups: Vec<String>,
-    /// The name of the next page, if there is one.
+    /// The token of the next page; `None` on the last page.
     pub next: Option<String>,
 }
 
 impl IdentityCenter {
-    /// The instance with that ARN and its store.
+    /// The instance with this ARN and its Identity Store.
     #[must_use]
     pub fn new(
         sso: aws_sdk_ssoadmin::Client,
@@ -86,19 +87,19 @@ impl IdentityCenter {
         Self { sso, identity_store, instance_arn, identity_store_id }
     }
 
-    /// The instance's ARN.
+    /// The ARN of the instance.
     #[must_use]
     pub fn instance_arn(&self) -> &str {
         &self.instance_arn
     }
 
-    /// The id of the Identity Store user who receives what a principal is given: the one an administrator set on an API
-    /// key; of a person the one with their external id, if the directory knew one when it was decided, else with their
-    /// verified e-mail address. Names lead to nobody.
+    /// The id of the Identity Store user who receives the access of a principal: for an API key the user that an
+    /// administrator set; for a person the user with their external id if the directory had one at the decision,
+    /// otherwise with their verified e-mail address. Names are not used.
     ///
     /// # Errors
     ///
-    /// [`IdentityCenterError::NotFound`] when there is no such user.
+    /// [`IdentityCenterError::NotFound`] if there is no such user.
     pub async fn user_id(&self, principal: &Principal) -> Result<String, IdentityCenterError> {
         if principal.who.kind == PrincipalKind::ServiceAccount {
             let none = || IdentityCenterError::NotFound("no Identity Store user is set on the API key".to_owned());
@@ -109,9 +110,7 @@ impl IdentityCenter {
             return self.user_id_by_email(principal).await;
         };
         if strongest.user_ids.len() > 1 {
-            return Err(IdentityCenterError::NotFound(
-                "the directory knows several users by what identifies the person".to_owned(),
-            ));
+            return Err(IdentityCenterError::NotFound("several Identity Store users match the person".to_owned()));
         }
         match &link.external_id {
             Some(external) if strongest.key == PersonLink::by_external_id(&external.issuer, &external.id) => {
@@ -162,8 +161,9 @@ impl IdentityCenter {
     ///
     /// # Errors
     ///
-    /// [`IdentityCenterError::Conflict`] while another change of the assignment runs; [`IdentityCenterError::NotFound`] when the instance, the
-    /// permission set, or the assignment to delete does not exist.
+    /// [`IdentityCenterError::Conflict`] while another change of the assignment is under way;
+    /// [`IdentityCenterError::NotFound`] if the instance, the permission set, or the assignment to delete does not
+    /// exist.
     pub async fn begin(&self, kind: OperationKind, key: &AssignmentKey) -> Result<String, IdentityCenterError> {
         let status = match kind {
             OperationKind::Create => {
@@ -178,7 +178,7 @@ impl IdentityCenter {
                     .send()
                     .await
                     .map_err(|error| match error.code() {
-                        // A delegated administrator may not assign in the management account, however often it tries.
+                        // A delegated administrator may not assign in the management account, so a retry cannot help.
                         Some("AccessDeniedException") => IdentityCenterError::Invalid(
                             "stint is not permitted to give access in this account".to_owned(),
                         ),
@@ -206,11 +206,11 @@ impl IdentityCenter {
             .ok_or_else(|| IdentityCenterError::Unanswered("Identity Center answered without a request id".to_owned()))
     }
 
-    /// How far a change is.
+    /// The progress of a change.
     ///
     /// # Errors
     ///
-    /// [`IdentityCenterError::NotFound`] when Identity Center no longer knows it.
+    /// [`IdentityCenterError::NotFound`] if Identity Center no longer has the change.
     pub async fn progress(
         &self,
         kind: OperationKind,
@@ -249,12 +249,12 @@ impl IdentityCenter {
         Ok(answer.account_assignment_creation_status)
     }
 
-    /// The creations an instance has not finished, of whatever assignments: the ids on one page, the first or the one
-    /// named, and the name of the next.
+    /// One page of the ids of an instance's unfinished creations, of any assignment, and the token of the next page.
+    /// Without `page`, the first page.
     ///
     /// # Errors
     ///
-    /// [`IdentityCenterError`] when they cannot be read.
+    /// [`IdentityCenterError`] if they cannot be read.
     pub async fn unfinished_creations(
         &self,
         instance: &str,
@@ -274,11 +274,11 @@ impl IdentityCenter {
         Ok((statuses.into_iter().filter_map(|status| status.request_id).collect(), answer.next_token))
     }
 
-    /// Whether a creation is of that assignment.
+    /// Whether a creation is one of this assignment.
     ///
     /// # Errors
     ///
-    /// [`IdentityCenterError::NotFound`] when Identity Center no longer knows it.
+    /// [`IdentityCenterError::NotFound`] if Identity Center no longer has the creation.
     pub async fn creates(&self, request: &str, key: &AssignmentKey) -> Result<bool, IdentityCenterError> {
         let status = self.creation_status(&key.instance_arn, request).await?;
         Ok(status.is_some_and(|status| {
@@ -288,14 +288,14 @@ impl IdentityCenter {
         }))
     }
 
-    /// Who has the permission set of an assignment on its account: one page, the first or the one named.
+    /// One page of who has an assignment's permission set on its account. Without `page`, the first page.
     ///
-    /// `ListAccountAssignmentsForPrincipal` would say it of one user, groups included, but "must be called from the
-    /// management account" (its API reference), and stint may run in a delegated administrator's.
+    /// `ListAccountAssignmentsForPrincipal` would answer for one user, including groups, but "must be called from the
+    /// management account" (its API reference), and stint may run in a delegated administrator's account.
     ///
     /// # Errors
     ///
-    /// [`IdentityCenterError::NotFound`] when the instance or the permission set does not exist.
+    /// [`IdentityCenterError::NotFound`] if the instance or the permission set does not exist.
     pub async fn list(&self, key: &AssignmentKey, page: Option<String>) -> Result<Listed, IdentityCenterError> {
         let answer = self
             .sso
@@ -318,13 +318,13 @@ impl IdentityCenter {
         Ok(listed)
     }
 
-    /// Whether a user is a member of any of the groups. Nobody is a member of a group that was deleted; its assignments
-    /// stay. It asks the Identity Store, whose requests are no share of Identity Center's: one for each hundred groups, and
-    /// more to tell those apart that do not exist.
+    /// Whether a user is a member of any of the groups. A deleted group has no members, but its assignments remain.
+    /// This calls the Identity Store, whose requests do not count against Identity Center's limit: one request for each
+    /// hundred groups, and more to find those that do not exist.
     ///
     /// # Errors
     ///
-    /// [`IdentityCenterError`] when it cannot be told.
+    /// [`IdentityCenterError`] if it cannot be found out.
     pub async fn is_in_any(&self, user_id: &str, groups: &[String]) -> Result<bool, IdentityCenterError> {
         let mut unasked: Vec<&[String]> = groups.chunks(MOST_GROUPS).collect();
         while let Some(groups) = unasked.pop() {
@@ -339,7 +339,7 @@ impl IdentityCenter {
             match answer.map_err(fault) {
                 Ok(answer) if answer.results.iter().any(|result| result.membership_exists) => return Ok(true),
                 Ok(_) => {}
-                // One of them does not exist, and the answer says nothing of the others.
+                // One of the groups does not exist, and the error says nothing about the others.
                 Err(IdentityCenterError::NotFound(_)) if groups.len() > 1 => {
                     let (first, second) = groups.split_at(groups.len() / 2);
                     unasked.extend([first, second]);
@@ -351,11 +351,11 @@ impl IdentityCenter {
         Ok(false)
     }
 
-    /// How long role credentials of a permission set work: they outlive the assignment by up to this.
+    /// How long role credentials of a permission set are valid: they outlive the assignment by up to this time.
     ///
     /// # Errors
     ///
-    /// [`IdentityCenterError`] when it cannot be read.
+    /// [`IdentityCenterError`] if it cannot be read.
     pub async fn session_duration(&self, permission_set_arn: &str) -> Result<SignedDuration, IdentityCenterError> {
         let answer = self
             .sso
@@ -368,7 +368,7 @@ impl IdentityCenter {
         let text = answer.permission_set.and_then(|set| set.session_duration);
         let span: Option<Span> = text.as_deref().and_then(|text| text.parse().ok());
         let duration = span.and_then(|span| SignedDuration::try_from(span).ok());
-        // Identity Center's own default is one hour.
+        // Identity Center's default is one hour.
         Ok(duration.unwrap_or(SignedDuration::from_hours(1)))
     }
 }
@@ -388,7 +388,7 @@ where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
     let code = error.code().unwrap_or_default().to_owned();
-    // What was refused was not done; what failed may be.
+    // A refused call had no effect; any other failed call may have had one.
     let refused = error.raw_response().is_some_and(|answer| answer.status().is_client_error());
     let text = match error.message() {
         Some(message) => format!("{code}: {message}"),

@@ -1,7 +1,7 @@
-//! Schedules: EventBridge Scheduler calls a worker at a time.
+//! Reminders: EventBridge Scheduler calls a worker at a given time.
 //!
-//! Scheduler delivers at least once, up to a minute late, at whole seconds; a schedule is a reminder, and the worker it
-//! calls looks at the grant and the time again.
+//! Scheduler delivers at least once, up to a minute late, and at whole seconds. A schedule is therefore only a
+//! reminder: the worker it calls reads the grant and the clock again.
 
 use aws_sdk_scheduler::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_scheduler::types::{
@@ -12,54 +12,54 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{GrantId, TenantId};
 
-/// The schedules of a stack.
+/// The reminders of a stack.
 #[derive(Debug, Clone)]
 pub struct Schedules {
     client: aws_sdk_scheduler::Client,
     settings: ScheduleSettings,
 }
 
-/// Where schedules are, and what they call.
+/// The names and ARNs that reminders need.
 #[derive(Debug, Clone)]
 pub struct ScheduleSettings {
-    /// The schedule group.
+    /// The name of the schedule group.
     pub group: String,
-    /// The role Scheduler calls with.
+    /// The ARN of the role that Scheduler calls workers with.
     pub role_arn: String,
-    /// The worker that gives access.
+    /// The ARN of the function `provision_grant`.
     pub provision_function_arn: String,
-    /// The worker that takes it away.
+    /// The ARN of the function `deprovision_grant`.
     pub deprovision_function_arn: String,
-    /// Where calls go that were given up.
+    /// The ARN of the queue for calls that Scheduler gave up; `None` if there is none.
     pub dead_letter_queue_arn: Option<String>,
 }
 
-/// Which worker a schedule calls.
+/// The worker that a reminder calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScheduledWorker {
-    /// Give the access: a later start, or another attempt.
+    /// `provision_grant`: for a later begin, or another attempt.
     Provision,
-    /// Take it away: its time is over, or another attempt.
+    /// `deprovision_grant`: at the grant's end, or for another attempt.
     Revoke,
 }
 
-/// Scheduler refused or could not be reached.
+/// Scheduler refused the call or could not be reached.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("scheduler: {0}")]
 pub struct ScheduleError(String);
 
 impl Schedules {
-    /// The schedules of a stack.
+    /// The reminders of a stack.
     #[must_use]
     pub fn new(client: aws_sdk_scheduler::Client, settings: ScheduleSettings) -> Self {
         Self { client, settings }
     }
 
-    /// Sets the reminder for a grant to `at`, whether or not it exists already.
+    /// Sets the reminder for a grant to `at`; creates it if there is none.
     ///
     /// # Errors
     ///
-    /// [`ScheduleError`] when Scheduler does not do it.
+    /// [`ScheduleError`] if Scheduler fails.
     pub async fn remind(
         &self,
         reminder: ScheduledWorker,
@@ -104,11 +104,11 @@ impl Schedules {
         }
     }
 
-    /// Removes the reminder, if there is one.
+    /// Deletes the reminder for a grant if there is one.
     ///
     /// # Errors
     ///
-    /// [`ScheduleError`] when Scheduler does not do it.
+    /// [`ScheduleError`] if Scheduler fails.
     pub async fn forget(&self, reminder: ScheduledWorker, grant: GrantId) -> Result<(), ScheduleError> {
         let deleted =
             self.client.delete_schedule().group_name(&self.settings.group).name(name(reminder, grant)).send().await;
@@ -129,7 +129,7 @@ impl Schedules {
             .arn(arn)
             .role_arn(&self.settings.role_arn)
             .input(serde_json::json!({"tenant_id": tenant, "grant_id": grant}).to_string())
-            // The most Scheduler offers.
+            // The longest retries that Scheduler offers.
             .retry_policy(
                 RetryPolicy::builder().maximum_retry_attempts(185).maximum_event_age_in_seconds(86_400).build(),
             );
@@ -140,7 +140,8 @@ impl Schedules {
     }
 }
 
-/// A grant's schedule is named by the grant, so that making it twice makes one. At most 64 characters.
+/// The name of a grant's schedule. It is made from the grant's id, so that a repeated call creates only one. At most 64
+/// characters.
 fn name(reminder: ScheduledWorker, grant: GrantId) -> String {
     match reminder {
         ScheduledWorker::Provision => format!("{grant}-provision"),
@@ -148,7 +149,7 @@ fn name(reminder: ScheduledWorker, grant: GrantId) -> String {
     }
 }
 
-/// `at()` takes whole seconds: rounded up, since a worker called early has to wait.
+/// `at()` takes whole seconds; rounded up, since a worker that is called early has to wait.
 fn expression(at: Timestamp) -> String {
     let whole = Timestamp::from_second(at.as_second()).unwrap_or(at);
     let whole = if whole < at { whole + SignedDuration::from_secs(1) } else { whole };

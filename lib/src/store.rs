@@ -1,7 +1,7 @@
-//! The table: one DynamoDB table, opened for one tenant at a time.
+//! The store: one DynamoDB table, opened for one tenant at a time.
 //!
-//! Every state change is one [`Transaction`]: the new state, conditional on the old version, with its event.
-//! [`keys`] is the only place that builds keys.
+//! Every state change is one [`Transaction`]: the new state, conditional on the old version, together with its event.
+//! [`keys`] is the only module that builds keys.
 
 mod audit;
 mod due;

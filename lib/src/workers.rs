@@ -1,19 +1,19 @@
-//! The workers: giving access, taking it away, and making sure that neither is forgotten.
+//! The workers: they give access, take it away, and find the work that was missed.
 //!
 //! | worker | is called by |
 //! |---|---|
 //! | [`publish_events`] | the table's stream |
-//! | [`provision_grant`] | the bus, when a grant was decided or extended; Scheduler, for a later start or another attempt |
-//! | [`deprovision_grant`] | Scheduler, when a grant's time is over; the bus, when one was ended; Scheduler, for another attempt |
-//! | [`sweep`] | every five minutes: whatever is due and was not done |
+//! | [`provision_grant`] | the bus, when a grant was decided or extended; Scheduler, at a later begin or for a retry |
+//! | [`deprovision_grant`] | Scheduler, at a grant's end or for a retry; the bus, when one was ended early |
+//! | [`sweep`] | a schedule, every five minutes: it does whatever is due and was not done |
 //! | [`drain_guard`] | CloudFormation, before it deletes the stack |
-//! | [`sync`] | every fifteen minutes, and on demand: reads the directory from AWS |
+//! | [`sync`] | a schedule, every fifteen minutes, and an administrator on demand: it reads the directory from AWS |
 //!
-//! Who changes an assignment needs a slot at Identity Center (`run`). Who finds none free leaves, and whoever has one goes
-//! on with what was left (`queue`).
+//! A worker that changes an assignment needs a slot at Identity Center (`run`). If no slot is free, the worker marks
+//! its grant due and ends; a worker that holds a slot does that work (`queue`).
 //!
-//! Every one may be called twice, late, out of order or not at all. What each does depends on what the table says when it
-//! is called, and on nothing else.
+//! Each worker may be called twice, late, out of order or not at all. What it does depends only on what the table says
+//! when it is called.
 
 mod assignment;
 mod context;

@@ -1,4 +1,4 @@
-//! What reading the audit log leaves in it.
+//! The event that an export of the audit log leaves in it.
 
 use serde_json::Value;
 
@@ -7,11 +7,11 @@ use super::change::{About, metadata};
 use crate::domain::{EventKind, EventSubject};
 use crate::store::{StoreError, Transaction};
 
-/// The record that the caller began to export the log: who takes all of it away is known.
+/// Records that the caller began to export the log, so that the log shows who took a copy of it.
 ///
 /// # Errors
 ///
-/// [`StoreError::Unstorable`] when it cannot be turned into an item.
+/// [`StoreError::Unstorable`] if the event cannot be turned into an item.
 pub fn exported(access: &OperationContext, format: Value, after_sequence: u64) -> Result<Transaction, StoreError> {
     let about = About {
         resource_type: EventSubject::AuditLog,

@@ -1,4 +1,4 @@
-//! What a use case is given, and what it returns.
+//! What a use case works with, and what it returns.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::store::{StoreError, TenantTable, Transaction};
 
-/// A caller in their tenant, at one moment: what a use case acts with.
+/// An authenticated call in its tenant, at one moment: what a use case works with.
 #[derive(Clone)]
 pub struct OperationContext {
     caller: Caller,
@@ -39,33 +39,34 @@ impl OperationContext {
         Self { caller, versions, table, engines, ids, now, call_id, known_user: None, attempt: 0 }
     }
 
-    /// The same, with what the keys of the caller's links lead to and what is known from their last call.
+    /// Adds the users that the caller's link keys lead to, and the record of the caller from their last call.
     pub(super) fn recognized(self, found: Vec<PersonLink>, known_user: Option<User>) -> Self {
         Self { caller: self.caller.linked(found), known_user, ..self }
     }
 
-    /// The same, in the given attempt at the same change.
+    /// Sets the number of this attempt at the change.
     pub(crate) fn in_attempt(self, attempt: u32) -> Self {
         Self { attempt, ..self }
     }
 
-    /// What is known of the caller from their last call; `None` also for machines, and for calls that change nothing.
+    /// The record of the caller from their last call; `None` if there is none, for machines, and for calls that change
+    /// nothing.
     pub(super) fn known_user(&self) -> Option<&User> {
         self.known_user.as_ref()
     }
 
-    /// How often this change was decided before and others got ahead of it.
+    /// How often this change was decided before and not committed, because another writer got ahead.
     pub(super) fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// Who is calling.
+    /// The authenticated caller.
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// The tenant.
+    /// The caller's tenant.
     #[must_use]
     pub fn tenant(&self) -> &Tenant {
         self.caller.tenant()
@@ -77,13 +78,13 @@ impl OperationContext {
         &self.table
     }
 
-    /// The moment.
+    /// The time of the call.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// The id of the call, which is also that of a request it makes.
+    /// The id of the call, and of the request if it creates one.
     #[must_use]
     pub fn call_id(&self) -> Uuid {
         self.call_id
@@ -95,22 +96,22 @@ impl OperationContext {
         self.ids.id()
     }
 
-    /// The tenant's policies, compiled.
+    /// The tenant's compiled policies.
     ///
     /// # Errors
     ///
-    /// [`AccessError`] when they cannot be read or compiled.
+    /// [`AccessError`] if they cannot be read or compiled.
     pub async fn engine(&self) -> Result<Arc<TenantEngine>, AccessError> {
         self.engines.of(self.versions, &self.table).await
     }
 
-    /// A transaction of the tenant.
+    /// A new transaction for the tenant.
     #[must_use]
     pub fn begin(&self) -> Transaction {
         Transaction::new(self.table.id())
     }
 
-    /// An event the caller caused.
+    /// An event that the caller caused.
     #[must_use]
     pub fn event(&self, kind: EventKind, about: About) -> Event {
         about.event(kind, Actor::from(&self.caller.principal().who), self.table.id(), self.id(), self.now)
@@ -121,16 +122,16 @@ impl OperationContext {
 pub struct About {
     /// The kind of thing.
     pub resource_type: EventSubject,
-    /// Which one.
+    /// The id of the thing.
     pub resource_id: String,
-    /// What a listener needs to know.
+    /// Further facts for consumers.
     pub metadata: Metadata,
-    /// Why.
+    /// The reason that the actor gave; `None` if there was none.
     pub reasoning: Option<String>,
 }
 
 impl About {
-    /// The same, naming the rules that authorized what was done; none for an administrator, or for what is the caller's own.
+    /// Adds the rules that authorized the change; empty for an administrator, and for what belongs to the caller.
     #[must_use]
     pub(super) fn authorized_by(mut self, rules: &[RuleId]) -> Self {
         let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
@@ -138,7 +139,7 @@ impl About {
         self
     }
 
-    /// The event.
+    /// Makes the event.
     #[must_use]
     pub fn event(
         self,
@@ -162,43 +163,43 @@ impl About {
     }
 }
 
-/// What a use case decided: the writes that make it so, and the answer, which may be a refusal that is recorded.
+/// What a use case decided: the writes, and the answer, which may be a refusal that is recorded.
 pub struct Change<T> {
-    /// To be committed together.
+    /// The writes, which are committed in one transaction.
     pub writes: Transaction,
-    /// The answer, once they are.
+    /// The answer once the writes are committed.
     pub answer: Result<T, AccessError>,
-    /// The version of what is answered, for its entity tag.
+    /// The version of the thing in the answer, for its entity tag; `None` if it has none.
     pub version: Option<u64>,
 }
 
 impl<T> Change<T> {
-    /// Writes and what to answer.
+    /// A change with an answer.
     #[must_use]
     pub fn new(writes: Transaction, answer: T) -> Self {
         Self { writes, answer: Ok(answer), version: None }
     }
 
-    /// A refusal that leaves a trace.
+    /// A refusal that is recorded.
     #[must_use]
     pub fn refused(writes: Transaction, why: AccessError) -> Self {
         Self { writes, answer: Err(why), version: None }
     }
 
-    /// The same change, whose answer shows this version.
+    /// Sets the version of the thing in the answer.
     #[must_use]
     pub fn at_version(self, version: u64) -> Self {
         Self { version: Some(version), ..self }
     }
 
-    /// The same change with another form of the answer.
+    /// Converts the answer.
     #[must_use]
     pub fn map<U>(self, form: impl FnOnce(T) -> U) -> Change<U> {
         Change { writes: self.writes, answer: self.answer.map(form), version: self.version }
     }
 }
 
-/// Things that events are about.
+/// A record that events can be about.
 pub(crate) trait Subject {
     fn about(&self) -> About;
 }
@@ -212,7 +213,7 @@ impl Subject for crate::domain::AccessRequest {
             ("status", self.status().as_str().into()),
             ("duration_seconds", self.duration_seconds.get().into()),
             ("break_glass", self.break_glass.into()),
-            // Of people: none means that policy decided.
+            // The number of decisions by people; 0 means that policy decided.
             ("decisions", self.decisions.len().into()),
             ("policy_version", self.policy_version.into()),
         ]);
@@ -243,7 +244,7 @@ impl Subject for crate::domain::Grant {
     }
 }
 
-/// An event the product itself caused.
+/// An event that stint itself caused.
 pub(crate) fn system_event(
     subject: &impl Subject,
     kind: EventKind,
@@ -254,12 +255,12 @@ pub(crate) fn system_event(
     subject.about().event(kind, Actor::system(), tenant, id, now)
 }
 
-/// An object of what is given.
+/// A JSON object of these fields.
 pub(crate) fn metadata<const N: usize>(fields: [(&str, serde_json::Value); N]) -> Metadata {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Writes the event of a change of `subject` into the transaction of the change.
+/// Adds the event of a change of `subject` to the transaction of the change.
 pub(crate) fn record(
     access: &OperationContext,
     writes: &mut Transaction,

@@ -1,5 +1,5 @@
-//! Deciding, withdrawing and letting lapse a request. It has one outcome (INVARIANT 5): each of these is conditional
-//! on the version that was read.
+//! Approving, denying, cancelling and expiring a request. A request has one outcome (INVARIANT 5): each of these writes
+//! is conditional on the version that was read.
 
 use std::collections::btree_map::Entry;
 
@@ -17,14 +17,15 @@ use crate::domain::{
 use crate::policy::{Approve, Permit};
 use crate::store::{StoreError, Transaction};
 
-/// What somebody is refused for the same reason is recorded once in this time: callers must not fill the log.
+/// A refusal for the same reason is recorded at most once in this time, so that callers cannot fill the log.
 pub(super) const REFUSAL_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Approves or denies a request. `newest` is what is known of everybody it is about, for an approval.
+/// Approves or denies a request. `newest` are the current records of everybody it is about; only an approval needs
+/// them.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when the caller may not decide it, or it is decided already.
+/// [`AccessError`] if the caller may not decide it, or it is already decided.
 pub async fn decide(
     access: &OperationContext,
     request: Option<AccessRequest>,
@@ -35,7 +36,7 @@ pub async fn decide(
     let request = request_visible(access, request).await?;
     let caller = access.caller();
     let own = match verdict {
-        // Whether it is the same person's is checked below, by what the directory says now.
+        // Another account of the same person is checked below, by the current directory.
         Vote::Approve => request.was_made_by(&caller.principal().who),
         Vote::Deny => people::is_party(&request, caller.principal()),
     };
@@ -71,7 +72,7 @@ pub async fn decide(
     }
 }
 
-/// One denial denies, whatever policy would say of the access now, and also by who approved before.
+/// One denial denies, whatever policy says of the access now, and also by somebody who approved before.
 fn deny(
     access: &OperationContext,
     mut request: AccessRequest,
@@ -87,7 +88,7 @@ fn deny(
     Ok(Change::new(writes, request))
 }
 
-/// INVARIANT 10 (nothing is given that policy would refuse now): the approval that would grant asks policy again.
+/// INVARIANT 10 (nothing is given that policy would refuse now): the approval that would grant evaluates policy again.
 async fn approve(
     access: &OperationContext,
     engine: &TenantEngine,
@@ -101,7 +102,7 @@ async fn approve(
     facts.current.identify(&mut request, facts.now);
     if let Some(place) = request.decisions.iter().position(|earlier| earlier.decided_by.who == caller) {
         let earlier = request.decisions.remove(place);
-        // One that does not count any more may be given anew.
+        // An earlier approval that no longer counts may be given again.
         if counts(engine, &request, &earlier, facts)? {
             request.decisions.insert(place, earlier);
         }
@@ -154,7 +155,7 @@ async fn approve(
     Ok(Change::new(writes, request))
 }
 
-/// Writes the event of a decision, which names the rules that authorized it.
+/// Writes the event of a decision with the rules that authorized it.
 fn record_decision(
     access: &OperationContext,
     writes: &mut Transaction,
@@ -165,7 +166,8 @@ fn record_decision(
     writes.event(access.event(kind, request.about().authorized_by(&rules)))
 }
 
-/// Refuses a decision the caller has no authority for. An approval of what still waits is recorded.
+/// Refuses a decision that the caller has no authority for. If it is an approval of a pending request, that is
+/// recorded.
 fn refused(
     access: &OperationContext,
     request: AccessRequest,
@@ -179,7 +181,7 @@ fn refused(
     Err(why)
 }
 
-/// The kind of refusal that is recorded; `None` of what has nothing to do with authority.
+/// The kind of a refusal that is recorded; `None` if the refusal has nothing to do with authority.
 fn refusal_kind(why: &AccessError) -> Option<&'static str> {
     match why {
         AccessError::SelfApproval => Some("self_approval"),
@@ -199,8 +201,8 @@ fn refusal_kind(why: &AccessError) -> Option<&'static str> {
     }
 }
 
-/// Refuses an approval: it is not counted and the request stays as it is. That is recorded once a minute for each caller and
-/// kind of refusal.
+/// Refuses an approval: it does not count, and the request stays as it is. The refusal is recorded at most once a
+/// minute for each caller and kind of refusal.
 fn refuse(
     access: &OperationContext,
     mut request: AccessRequest,
@@ -229,7 +231,7 @@ fn approvals(request: &AccessRequest) -> u32 {
     u32::try_from(people::counted(request).len()).unwrap_or(u32::MAX)
 }
 
-/// A request that has lapsed is no longer pending, whether or not somebody has written that down yet.
+/// A request whose time has passed is no longer pending, whether or not that has been recorded.
 fn pending(request: &AccessRequest, now: Timestamp) -> Result<(), AccessError> {
     let conflict = |status: RequestStatus| AccessError::Conflict {
         status: status.as_str(),
@@ -242,11 +244,11 @@ fn pending(request: &AccessRequest, now: Timestamp) -> Result<(), AccessError> {
     }
 }
 
-/// Withdraws a request.
+/// Cancels a request.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when it is not the caller's, or not pending.
+/// [`AccessError`] if it is not the caller's, or not pending.
 pub async fn cancel(
     access: &OperationContext,
     request: Option<AccessRequest>,
@@ -254,7 +256,7 @@ pub async fn cancel(
     let mut request = request_visible(access, request).await?;
     if !request.was_made_by(&access.caller().principal().who) {
         return Err(AccessError::PolicyDenied {
-            reason: "only who made a request withdraws it; deny it instead".to_owned(),
+            reason: "only the requester or submitter can cancel a request; deny it instead".to_owned(),
             notices: Vec::new(),
         });
     }
@@ -267,11 +269,11 @@ pub async fn cancel(
     Ok(Change::new(writes, request))
 }
 
-/// Lets a request lapse that nobody decided in time; nothing if it is not due.
+/// Expires a request that was not decided in time; `None` if it is not due.
 ///
 /// # Errors
 ///
-/// [`StoreError`] when it cannot be stored.
+/// [`StoreError`] if it cannot be stored.
 pub fn lapse(
     tenant: TenantId,
     mut request: AccessRequest,

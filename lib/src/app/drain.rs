@@ -1,4 +1,4 @@
-//! Ending every grant of a stack, before it is deleted.
+//! Ends all grants of a stack before it is deleted.
 
 use jiff::Timestamp;
 
@@ -7,12 +7,12 @@ use super::change::system_event;
 use crate::domain::{EventKind, Grant, GrantStatus};
 use crate::store::{CommitError, Table, Transaction};
 
-/// Ends the grants of all tenants that are active. Returns how many grants are left that are not done: the workers take their
-/// access away, so call it again until there are none. Requests that are approved meanwhile make new ones.
+/// Ends the active grants of all tenants. Returns the number of grants whose revocation is not done: the workers take
+/// their access away, so call it again until the number is 0. Requests that are approved meanwhile make new grants.
 ///
 /// # Errors
 ///
-/// [`CommitError`] when the table does not answer; some grants may be ended.
+/// [`CommitError`] if the table does not answer; some grants may already be ended.
 pub async fn drain(table: &Table, ids: &Ids, now: Timestamp) -> Result<usize, CommitError> {
     let grants = table.unfinished_grants().await?;
     for (tenant, id) in &grants {
@@ -28,7 +28,7 @@ pub async fn drain(table: &Table, ids: &Ids, now: Timestamp) -> Result<usize, Co
         writes.uncount_pending(&before, &grant);
         writes.event(system_event(&grant, EventKind::GrantRevoked, *tenant, ids.id(), now))?;
         match table.commit(writes).await {
-            // Somebody else changed it: the next call looks at it anew.
+            // Another writer changed it: the next call reads it again.
             Ok(()) | Err(CommitError::Conflict) => {}
             Err(error @ CommitError::Store(_)) => return Err(error),
         }

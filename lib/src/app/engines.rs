@@ -1,4 +1,4 @@
-//! The compiled policies of tenants, cached by the versions the tenant's item names.
+//! The compiled policies of tenants, cached by the tenant's versions.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,14 +10,14 @@ use crate::domain::{AwsResource, Policy, TenantId, Versions};
 use crate::policy::{Directory, Engine, TenantSchema};
 use crate::store::{StoreError, TenantTable};
 
-/// A tenant's policies, compiled, and what they were compiled from.
+/// A tenant's compiled policies, and what they were compiled from.
 #[derive(Debug)]
 pub struct TenantEngine {
-    /// Decides.
+    /// The compiled policy set.
     pub engine: Engine,
-    /// What is known of the tenant's AWS.
+    /// The tenant's directory of AWS resources.
     pub directory: Directory,
-    /// What Cedar text is validated against.
+    /// The schema that Cedar text is validated against.
     pub schema: TenantSchema,
     /// The policies, as stored.
     pub policies: Vec<Policy>,
@@ -25,25 +25,25 @@ pub struct TenantEngine {
     pub versions: Versions,
 }
 
-/// Engines by tenant. Cheap to clone; clones share what they hold.
+/// The engines by tenant. Cheap to clone; clones share the cache.
 #[derive(Clone, Default)]
 pub struct Engines {
     held: Arc<Mutex<HashMap<TenantId, Arc<TenantEngine>>>>,
-    /// One compiles while the others wait for what comes of it.
+    /// One caller compiles; others for the same tenant wait and use the result.
     slot: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// More tenants than this are not held: a function serves few, and compiling again is no error.
+/// The most tenants in the cache: a function serves few, and an engine that was dropped is compiled again.
 const MOST_TENANTS: usize = 64;
-/// How often a set that changed while it was read is read again; each time somebody has edited it.
+/// How often policies that change while they are read are read again.
 const ATTEMPTS: usize = 50;
 
 impl Engines {
-    /// The tenant's engine: the one in memory if it is of these versions or later ones, else compiled anew.
+    /// The tenant's engine: the cached one if it has these versions or later ones, otherwise a newly compiled one.
     ///
     /// # Errors
     ///
-    /// [`AccessError::Policies`] when the stored policies do not compile.
+    /// [`AccessError::Policies`] if the stored policies do not compile.
     pub async fn of(&self, versions: Versions, table: &TenantTable) -> Result<Arc<TenantEngine>, AccessError> {
         if let Some(engine) = self.held(table.id(), versions) {
             return Ok(engine);
@@ -61,7 +61,7 @@ impl Engines {
         Ok(engine)
     }
 
-    /// An engine may be newer than the versions that were read a moment ago, and never older.
+    /// A cached engine that is at least as new as the versions that were read.
     fn held(&self, tenant: TenantId, versions: Versions) -> Option<Arc<TenantEngine>> {
         self.lock().get(&tenant).filter(|engine| engine.versions.include(versions)).cloned()
     }
@@ -71,7 +71,8 @@ impl Engines {
     }
 }
 
-/// Reads and compiles. The version is read again afterwards: a decision must not record a version it was not made by.
+/// Reads and compiles. The versions are read again afterwards, since a decision must record the versions it was made
+/// by.
 async fn load(mut versions: Versions, table: &TenantTable) -> Result<TenantEngine, AccessError> {
     for _ in 0..ATTEMPTS {
         let (policies, resources) = try_join(table.list_all::<Policy>(), table.list_all::<AwsResource>()).await?;

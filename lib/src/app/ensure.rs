@@ -1,6 +1,7 @@
-//! Ensure: the access a caller needs, whatever it takes, asked as often as they like.
+//! Ensure: makes sure that the caller has an access, however often it is called.
 //!
-//! Idempotent per (tenant, principal, target, role): what is there is reported, what is missing is asked for once.
+//! It is idempotent per (tenant, principal, target, role): what exists is reported, and what is missing is requested
+//! once.
 
 mod evaluate;
 mod outcome;
@@ -15,23 +16,23 @@ use crate::domain::text::is_blank;
 use crate::domain::{AccessRequest, Grant, PrincipalRef, ResourceRef, Seconds};
 use crate::store::{CommitError, EnsureSlot, Index, Listing, Record, StoreError, TenantTable, keys};
 
-/// One access that is needed.
+/// One access that the caller needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entitlement {
     /// The account.
     pub resource: ResourceRef,
-    /// The permission set's name.
+    /// The name of the permission set.
     pub role: String,
-    /// For how long.
+    /// How long the access should last; `None` for the policies' default.
     pub duration: Option<Seconds>,
 }
 
-/// Why, as the caller says.
+/// The caller's justification.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Justification {
-    /// The reason.
+    /// The reason; `None` if none was given.
     pub reason: Option<String>,
-    /// Tickets.
+    /// Tickets that justify the access.
     pub attachments: Vec<String>,
 }
 
@@ -41,23 +42,23 @@ impl Justification {
     }
 }
 
-/// What there is of one access: read before anything is decided.
+/// The requests and grants of one access, read before anything is decided.
 #[derive(Debug, Clone)]
 pub struct AccessHistory {
-    /// Those that are not over or ended lately, and those of the last request; newest first.
+    /// Live and recently ended grants, and those of the last request; newest first.
     grants: Vec<Grant>,
     requests: Vec<AccessRequest>,
     slot: Option<EnsureSlot>,
 }
 
-/// Enough to see whether the last request is open; a person has few of one access at a time.
+/// How many of the newest requests are read. It is enough to find an open one: a person has few for one access.
 const NEWEST: usize = 20;
 
-/// Reads what there is of one access.
+/// Reads the requests and grants of one access.
 ///
 /// # Errors
 ///
-/// [`StoreError`] when the table does not answer.
+/// [`StoreError`] if the table does not answer.
 pub async fn known(
     table: &TenantTable,
     principal: &PrincipalRef,
@@ -79,13 +80,13 @@ pub async fn known(
 }
 
 impl AccessHistory {
-    /// The newest live grant whose access was not deleted outside.
+    /// The newest live grant whose access was not deleted outside stint.
     fn live(&self, now: Timestamp) -> Option<&Grant> {
         self.grants.iter().find(|grant| grant.is_live(now) && grant.missing_since.is_none())
     }
 
-    /// An index lags behind the table by a moment, and the slot does not: what it names and the index lacks is read
-    /// from the table. Otherwise the losers of a race would ask again.
+    /// Reads from the table what the slot of the access names and the index lacks: an index may be a moment behind the
+    /// table. Without this, a caller who lost a race would make another request.
     async fn catch_up(&mut self, table: &TenantTable) -> Result<(), StoreError> {
         if let Some(slot) = &self.slot
             && self.requests.iter().all(|request| request.id != slot.request_id)
@@ -104,14 +105,14 @@ impl AccessHistory {
     }
 }
 
-/// How often an access that others got ahead of is decided anew.
+/// How often an access is decided again because another writer got ahead.
 const ATTEMPTS: usize = 12;
 
-/// Ensures one access: decides on what is known of it and commits that. A dry run commits nothing.
+/// Ensures one access: decides by what is known of it, and commits the decision. A dry run commits nothing.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when it could not be decided; a refusal is an answer, not an error.
+/// [`AccessError`] if it could not be decided. A refusal is an answer, not an error.
 pub async fn ensure(
     access: &OperationContext,
     entitlement: &Entitlement,
@@ -142,5 +143,5 @@ pub async fn ensure(
             Err(CommitError::Store(error)) => return Err(error.into()),
         }
     }
-    Err(StoreError::Unavailable("others keep changing the same access".to_owned()).into())
+    Err(StoreError::Unavailable("the access changed at every attempt".to_owned()).into())
 }

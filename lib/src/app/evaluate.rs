@@ -1,4 +1,4 @@
-//! What policy would say, for trying it out.
+//! Dry runs of policy: what it would decide.
 
 use serde_json::{Map, Value};
 
@@ -6,28 +6,28 @@ use super::{AccessError, OperationContext, TenantEngine, people};
 use crate::domain::{Auth, Circumstances, Principal, PrincipalKind, ResourceRef};
 use crate::policy::{TrialQuestion, TrialResult};
 
-/// A question that is tried out, and what was read for it.
+/// The question of a dry run, and what was read for it.
 #[derive(Debug, Clone)]
 pub struct Trial<'a> {
-    /// Who asks, or decides.
+    /// The principal who requests or decides.
     pub principal: &'a Principal,
-    /// What is known of the requester the context names, if it names one.
+    /// The requester that the context names; `None` if it names none.
     pub requester: Option<&'a Principal>,
-    /// OperationContext to what.
+    /// The resource.
     pub resource: &'a ResourceRef,
-    /// Which access, or a reserved action.
+    /// The action, or a reserved action.
     pub action: &'a str,
-    /// Values over the context.
+    /// Values that replace those of the context; `None` to replace none.
     pub extra: Option<&'a Map<String, Value>>,
 }
 
 impl TenantEngine {
-    /// What would be decided if the principal asked now, by token or key as becomes them, with one factor and from an
-    /// unknown address, unless the trial's values say otherwise of the context.
+    /// The decision if the principal asked now, with the credential of their kind, one factor and an unknown address,
+    /// except where the question's values say otherwise.
     ///
     /// # Errors
     ///
-    /// [`AccessError`] when the values do not fit the context, or the policies could not be evaluated.
+    /// [`AccessError`] if the values do not fit the context, or the policies could not be evaluated.
     pub async fn evaluate(&self, access: &OperationContext, trial: &Trial<'_>) -> Result<TrialResult, AccessError> {
         let auth = match trial.principal.who.kind {
             PrincipalKind::User => Auth::Oidc,
@@ -56,7 +56,7 @@ impl TenantEngine {
             .evaluate(&question, trial.extra)
             .map_err(|error| AccessError::input(format!("context.{}", error.field()), error.to_string()))?;
         match evaluation.decision.fault {
-            // A fault of ours is no answer to what policy says.
+            // An internal error does not answer what policy would decide.
             Some(fault) => Err(AccessError::Policies(fault)),
             None => Ok(evaluation),
         }

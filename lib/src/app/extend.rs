@@ -9,11 +9,11 @@ use crate::domain::text::is_blank;
 use crate::domain::{ApprovalMode, EventKind, Grant, Seconds};
 use crate::policy::{AccessQuestion, PolicyOutcome};
 
-/// Extends a grant by `by` seconds, if policy still permits what it gives.
+/// Extends a grant by `by` seconds if policy still permits the access.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when it is not the caller's, has ended, or policy does not permit it.
+/// [`AccessError`] if it is not the caller's, has ended, or policy does not permit it.
 pub async fn extend(
     access: &OperationContext,
     grant: Option<Grant>,
@@ -23,18 +23,18 @@ pub async fn extend(
     let grant = grant_visible(access, grant).await?;
     if grant.grantee.who != access.caller().principal().who {
         return Err(AccessError::PolicyDenied {
-            reason: "only who holds a grant extends it".to_owned(),
+            reason: "only the grantee can extend a grant".to_owned(),
             notices: Vec::new(),
         });
     }
     if !grant.is_live(access.now()) {
         let status = if grant.status == crate::domain::GrantStatus::Active { "expired" } else { grant.status.as_str() };
-        return Err(AccessError::Conflict { status, reason: format!("the grant is {status}; ask anew") });
+        return Err(AccessError::Conflict { status, reason: format!("the grant is {status}; make a new request") });
     }
     if grant.missing_since.is_some() {
         return Err(AccessError::Conflict {
             status: grant.status.as_str(),
-            reason: "its access was deleted outside stint; ask anew".to_owned(),
+            reason: "its access was deleted outside stint; make a new request".to_owned(),
         });
     }
     let engine = access.engine().await?;
@@ -50,51 +50,53 @@ pub async fn extend(
             Ok(maximum) => Err(AccessError::DurationExceedsMaximum { field: "duration_seconds", maximum }),
             Err(_) => Err(AccessError::Conflict {
                 status: grant.status.as_str(),
-                reason: "the grant already lasts as long as its policies allow; ask anew when it has ended".to_owned(),
+                reason: "the grant already lasts as long as its policies allow; make a new request when it has ended"
+                    .to_owned(),
             }),
         };
     }
     prolong(access, &engine, grant, until, by)
 }
 
-/// A grant that is to last longer, and what it is judged by.
+/// An extension of a grant, and what it is evaluated by.
 pub(super) struct Extension<'a> {
     pub(super) access: &'a OperationContext,
     pub(super) engine: &'a TenantEngine,
     pub(super) grant: &'a Grant,
     pub(super) reason: Option<&'a str>,
     pub(super) tickets: &'a [String],
-    /// For how many seconds the grantee had this same access within the last 24 hours.
+    /// How many seconds of the last 24 hours the grantee had this access.
     pub(super) held_seconds: i64,
 }
 
 impl Extension<'_> {
-    /// INVARIANT 7 (no grant outlives its policies' maximum, counted from `granted_at`): the latest end policy allows
-    /// now, which is never later than the one it was granted with. Policy is asked about the whole of the grant, were it
-    /// to end at `until`.
+    /// INVARIANT 7 (no grant outlives its policies' maximum, counted from `granted_at`): the latest end that policy
+    /// allows now, which is never later than the one the grant was given with. Policy is evaluated for the whole length
+    /// of the grant, as if it ended at `until`.
     pub(super) fn latest_end(&self, until: Timestamp) -> Result<Timestamp, AccessError> {
         let Self { access, engine, grant, reason, .. } = *self;
-        // Another Identity Store user has it, who is not the one that asks.
+        // The access belongs to another Identity Store user than the caller is linked to now.
         let holder = grant.assignment.as_ref().map(|key| key.principal_id.as_str());
         let caller = access.caller().principal().user_id();
         if holder.is_some_and(|holder| caller.is_some_and(|caller| caller != holder)) {
             return Err(AccessError::PolicyDenied {
-                reason: "only who holds a grant extends it, and your account is linked to another Identity Store user \
+                reason:
+                    "only the grantee can extend a grant, and your account is linked to another Identity Store user \
                          now: make a new request"
-                    .to_owned(),
+                        .to_owned(),
                 notices: Vec::new(),
             });
         }
         let tickets = [self.tickets, &grant.tickets].concat();
         let length = until.duration_since(grant.granted_at).as_secs();
         let decision = engine.decide(&AccessQuestion {
-            // The groups the caller has now, not those of the time of the grant.
+            // The caller's present groups, not those at the time of the grant.
             principal: access.caller().principal(),
             resource: &grant.resource,
             action: &grant.action,
             reason,
             tickets: &tickets,
-            // Longer than can be asked for is longer than any policy's maximum, too.
+            // A duration that does not fit is also longer than any policy's maximum.
             duration: Seconds::new(length).unwrap_or(Seconds::MAX),
             start_at: grant.granted_at,
             now: access.now(),
@@ -104,10 +106,9 @@ impl Extension<'_> {
         let PolicyOutcome::Permitted(terms) = &decision.outcome else { return Err(engine.denied(&decision)) };
         if terms.approval_mode == ApprovalMode::Require {
             return Err(AccessError::PolicyDenied {
-                reason:
-                    "policy asks people first: make a new request, and the access goes on without a gap once it is \
-                         approved"
-                        .to_owned(),
+                reason: "policy requires approval: make a new request, and the access continues without a gap once it \
+                         is approved"
+                    .to_owned(),
                 notices: decision.notices,
             });
         }
@@ -124,8 +125,8 @@ impl Extension<'_> {
     }
 }
 
-/// The change that makes a grant last until `until`, if what it was evaluated by is still in force when it is committed: the
-/// policies, the directory, the tenant's settings and roles, and who the caller is.
+/// The change that extends a grant to `until`. Its commit is conditional on what it was evaluated by: the policies, the
+/// directory, the tenant's settings and roles, and the caller's identity.
 pub(super) fn prolong(
     access: &OperationContext,
     engine: &TenantEngine,

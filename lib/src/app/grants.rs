@@ -6,13 +6,13 @@ use crate::auth::ApiScope;
 use crate::domain::{EventKind, Grant, GrantStatus};
 use crate::policy::{Approve, Revoke};
 
-const UNKNOWN: AccessError = AccessError::NotFound("there is no such grant, or you may not know of it");
+const UNKNOWN: AccessError = AccessError::NotFound("there is no such grant, or you may not see it");
 
-/// The grant, if the caller may see it: their own, one they may end, or any for who sees everything.
+/// The grant, if the caller may see it: their own, one they may end, or any if they may see everything.
 ///
 /// # Errors
 ///
-/// [`AccessError::NotFound`] whether it does not exist or may not be seen (INVARIANT 6).
+/// [`AccessError::NotFound`] if it does not exist or may not be seen (INVARIANT 6: the answer is the same).
 pub async fn grant_visible(access: &OperationContext, grant: Option<Grant>) -> Result<Grant, AccessError> {
     let grant = grant.ok_or(UNKNOWN)?;
     if is_plainly_visible(access, &grant) {
@@ -35,7 +35,7 @@ impl TenantEngine {
         access.caller().has(ApiScope::GrantsRevoke) && self.revocation(access, grant).is_ok()
     }
 
-    /// Whether there may be grants of others that the caller sees; `false` is sure.
+    /// Whether the caller may be able to see grants of others; `false` is certain.
     #[must_use]
     pub fn may_show_grants_of_others(&self, access: &OperationContext) -> bool {
         let caller = access.caller();
@@ -53,11 +53,11 @@ impl TenantEngine {
     }
 }
 
-/// Ends a grant early. One that has ended stays as it is: what is being taken away needs no second word.
+/// Ends a grant early. A grant that has ended stays as it is, since its access is already being taken away.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when the caller may not.
+/// [`AccessError`] if the caller may not end it.
 pub async fn revoke(access: &OperationContext, grant: Option<Grant>) -> Result<Change<Grant>, AccessError> {
     let mut grant = grant_visible(access, grant).await?;
     let rules = if is_own(access, &grant) {
@@ -76,11 +76,11 @@ pub async fn revoke(access: &OperationContext, grant: Option<Grant>) -> Result<C
     Ok(Change::new(writes, grant))
 }
 
-/// Switches the auditing of a grant's sessions.
+/// Turns the auditing of a grant's sessions on or off.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when the caller may not see the grant.
+/// [`AccessError`] if the caller may not see the grant.
 pub async fn set_audit(
     access: &OperationContext,
     grant: Option<Grant>,

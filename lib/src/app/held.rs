@@ -1,5 +1,4 @@
-//! How long somebody had an access lately: what policy is told as `held_seconds`, so that a rule can stop renewal
-//! without end.
+//! How long a principal had an access recently. Policy gets it as `held_seconds`, so that a rule can limit renewals.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,19 +7,19 @@ use crate::domain::{AccountId, Grant, Principal, PrincipalRef, Provisioning, Req
 use crate::store::keys::{self, Holder};
 use crate::store::{Index, Listing, Record, StoreError, TenantTable};
 
-/// The time policy is told about.
+/// The time span that `held_seconds` covers.
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 /// The most pages of grants of one access that are read: thousands within two days.
 const MOST_PAGES: usize = 8;
-/// DynamoDB ends a page at 1 MB of its own accord.
+/// The page size; DynamoDB ends a page earlier at 1 MB.
 const LARGE_PAGE: usize = 1_000;
 
-/// Somebody's grants of one access, as it is asked for, that are not over, or ended today or yesterday.
+/// A principal's grants of one access that are live, or ended today or yesterday.
 ///
 /// # Errors
 ///
-/// [`StoreError`] when the table does not answer, and when there are more of them than are read: then nothing is
-/// decided, since the oldest of them must not be pushed out of view.
+/// [`StoreError`] if the table does not answer, and if there are more grants than are read: then nothing is decided,
+/// since new grants must not hide old ones.
 pub async fn recent_grants(
     table: &TenantTable,
     principal: &PrincipalRef,
@@ -34,19 +33,19 @@ pub async fn recent_grants(
     all_of_each(table, Index::Access, partitions).await
 }
 
-/// What a grant gives: a permission set, by its ARN, on an account.
+/// The access a grant gives: an account, and the ARN of a permission set.
 pub(super) type Given = (AccountId, String);
 
 impl TenantEngine {
-    /// What an action on a resource gives; `None` when the directory does not name it, so that it is given to nobody.
+    /// The access an action on a resource gives; `None` if the directory does not know it, so that nobody can have it.
     pub(super) fn given_by(&self, resource: &ResourceRef, action: &str) -> Option<Given> {
         Some((self.account_of(resource).ok()?, self.permission_set_of(resource, action).ok()?))
     }
 
-    /// For how many seconds of the last 24 hours a principal had what is to be given: the same permission set on the same
-    /// account for the same Identity Store user, whichever of the person's accounts asked for it, and however it was named.
-    /// Grants of before the principal was linked to the user count, too; those of the request `besides` do not. It is only
-    /// read when a rule asks for it.
+    /// How many seconds of the last 24 hours a principal had an access: the same permission set on the same account for
+    /// the same Identity Store user, whichever of the person's accounts requested it, and however it was named. Grants
+    /// from before the principal was linked to the user count too; grants of the request `besides` do not. It is read
+    /// only if a rule uses it.
     ///
     /// # Errors
     ///
@@ -78,7 +77,7 @@ async fn all_of_each(table: &TenantTable, index: Index, partitions: Vec<String>)
     let grants = partitions.into_iter().map(|partition| all_of(table, index, partition));
     let mut grants = futures_util::future::try_join_all(grants).await?.concat();
     grants.sort_unstable_by_key(|grant| std::cmp::Reverse(grant.id));
-    // A grant that ends meanwhile may be seen in both places.
+    // A grant that ends between the reads may be in both partitions.
     grants.dedup_by_key(|grant| grant.id);
     Ok(grants)
 }
@@ -95,12 +94,11 @@ async fn all_of(table: &TenantTable, index: Index, partition: String) -> Result<
             return Ok(grants);
         }
     }
-    Err(StoreError::Unavailable("too many grants of one access within two days to look at them all".to_owned()))
+    Err(StoreError::Unavailable("one access has too many grants within two days to read them all".to_owned()))
 }
 
-/// For how many seconds of the last 24 hours one of the grants gave access, as far as the decision goes; time that
-/// several of them gave counts once, time that is begun counts as a second. What could never be given counts for
-/// nothing.
+/// How many seconds of the last 24 hours at least one of the grants entitled to access. Overlapping time counts once,
+/// and a begun second counts as one. A grant that was never usable and cannot become so counts as 0.
 fn held_seconds(grants: &[Grant], now: Timestamp) -> i64 {
     let given = grants.iter().filter(|grant| !matches!(grant.provisioning, Provisioning::Failed { .. }));
     let mut times: Vec<_> = given
@@ -175,8 +173,8 @@ mod tests {
         }
         let mut failed = grant(-10, 10, None);
         failed.provisioning = Provisioning::Failed { error: String::new(), notices: Vec::new() };
-        assert_eq!(held_seconds(&[failed], at(NOW)), 0, "what could never be given was not held");
+        assert_eq!(held_seconds(&[failed], at(NOW)), 0, "failed access was not held");
         let begun = at(NOW) + SignedDuration::from_millis(1);
-        assert_eq!(held_seconds(&[grant(-10, 10, None)], begun), 11, "a second that is begun counts");
+        assert_eq!(held_seconds(&[grant(-10, 10, None)], begun), 11, "a begun second counts");
     }
 }

@@ -1,4 +1,4 @@
-//! New ids: UUIDv7, so that they sort by time.
+//! New ids: UUIDv7, so that they sort by creation time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use uuid::{Builder, Uuid, Variant, Version};
 
 use crate::clock::Clock;
 
-/// Makes ids. Those made within one millisecond sort in the order they were made in.
+/// Makes ids. Ids made within one millisecond sort in the order in which they were made.
 #[derive(Clone)]
 pub struct Ids(Source);
 
@@ -18,13 +18,13 @@ enum Source {
 }
 
 impl Ids {
-    /// By this clock.
+    /// Ids that take their time from this clock.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
         Self(Source::Time(clock, Arc::new(Mutex::new(ContextV7::new()))))
     }
 
-    /// `first` and those that follow it: for examples, whose ids are known before there are any.
+    /// `first` and the ids that follow it, for examples that need ids that are known in advance.
     #[must_use]
     pub fn counting_from(first: Uuid) -> Self {
         Self(Source::Counter(Arc::new(Mutex::new(first.as_u128()))))
@@ -60,13 +60,13 @@ impl Ids {
     }
 }
 
-/// The same id each time for a time and a number, and different from that of every other number below 2^30.
+/// The same id each time for a time and a number, different from that of every other number below 2^30.
 fn repeatable(at: jiff::Timestamp, number: u64) -> Uuid {
     let milliseconds = u128::try_from(at.as_millisecond()).unwrap_or_default();
-    // What stands for chance is the number, by which ids sort, and 44 bits that look like chance (Fibonacci hashing).
+    // Instead of random bits: the number, by which ids sort, and 44 bits scattered from it (Fibonacci hashing).
     let scattered = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20;
     let chance = u128::from(number) << 44 | u128::from(scattered);
-    // RFC 9562, section 5.7: 12 bits of it before the variant, 62 after.
+    // RFC 9562, section 5.7: 12 of these bits before the variant, 62 after it.
     let bits = milliseconds << 80 | chance >> 62 << 64 | chance & (u128::MAX >> 66);
     Builder::from_u128(bits).with_version(Version::SortRand).with_variant(Variant::RFC4122).into_uuid()
 }

@@ -1,4 +1,4 @@
-//! Talking about a request.
+//! Messages on a request.
 
 use super::change::{Subject, metadata};
 use super::{AccessError, Change, OperationContext, request_visible};
@@ -9,7 +9,7 @@ use crate::domain::{AccessRequest, AuthorType, EventKind, Metadata, RequestMessa
 ///
 /// # Errors
 ///
-/// [`AccessError`] when the caller may not see the request, or the message is empty or too long.
+/// [`AccessError`] if the caller may not see the request, or the message is empty or too long.
 pub async fn add_message(
     access: &OperationContext,
     request: Option<AccessRequest>,

@@ -1,11 +1,11 @@
-//! Who is one person, and what is known of people who have signed in.
+//! Which principals are one person, and the records of people who have signed in.
 //!
-//! A person is one Identity Store user as the directory links them (`domain::person`), however many subjects they
-//! sign in with. Approvals count by person: who cannot be linked counts for nothing, and a machine never counts.
+//! A person is one Identity Store user as the directory links them (`domain::person`), however many subjects they sign
+//! in with. Approvals count by person: an approver who is not linked to one does not count, and a machine never does.
 //!
-//! The links of the caller are read with their credential. Those of the others a request names are stored with it, and the
-//! approval that is decided by them is committed only if they still lead where they did (`hold`); if they do not, or if
-//! by them it would be refused, they are read again ([`look_up`]).
+//! The caller's links are read together with the credential. Those of the other principals of a request are stored with
+//! the request; an approval that relies on them is committed only if they still lead to the same users (`hold`). If
+//! they do not, or if the approval would be refused by them, they are read again ([`look_up`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,20 +19,20 @@ use crate::domain::{
 };
 use crate::store::{CommitError, StoreError, TenantTable, Transaction};
 
-/// What the directory knows of who a credential claims to be.
+/// What the directory has about the claimed owner of a credential.
 #[derive(Debug, Clone, Default)]
 pub struct CallerRecords {
-    /// What is known from their last call.
+    /// The record of the person from their last call; `None` if there is none.
     user: Option<User>,
-    /// What their keys lead to.
+    /// The users that their link keys lead to.
     found: Vec<PersonLink>,
 }
 
-/// Reads what the directory knows of who a credential claims to be; of a machine nothing.
+/// Reads what the directory has about the claimed owner of a credential; nothing for a machine.
 ///
 /// # Errors
 ///
-/// [`StoreError`] when the table does not answer.
+/// [`StoreError`] if the table does not answer.
 pub(crate) async fn known(table: &TenantTable, credential: Option<&Credential>) -> Result<CallerRecords, StoreError> {
     let Some(credential @ Credential::Token(_)) = credential else { return Ok(CallerRecords::default()) };
     let sub = credential.claimed_principal().id;
@@ -41,12 +41,12 @@ pub(crate) async fn known(table: &TenantTable, credential: Option<&Credential>) 
     Ok(CallerRecords { user, found })
 }
 
-/// DynamoDB takes 1 to 1,024 bytes. What is longer nobody has stored.
+/// DynamoDB takes 1 to 1,024 bytes. Longer keys cannot have been stored.
 fn is_sort_key(text: &str) -> bool {
     (1..=1024).contains(&text.len())
 }
 
-/// Reads what keys lead to, in their order; one that leads nowhere names no users.
+/// Reads what the keys lead to, in their order. A key that leads nowhere has an entry without users.
 async fn read_links(table: &TenantTable, keys: Vec<String>) -> Result<Vec<PersonLink>, StoreError> {
     try_join_all(keys.into_iter().map(|key| async move {
         let found = if is_sort_key(&key) { table.get::<PersonLink>(key.as_str()).await? } else { None };
@@ -60,7 +60,7 @@ fn has_keys(found: &[PersonLink], keys: &[String]) -> bool {
 }
 
 impl OperationContext {
-    /// The same, knowing which person the caller is. Links the claims did not name before the token was verified are read
+    /// Adds which person the caller is. Link keys that were not in the claims before the token was verified are read
     /// now.
     pub(crate) async fn recognize(self, known: CallerRecords) -> Result<Self, StoreError> {
         let keys = self.caller().principal().link_keys();
@@ -68,12 +68,12 @@ impl OperationContext {
         Ok(self.recognized(found, known.user))
     }
 
-    /// Records what this call's token says of its owner, if that is news, in a transaction of its own; for a use case that
-    /// commits several. Of calls at the same time one records it.
+    /// Records what the token of this call says about its owner, if it is new, in a transaction of its own: for a use
+    /// case that commits several transactions. Of simultaneous calls, one records it.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it cannot be stored.
+    /// [`StoreError`] if it cannot be stored.
     pub async fn record_sign_in(&self) -> Result<(), StoreError> {
         let mut writes = self.begin();
         remember(self, &mut writes)?;
@@ -84,7 +84,7 @@ impl OperationContext {
     }
 }
 
-/// Adds what this call's token says of its owner to a transaction, if that is news.
+/// Adds what the token of this call says about its owner to a transaction, if it is new.
 pub(crate) fn remember(access: &OperationContext, writes: &mut Transaction) -> Result<(), StoreError> {
     if access.caller().circumstances().auth != Auth::Oidc {
         return Ok(());
@@ -98,24 +98,23 @@ pub(crate) fn remember(access: &OperationContext, writes: &mut Transaction) -> R
     }
 }
 
-/// Brings the links of a principal up to date.
+/// Reads the links of a principal again.
 ///
 /// # Errors
 ///
-/// [`StoreError`] when the table does not answer.
+/// [`StoreError`] if the table does not answer.
 pub async fn look_up_one(table: &TenantTable, principal: &mut Principal) -> Result<(), StoreError> {
     principal.link.found = read_links(table, principal.link_keys()).await?;
     Ok(())
 }
 
-/// Brings the links of a request's requester, submitter and everybody who approved it up to date, each key once and all at
-/// once.
+/// Reads the links of a request's requester, submitter and approvers again, all at once and each key once.
 ///
 /// # Errors
 ///
-/// [`StoreError`] when the table does not answer.
+/// [`StoreError`] if the table does not answer.
 pub async fn look_up(table: &TenantTable, request: &mut AccessRequest) -> Result<(), StoreError> {
-    // Each key is read once: principals who share one are linked by the same answer.
+    // Principals who share a key must be linked by the same answer.
     let keys: BTreeSet<String> = linked(request).flat_map(Principal::link_keys).collect();
     let found = read_links(table, keys.into_iter().collect()).await?;
     let found: BTreeMap<String, PersonLink> = found.into_iter().map(|link| (link.key.clone(), link)).collect();
@@ -127,14 +126,14 @@ pub async fn look_up(table: &TenantTable, request: &mut AccessRequest) -> Result
     Ok(())
 }
 
-/// Everybody whose links decide which approvals count.
+/// The principals whose links decide which approvals count.
 fn linked(request: &AccessRequest) -> impl Iterator<Item = &Principal> {
     let approvals = request.decisions.iter().filter(|decision| decision.verdict == Vote::Approve);
     parties(request).chain(approvals.map(|decision| &decision.decided_by))
 }
 
-/// Whether the stored links are those of the principals' keys and agree with one another: each principal's are as old as
-/// their last call, and a transaction can make only one condition of what a key leads to.
+/// Whether the stored links belong to the principals' keys and agree with one another. Each principal's links are as
+/// old as their last call, and a transaction can have only one condition per key.
 fn is_consistent(request: &AccessRequest) -> bool {
     let mut seen = BTreeMap::new();
     linked(request).all(|principal| {
@@ -147,8 +146,8 @@ fn is_consistent(request: &AccessRequest) -> bool {
     })
 }
 
-/// The approvals of a request that count, by its links as they are stored in it: each of another person, none of them the
-/// requester or who submitted it.
+/// The approvals of a request that count, by the links stored in it: each from a different person, and none from the
+/// requester or submitter.
 #[must_use]
 pub fn counted(request: &AccessRequest) -> Vec<&ApproverDecision> {
     if unlinked_party(request).is_some() {
@@ -163,8 +162,8 @@ fn parties(request: &AccessRequest) -> impl Iterator<Item = &Principal> {
     std::iter::once(&request.requester).chain(&request.submitted_by)
 }
 
-/// Who of requester and submitter is linked to nobody, so that nobody's approval is provably another person's. A machine
-/// that asks in somebody's name is no person, and needs no link.
+/// The requester or submitter, if one of them is not linked to a person, so that no approval is known to come from a
+/// different person. A machine that submits for somebody is not a person and needs no link.
 fn unlinked_party(request: &AccessRequest) -> Option<Unlinked> {
     if request.requester.user_id().is_none() {
         return Some(Unlinked::Requester);
@@ -173,25 +172,25 @@ fn unlinked_party(request: &AccessRequest) -> Option<Unlinked> {
     submitter.is_some_and(|submitter| submitter.person().is_none()).then_some(Unlinked::Submitter)
 }
 
-/// Who is not known to be a person.
+/// Who is not linked to a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unlinked {
     /// The caller is a machine.
     Machine,
     /// The directory links the caller to no user, or to several.
     Caller,
-    /// Likewise who would receive the access.
+    /// The directory links the requester to no user, or to several.
     Requester,
-    /// Likewise who asked for it in the requester's name.
+    /// The directory links the submitter to no user, or to several.
     Submitter,
 }
 
-/// Checks that the caller's approval of a request counts, by links that are up to date or will be checked when it is
-/// committed (see [`hold`]).
+/// Checks that the caller's approval of a request counts, by links that are current or are checked at the commit (see
+/// [`hold`]).
 ///
 /// # Errors
 ///
-/// [`AccessError`] when it does not.
+/// [`AccessError`] if it does not count.
 pub(super) async fn check_approval(access: &OperationContext, request: &mut AccessRequest) -> Result<(), AccessError> {
     let is_first = access.attempt() == 0;
     if is_first && is_consistent(request) && may_approve(access, request).is_ok() {
@@ -219,20 +218,20 @@ fn may_approve(access: &OperationContext, request: &AccessRequest) -> Result<(),
     if has_approved(&caller.who) || counted(request).iter().any(|one| one.decided_by.person() == Some(person)) {
         return Err(AccessError::Conflict {
             status: request.status().as_str(),
-            reason: "you have approved this already; it waits for others".to_owned(),
+            reason: "you have already approved this; it waits for other approvers".to_owned(),
         });
     }
     Ok(())
 }
 
-/// Whether a principal is the requester or who submitted the request, with this account or another.
+/// Whether a principal is the requester or the submitter, with this account or another one.
 pub(super) fn is_party(request: &AccessRequest, principal: &Principal) -> bool {
     let person = principal.person();
     request.was_made_by(&principal.who) || person.is_some() && parties(request).any(|party| party.user_id() == person)
 }
 
-/// Makes a transaction depend on the links by which a request's approvals are counted: if one leads elsewhere by then,
-/// nothing is committed.
+/// Makes a commit conditional on the links by which a request's approvals are counted: if one leads to other users by
+/// then, nothing is committed.
 pub(crate) fn hold(writes: &mut Transaction, request: &AccessRequest) {
     let approvers = counted(request).into_iter().map(|decision| &decision.decided_by);
     let links: BTreeSet<(&str, &BTreeSet<String>)> = parties(request)
@@ -245,8 +244,8 @@ pub(crate) fn hold(writes: &mut Transaction, request: &AccessRequest) {
     }
 }
 
-/// Makes a transaction depend on who the caller is: if an account of theirs is linked to somebody else by then, or their API
-/// key is not what it was, nothing is committed. For what the commit itself gives, and not a worker after it.
+/// Makes a commit conditional on the caller's identity: if an account of theirs is linked to another user by then, or
+/// their API key has changed, nothing is committed. For access that the commit itself gives, without a worker after it.
 pub(super) fn hold_caller(access: &OperationContext, writes: &mut Transaction) -> Result<(), StoreError> {
     let caller = access.caller();
     for link in &caller.principal().link.found {

@@ -1,4 +1,4 @@
-//! Making, changing and deleting policies.
+//! Creating, changing and deleting policies.
 
 mod reorder;
 
@@ -18,8 +18,8 @@ pub use reorder::reorder;
 /// The lowest and the highest priority.
 const PRIORITIES: std::ops::RangeInclusive<i32> = -1_000_000..=1_000_000;
 pub(super) const MOST_RULES: usize = 200;
-/// A policy is one item of at most 400 KB, and so is the kept answer to an `Idempotency-Key`, which holds the policy
-/// and its text once more.
+/// The most bytes of a policy. It is one item of at most 400 KB, and so is the stored answer for an `Idempotency-Key`,
+/// which contains the policy and its text once more.
 const MOST_BYTES: usize = 300_000;
 
 const MAX_NAME: usize = 128;
@@ -28,18 +28,18 @@ const MAX_CHANNEL: usize = 128;
 const MAX_PATTERN: usize = 256;
 const APPROVALS: std::ops::RangeInclusive<u32> = 1..=10;
 
-/// What a caller sets of a policy, besides its rules.
+/// The fields of a policy that a caller sets, besides its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyFields {
-    /// Its name.
+    /// The name of the policy.
     pub name: String,
-    /// What it is for.
+    /// What the policy is for; `None` if not described.
     pub description: Option<String>,
-    /// Whether its rules are looked at.
+    /// Whether its rules are evaluated.
     pub enabled: bool,
     /// Policies of a higher priority decide first.
     pub priority: i32,
-    /// What it asks of a request it permits.
+    /// What it demands of a request it permits.
     pub settings: PolicySettings,
 }
 
@@ -54,7 +54,7 @@ impl PolicyFields {
         }
     }
 
-    /// The policy of these fields, and what else there is to a policy.
+    /// The policy with these fields; all others from `rest`.
     fn with(self, rest: Policy) -> Policy {
         let Self { name, description, enabled, priority, settings } = self;
         Policy { name, description, enabled, priority, settings, ..rest }
@@ -79,7 +79,7 @@ impl PolicyFields {
         }
         if let Some(Err(error)) = settings.ticket_pattern.as_deref().map(regex::Regex::new) {
             let text = error.to_string();
-            // Before its last line the error draws the pattern over several lines.
+            // The lines before the last one show the pattern with a marker.
             let said = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
             return Err(AccessError::input("ticket_pattern", format!("is not a regular expression: {said}")));
         }
@@ -96,40 +96,40 @@ fn length(field: &'static str, text: Option<&String>, shortest: usize, longest: 
     }
 }
 
-/// The policy, if there is one.
+/// Unwraps a policy that was read.
 ///
 /// # Errors
 ///
-/// [`AccessError::NotFound`] when there is none.
+/// [`AccessError::NotFound`] if there is none.
 pub fn found(policy: Option<Policy>) -> Result<Policy, AccessError> {
     policy.ok_or(AccessError::NotFound("there is no such policy"))
 }
 
-/// What `form` makes of each of the tenant's policies, with the key that puts the highest priority first, and of one
-/// priority the oldest.
+/// Applies `form` to each of the tenant's policies, with a sort key: the highest priority first, and the oldest first
+/// among equal ones.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when they cannot be read.
+/// [`AccessError`] if the policies cannot be read.
 pub async fn in_order<T>(
     access: &OperationContext,
     form: impl Fn(&Policy) -> T,
 ) -> Result<Vec<((Reverse<i32>, PolicyId), T)>, AccessError> {
-    // Ids sort by the time they were made.
+    // Ids sort by creation time.
     let keyed = |policy: &Policy| ((Reverse(policy.priority), policy.id), form(policy));
     match access.engine().await {
         Ok(engine) => Ok(engine.policies.iter().map(keyed).collect()),
-        // Policies that do not compile are still listed: nobody could mend them otherwise.
+        // Policies that do not compile are still listed, since nobody could fix them otherwise.
         Err(AccessError::Policies(_)) => Ok(access.table().list_all::<Policy>().await?.iter().map(keyed).collect()),
         Err(error) => Err(error),
     }
 }
 
-/// Makes a policy, of the rules `cedar` states. Answers with what in them is probably not meant, too.
+/// Creates a policy with the rules in `cedar`. The answer includes warnings about the text.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when a field cannot be what it is, or the text is not valid.
+/// [`AccessError`] if a field is not allowed, or the text is not valid.
 pub async fn create(
     access: &OperationContext,
     fields: PolicyFields,
@@ -162,14 +162,14 @@ pub async fn create(
     Ok((Change::new(writes, policy).at_version(0), warnings))
 }
 
-/// Changes a policy: its fields as `edit` says, and its rules to those `cedar` states, if it is given. A rule that is
-/// stated as it was, or bears the `@id` of a former one, stays the same rule. Answers with what in `cedar` is probably not
-/// meant, too.
+/// Changes the fields of a policy with `edit`, and replaces its rules with those in `cedar` if that is given. A rule
+/// whose text did not change, or that has the `@id` of a former one, keeps its id. The answer includes warnings about
+/// the text.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when there is no such policy, it is not of the version that was expected, a field cannot be what it
-/// is, or the text is not valid.
+/// [`AccessError`] if there is no such policy, its version is not the expected one, a field is not allowed, or the text
+/// is not valid.
 pub async fn update(
     access: &OperationContext,
     policy: Option<Policy>,
@@ -187,7 +187,7 @@ pub async fn update(
         (parsed, warnings) = statements(&*access.engine().await?, text)?;
         after.rules = replaced(after.rules, parsed, access.now(), || access.id());
     }
-    // What is bad is bad of any version (RFC 9110, section 13.2.1).
+    // Invalid input is reported first, whatever the version is (RFC 9110, section 13.2.1).
     expected.check(before.version)?;
     Ok((save(access, &before, after)?, warnings))
 }
@@ -196,7 +196,7 @@ pub async fn update(
 ///
 /// # Errors
 ///
-/// [`AccessError`] when there is no such policy, or it is not of the version that was expected.
+/// [`AccessError`] if there is no such policy, or its version is not the expected one.
 pub fn delete(
     access: &OperationContext,
     policy: Option<Policy>,
@@ -211,17 +211,17 @@ pub fn delete(
     Ok(Change::new(writes, ()))
 }
 
-/// What validation says of a text against the tenant's schema.
+/// Validates a text against the tenant's schema.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when there is no schema to be had.
+/// [`AccessError`] if there is no schema to validate against.
 pub async fn validation(access: &OperationContext, text: &str) -> Result<Report, AccessError> {
     let engine = access.engine().await?;
     Ok(validate(text, &engine.schema, &engine.directory))
 }
 
-/// What is probably not meant in a text that is stored already; nothing, where the tenant's other policies do not compile.
+/// Warnings about a text that is already stored; empty if the tenant's other policies do not compile.
 pub(super) async fn warnings(access: &OperationContext, text: &str) -> Result<Vec<Problem>, AccessError> {
     match validation(access, text).await {
         Ok(report) => Ok(report.warnings),
@@ -230,7 +230,7 @@ pub(super) async fn warnings(access: &OperationContext, text: &str) -> Result<Ve
     }
 }
 
-/// Writes what has become of a policy, with its event; nothing, if it is what it was.
+/// Writes a changed policy with its event; writes nothing if nothing changed.
 pub(super) fn save(
     access: &OperationContext,
     before: &Policy,
@@ -264,7 +264,7 @@ impl Subject for Policy {
     }
 }
 
-/// What is different, for the event: each field from what to what, and which rules.
+/// The differences for the event: the old and new value of each changed field, and the rules.
 fn changed(before: &Policy, after: &Policy) -> Result<Metadata, StoreError> {
     let unstorable = |error: serde_json::Error| StoreError::Unstorable(error.to_string());
     let (from, to) = (json_of(before).map_err(unstorable)?, json_of(after).map_err(unstorable)?);
@@ -302,7 +302,7 @@ pub(crate) fn assembled(rules: &[Rule]) -> String {
     rules.iter().map(|rule| rule.policy_text.as_str()).collect::<Vec<_>>().join("\n\n")
 }
 
-/// About how long the item is, with the text once more.
+/// The approximate size of the item and its text, in bytes.
 fn size(policy: &Policy) -> usize {
     serde_json::to_string(&(policy, assembled(&policy.rules))).map_or(usize::MAX, |text| text.len())
 }
@@ -311,7 +311,7 @@ fn check_size(policy: &Policy) -> Result<(), AccessError> {
     check_count(policy.rules.len())?;
     let size = size(policy);
     if size > MOST_BYTES {
-        let reason = format!("the policy is too large by {} bytes; divide it into several", size - MOST_BYTES);
+        let reason = format!("the policy is too large by {} bytes; split it into several", size - MOST_BYTES);
         return Err(AccessError::input("rules", reason));
     }
     Ok(())
@@ -319,22 +319,22 @@ fn check_size(policy: &Policy) -> Result<(), AccessError> {
 
 fn check_count(rules: usize) -> Result<(), AccessError> {
     if rules > MOST_RULES {
-        let reason = format!("a policy has at most {MOST_RULES} rules, not {rules}; divide it into several");
+        let reason = format!("a policy has at most {MOST_RULES} rules, not {rules}; split it into several");
         return Err(AccessError::input("rules", reason));
     }
     Ok(())
 }
 
-/// The statements of a text that may be stored, and what in them is probably not meant.
+/// Parses a text that may be stored, and returns its statements and warnings.
 fn statements(engine: &TenantEngine, text: &str) -> Result<(Vec<ParsedRule>, Vec<Problem>), AccessError> {
     let parsed = parse_policy_set(text).map_err(|errors| invalid(&errors))?;
-    // Before the costly part.
+    // Before the validation, which is costly.
     check_count(parsed.len())?;
     let warnings = check_schema(engine, text)?;
     Ok((parsed, warnings))
 }
 
-/// Checks, strictly, that a text fits the tenant's schema. Answers with what in it is probably not meant.
+/// Checks, in strict mode, that a text fits the tenant's schema. Returns the warnings.
 pub(super) fn check_schema(engine: &TenantEngine, text: &str) -> Result<Vec<Problem>, AccessError> {
     validate(text, &engine.schema, &engine.directory).into_result().map_err(|errors| invalid(&errors))
 }
@@ -343,7 +343,7 @@ pub(super) fn invalid(errors: &PolicyErrors) -> AccessError {
     AccessError::InvalidPolicy(errors.problems().to_vec())
 }
 
-/// The rule of a statement.
+/// The rule for a statement.
 pub(super) fn rule_as(id: RuleId, created_at: Timestamp, parsed: ParsedRule) -> Rule {
     let ParsedRule { text: policy_text, fields } = parsed;
     Rule {
@@ -361,12 +361,12 @@ pub(super) fn rule_as(id: RuleId, created_at: Timestamp, parsed: ParsedRule) -> 
     }
 }
 
-/// Counts the rules anew, from 0.
+/// Numbers the rules from 0.
 pub(super) fn numbered(rules: impl IntoIterator<Item = Rule>) -> Vec<Rule> {
     (0..).zip(rules).map(|(ordinal, rule)| Rule { ordinal, ..rule }).collect()
 }
 
-/// The rules of statements that take the place of former rules.
+/// The rules for statements that replace former rules.
 fn replaced(former: Vec<Rule>, parsed: Vec<ParsedRule>, now: Timestamp, new_id: impl Fn() -> RuleId) -> Vec<Rule> {
     let name = |parsed: &ParsedRule| parsed.fields.annotations.get("id").cloned();
     let named = |rule: Rule| (parse_rule(&rule.policy_text).ok().as_ref().and_then(name), rule);

@@ -1,4 +1,4 @@
-//! The questions the use cases ask of policy.
+//! The questions that use cases put to policy.
 
 use jiff::Timestamp;
 
@@ -7,12 +7,12 @@ use crate::domain::{AccessRequest, AccountId, Grant, ResourceRef, ResourceType, 
 use crate::policy::{AccessQuestion, Approve, DecidedAccess, DecisionQuestion, Permit, PolicyDecision, Revoke};
 
 impl TenantEngine {
-    /// Whether policy permits an access, and on what terms. A fault of ours is an error: it denies, and it must not look
-    /// like a decision.
+    /// Whether policy permits an access, and on which terms. An internal error is returned as an error: it denies, and
+    /// must not look like a decision.
     ///
     /// # Errors
     ///
-    /// [`AccessError::UnknownResource`] when the directory does not offer the resource and the principal may be told.
+    /// [`AccessError::UnknownResource`] if the directory does not offer the resource and the principal may learn that.
     pub(super) fn decide(&self, question: &AccessQuestion<'_>) -> Result<PolicyDecision, AccessError> {
         let decision = self.engine.decide(question);
         match decision.fault {
@@ -22,7 +22,7 @@ impl TenantEngine {
         }
     }
 
-    /// The directory does not offer a resource.
+    /// The error for a resource that the directory does not offer.
     pub(super) fn unknown(&self, resource: &ResourceRef) -> AccessError {
         AccessError::UnknownResource { resource: resource.clone(), synced_at: self.directory.synced_at() }
     }
@@ -48,8 +48,8 @@ impl TenantEngine {
         self.engine.authorize_approve(&question).map_err(|decision| self.denied(&decision))
     }
 
-    /// The caller's authority to end a grant: by policy, or as an administrator. Who may approve such an access may also
-    /// end it.
+    /// The caller's authority to end a grant: by policy, or as an administrator. Whoever may approve such an access may
+    /// also end it.
     pub(super) fn revocation(&self, access: &OperationContext, grant: &Grant) -> Result<Permit<Revoke>, AccessError> {
         let caller = access.caller();
         if let Some(permit) = caller.administrator_revokes() {
@@ -74,7 +74,7 @@ impl TenantEngine {
         self.engine.authorize_revoke(&question).map_err(|decision| self.denied(&decision))
     }
 
-    /// Whether access to resources of this type can be given yet.
+    /// Checks that access to resources of this type can be given.
     pub(super) fn check_type(&self, resource: &ResourceRef) -> Result<(), AccessError> {
         match resource.kind() {
             ResourceType::AwsAccount | ResourceType::AwsPermissionSet => Ok(()),
@@ -83,12 +83,12 @@ impl TenantEngine {
             | ResourceType::AwsEc2Instance
             | ResourceType::AwsOrganizationalUnit) => Err(AccessError::input(
                 "resource.type",
-                format!("access to `{kind}` cannot be given yet; ask for a role on an `aws_account`"),
+                format!("access to `{kind}` is not supported yet; request a role on an `aws_account`"),
             )),
         }
     }
 
-    /// The account a resource is on.
+    /// The account a resource is in.
     pub(super) fn account_of(&self, resource: &ResourceRef) -> Result<AccountId, AccessError> {
         self.check_type(resource)?;
         if resource.kind() == ResourceType::AwsAccount {
@@ -98,7 +98,7 @@ impl TenantEngine {
         self.directory.get(resource).and_then(|known| known.account_id.clone()).ok_or_else(|| {
             AccessError::input(
                 "resource.id",
-                "the directory knows no account for this permission set; ask for the role on an `aws_account`",
+                "the directory has no account for this permission set; request the role on an `aws_account`",
             )
         })
     }
@@ -118,14 +118,15 @@ impl TenantEngine {
 }
 
 impl TenantEngine {
-    /// Why what was asked for earlier cannot be given now, for who decides about it and did not name it; `None` if it can.
+    /// Why an access that was requested earlier cannot be given now, for an approver who did not name it; `None` if it
+    /// can be.
     pub(super) fn why_not_given(&self, resource: &ResourceRef, action: &str) -> Option<String> {
         let error = self.account_of(resource).err().or_else(|| self.permission_set_of(resource, action).err())?;
         let reason = if let AccessError::InvalidInput { reason, .. } = error { reason } else { error.to_string() };
-        Some(format!("what was asked for cannot be given any more: {reason}"))
+        Some(format!("the requested access can no longer be given: {reason}"))
     }
 
-    /// Why it was decided so, naming the policies that did.
+    /// The explanation of a decision, with the names of the determining policies.
     pub(super) fn explain(&self, decision: &PolicyDecision) -> String {
         let deciding = self.policies.iter().filter(|policy| decision.matching_policy_ids.contains(&policy.id));
         let names: Vec<_> = deciding.map(|policy| format!("`{}`", policy.name)).collect();
@@ -136,13 +137,13 @@ impl TenantEngine {
         }
     }
 
-    /// A refusal of policy.
+    /// The error for a refusal by policy.
     pub(super) fn denied(&self, decision: &PolicyDecision) -> AccessError {
         AccessError::PolicyDenied { reason: self.explain(decision), notices: decision.notices.clone() }
     }
 }
 
-/// What an approver of a request decides about, at a time.
+/// What an approver decides about, at a given time.
 pub(super) fn decided_by_request(request: &AccessRequest, at: Timestamp) -> DecidedAccess<'_> {
     DecidedAccess {
         action: &request.action,

@@ -1,9 +1,9 @@
-//! Policy is asked again when time has passed since a decision: by the approval that would grant, and by the worker before
-//! it gives.
+//! Policy is evaluated again when time has passed since a decision: by the approval that would grant, and by the worker
+//! before it gives access.
 //!
-//! It is asked with today's policies and directory, the newest facts known of people, the stored circumstances of who
-//! asked, and the time of the question. What would be refused now is refused; of the old and the new terms the stricter
-//! hold; nothing is shortened silently.
+//! It is evaluated with the current policies and directory, the newest records of the people involved, the stored
+//! circumstances of the submitter, and the present time. What policy would refuse now is refused. Of the old and the
+//! new terms the stricter ones apply. A duration is never shortened silently.
 
 mod current;
 
@@ -23,50 +23,50 @@ use crate::domain::{
 use crate::policy::{AccessQuestion, Approve, DecisionQuestion, Permit, PolicyOutcome};
 use crate::store::{StoreError, TenantTable, Transaction};
 
-/// A decision is good for this long; access that begins later is evaluated again.
+/// How long a decision stays valid; access that begins later is evaluated again.
 const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a request is evaluated by.
 pub struct EvaluationInputs<'a> {
     /// The tenant, as it is now.
     pub tenant: &'a Tenant,
-    /// Everybody the request is about, as they are now.
+    /// The current records of everybody the request is about.
     pub current: &'a CurrentRecords,
-    /// The time of the question.
+    /// The time of the evaluation.
     pub now: Timestamp,
     /// When the access begins.
     pub start_at: Timestamp,
-    /// How long it lasts: an extension makes that longer than it was asked for.
+    /// How long it lasts; with an extension this is longer than the request asked for.
     pub duration: Seconds,
-    /// For how many seconds the requester had this same access within the last 24 hours, not counting what is to be given.
+    /// How many seconds of the last 24 hours the requester had this access, without the grant in question.
     pub held_seconds: i64,
 }
 
-/// What came of evaluating a request again.
+/// The result of evaluating a request again.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reconsidered {
-    /// It may be given, on these terms; an emergency has none.
+    /// It may be given.
     Holds {
-        /// The requester, as they are known now.
+        /// The requester, with current attributes.
         requester: Principal,
-        /// The stricter of the old and the new.
+        /// The stricter of the old and the new terms; `None` for break-glass access.
         terms: Option<Terms>,
     },
     /// It may be given once more people have approved it.
     NeedsApprovals {
-        /// The stricter of the old and the new.
+        /// The stricter of the old and the new terms.
         terms: Terms,
     },
     /// It may not be given now.
     Refused(Refusal),
 }
 
-/// Why policy refuses now what it permitted.
+/// Why policy now refuses what it permitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// In words for the caller.
+    /// The explanation for the caller.
     pub reason: String,
-    /// The notices of the rules that determined it.
+    /// The notices of the determining rules.
     pub notices: Vec<String>,
 }
 
@@ -83,30 +83,30 @@ pub fn settings_hash(tenant: &Tenant) -> String {
     crate::hash::sha256(parts.to_string().as_bytes())
 }
 
-/// Whether what `grant` gives has to be evaluated again before it is given: its policies, its directory or its people are
-/// not those it was evaluated by, or more time has passed than a decision is good for.
+/// Whether a grant has to be evaluated again before its access is given: the policies, directory or people changed
+/// since it was evaluated, or its decision is no longer valid by its age.
 #[must_use]
 pub fn is_outdated(grant: &Grant, versions: Versions, facts: &EvaluationInputs<'_>) -> bool {
     let DecisionBasis { policy_version, directory_version, settings_hash: hash, at } = &grant.evaluation;
     let basis = Versions { policy_version: *policy_version, directory_version: *directory_version };
-    // What is being given since then is not evaluated again because giving it takes long.
-    // What begins later than it was decided always is: other access may have been given meanwhile (`held_seconds`).
+    // A grant that is already being given is not evaluated again just because that takes long. A grant that begins
+    // later than its decision always is: other access may have been given meanwhile (`held_seconds`).
     let late = grant.assignment.is_none() && (facts.now > *at + GOOD_FOR || grant.granted_at > *at);
     basis != versions || *hash != settings_hash(facts.tenant) || late || facts.current.changed(facts.now)
 }
 
-/// Whether `grant` is what its request was approved for: nothing else is ever given. `permission_set` is what the directory
-/// says, or said before it was gone, of the permission set the grant gives.
+/// Checks that `grant` is what its request was approved for: nothing else is ever given. `permission_set` is the
+/// directory's record of the grant's permission set, even if it is gone.
 ///
 /// # Errors
 ///
-/// The [`Refusal`] when it is not.
+/// The [`Refusal`] if it is not.
 pub fn is_approved(
     grant: &Grant,
     request: Option<&AccessRequest>,
     permission_set: Option<&AwsResource>,
 ) -> Result<(), Refusal> {
-    let request = request.ok_or("the request it came of does not exist")?;
+    let request = request.ok_or("its request does not exist")?;
     let approved = matches!(request.state, RequestState::Approved { .. }) && request.grant_ids.contains(&grant.id);
     let same = request.requester.who == grant.grantee.who
         && request.resource == grant.resource
@@ -116,11 +116,11 @@ pub fn is_approved(
     if approved && same && target && is_within(grant, request) {
         Ok(())
     } else {
-        Err("no approved request asks for it".into())
+        Err("the grant does not match an approved request".into())
     }
 }
 
-/// Whether the account and the permission set of a grant are those its resource and action name.
+/// Whether the grant's account and permission set are those that its resource and action name.
 fn is_target(grant: &Grant, permission_set: &AwsResource) -> bool {
     if permission_set.resource.kind() != ResourceType::AwsPermissionSet
         || permission_set.resource.id() != grant.permission_set_arn
@@ -141,8 +141,8 @@ fn is_target(grant: &Grant, permission_set: &AwsResource) -> bool {
     }
 }
 
-/// Whether a grant begins when its request says, and ends no later than it or the terms allow. An emergency has no terms:
-/// its maximum is the tenant's, and is asked again.
+/// Whether a grant begins when its request says, and ends no later than the request and the terms allow. Break-glass
+/// access has no terms: its maximum is the tenant's and is checked again.
 fn is_within(grant: &Grant, request: &AccessRequest) -> bool {
     // Not that the grant is newer than the request: the clocks of two functions may differ.
     let begins = grant.granted_at == request.begins_at(grant.created_at);
@@ -151,12 +151,12 @@ fn is_within(grant: &Grant, request: &AccessRequest) -> bool {
     begins && grant.expires_at <= grant.latest_end && latest.is_none_or(|latest| grant.latest_end <= latest)
 }
 
-/// Evaluates a request by today's policies, for access of the length that is to be given. `approval` is one that is being given
-/// now, and counts beside those the request has.
+/// Evaluates a request by the current policies, for access of the given length. `approval` is one that is being given
+/// now and counts in addition to those of the request.
 ///
 /// # Errors
 ///
-/// [`AccessError::Policies`] when the policies cannot be evaluated: nothing is decided then.
+/// [`AccessError::Policies`] if the policies cannot be evaluated: then nothing is decided.
 pub fn reconsider(
     engine: &TenantEngine,
     request: &AccessRequest,
@@ -204,11 +204,11 @@ pub fn reconsider(
     Ok(Reconsidered::Holds { requester, terms: Some(terms) })
 }
 
-/// What the terms ask for and the request does not have. Policies may have come to ask for it since.
+/// What the terms demand and the request lacks; `None` if it lacks nothing. Policies may demand more than they did.
 fn unmet(terms: &Terms, request: &AccessRequest, duration: Seconds) -> Option<String> {
     let maximum = terms.max_duration_seconds;
     if duration > maximum {
-        return Some(format!("the longest that is allowed now is {} seconds: make a new request", maximum.get()));
+        return Some(format!("the longest duration allowed now is {} seconds: make a new request", maximum.get()));
     }
     if terms.require_reason && request.reason.as_deref().is_none_or(is_blank) {
         return Some("a reason is required now: make a new request".to_owned());
@@ -217,11 +217,12 @@ fn unmet(terms: &Terms, request: &AccessRequest, duration: Seconds) -> Option<St
     Some(format!("a ticket matching `{pattern}` is required now: make a new request"))
 }
 
-/// Whether an approval that was given counts: its approver, as they are known now, is permitted to give it as they gave it.
+/// Whether an approval counts: policy permits it to its approver now, with current attributes and the circumstances it
+/// was given in.
 ///
 /// # Errors
 ///
-/// [`AccessError::Policies`] when the policies cannot be evaluated.
+/// [`AccessError::Policies`] if the policies cannot be evaluated.
 pub(super) fn counts(
     engine: &TenantEngine,
     request: &AccessRequest,
@@ -252,7 +253,7 @@ pub(super) fn counts(
     }
 }
 
-/// Evaluates an emergency by today's settings; policies are not asked.
+/// Evaluates break-glass access by the current settings, without policy.
 #[must_use]
 pub fn reconsider_break_glass(request: &AccessRequest, facts: &EvaluationInputs<'_>) -> Reconsidered {
     let requester = match facts.current.of(&request.requester, facts.now) {
@@ -262,14 +263,14 @@ pub fn reconsider_break_glass(request: &AccessRequest, facts: &EvaluationInputs<
     match break_glass_maximum(&facts.tenant.settings, &requester.groups) {
         Err(why) => Reconsidered::Refused(why.into()),
         Ok(maximum) if facts.duration > maximum => Reconsidered::Refused(Refusal {
-            reason: format!("the longest emergency access is {} seconds now", maximum.get()),
+            reason: format!("the longest break-glass access is {} seconds now", maximum.get()),
             notices: Vec::new(),
         }),
         Ok(_) => Reconsidered::Holds { requester, terms: None },
     }
 }
 
-/// How long a member of these groups may have emergency access, or why not at all.
+/// The longest break-glass access for a member of these groups, or why there is none.
 pub(super) fn break_glass_maximum(settings: &TenantSettings, groups: &[String]) -> Result<Seconds, &'static str> {
     let settings = &settings.break_glass;
     if !settings.enabled {
@@ -281,29 +282,29 @@ pub(super) fn break_glass_maximum(settings: &TenantSettings, groups: &[String]) 
     Ok(settings.max_duration_seconds)
 }
 
-/// The attributes of a [`Tenant`] that decisions are made by.
+/// The attributes of a [`Tenant`] that decisions depend on.
 const OF_THE_TENANT: &[&str] = &["roles", "settings"];
-/// Those of its [`Versions`].
+/// The attributes of [`Versions`] that decisions depend on.
 const OF_ITS_VERSIONS: &[&str] = &["directory_version", "policy_version"];
 
 impl TenantEngine {
-    /// INVARIANT 10 (nothing is given that policy would refuse now), for what the commit itself gives, and not a worker
-    /// after it: it is conditional on the policies and the directory of this engine being in force.
+    /// INVARIANT 10 (nothing is given that policy would refuse now), for access that the commit itself gives, without a
+    /// worker after it: the commit is conditional on this engine's policies and directory being in force.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unstorable`] when the tenant cannot be turned into an item.
+    /// [`StoreError::Unstorable`] if the tenant cannot be turned into an item.
     pub(super) fn check_in_force(&self, tenant: &Tenant, writes: &mut Transaction) -> Result<(), StoreError> {
         check_versions(tenant, self.versions, writes)
     }
 }
 
-/// Makes a commit conditional on what a request was evaluated by: a policy that is changed between the question and the
-/// commit makes it be asked again.
+/// Makes a commit conditional on what a request was evaluated by: if a policy changes between the evaluation and the
+/// commit, the request is evaluated again.
 ///
 /// # Errors
 ///
-/// [`StoreError::Unstorable`] when a record cannot be turned into an item.
+/// [`StoreError::Unstorable`] if a record cannot be turned into an item.
 pub fn check(
     tenant: &Tenant,
     versions: Versions,
@@ -319,12 +320,12 @@ fn check_versions(tenant: &Tenant, versions: Versions, writes: &mut Transaction)
     writes.check_fields(&versions, OF_ITS_VERSIONS)
 }
 
-/// For how many seconds a requester had the access of a request lately, not counting a grant of that request itself. It is
-/// only read when a rule asks for it.
+/// How many seconds of the last 24 hours a requester had the access of a request, without the grants of that request.
+/// It is read only if a rule uses it.
 ///
 /// # Errors
 ///
-/// [`StoreError`] when the table does not answer.
+/// [`StoreError`] if the table does not answer.
 pub async fn held_seconds_besides(
     engine: &TenantEngine,
     table: &TenantTable,
@@ -334,7 +335,7 @@ pub async fn held_seconds_besides(
     if !engine.engine.asks_held_seconds() {
         return Ok(0);
     }
-    // Whom they are linked to now: they may have had it with another account since.
+    // By current links, since the requester may have had the access with another account since.
     let mut requester = request.requester.clone();
     people::look_up_one(table, &mut requester).await?;
     let given = engine.given_by(&request.resource, &request.action);

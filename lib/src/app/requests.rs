@@ -5,13 +5,13 @@ use crate::auth::ApiScope;
 use crate::domain::AccessRequest;
 use crate::policy::Approve;
 
-const UNKNOWN: AccessError = AccessError::NotFound("there is no such request, or you may not know of it");
+const UNKNOWN: AccessError = AccessError::NotFound("there is no such request, or you may not see it");
 
-/// The request, if the caller may see it: their own, one they may decide, or any for who sees everything.
+/// The request, if the caller may see it: their own, one they may decide, or any if they may see everything.
 ///
 /// # Errors
 ///
-/// [`AccessError::NotFound`] whether it does not exist or may not be seen (INVARIANT 6).
+/// [`AccessError::NotFound`] if it does not exist or may not be seen (INVARIANT 6: the answer is the same).
 pub async fn request_visible(
     access: &OperationContext,
     request: Option<AccessRequest>,
@@ -33,7 +33,7 @@ impl TenantEngine {
         access.caller().has(ApiScope::RequestsDecide) && self.approval(access, request).is_ok()
     }
 
-    /// Whether there may be requests of others that the caller sees; `false` is sure.
+    /// Whether the caller may be able to see requests of others; `false` is certain.
     #[must_use]
     pub fn may_show_requests_of_others(&self, access: &OperationContext) -> bool {
         let caller = access.caller();

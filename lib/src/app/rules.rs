@@ -1,4 +1,4 @@
-//! The rules of a policy, one by one.
+//! Changing single rules of a policy.
 
 use super::policies::{MOST_RULES, check_schema, found, invalid, numbered, rule_as, save, warnings};
 use super::{AccessError, Change, IfMatch, OperationContext, TenantEngine};
@@ -8,61 +8,61 @@ use crate::policy::{
     flat_actions, parse_rule, render,
 };
 
-/// What is to be different about a rule; of a new one, about a rule that is about everything.
+/// The changes to a rule. For a new rule they apply to one that matches everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RuleChange {
-    /// The whole statement; wins over the fields.
+    /// The whole statement; if given, the other fields are ignored.
     pub policy_text: Option<String>,
-    /// Permit or forbid.
+    /// Whether it permits or forbids.
     pub effect: Option<Effect>,
-    /// Which principals.
+    /// The principals.
     pub principal: ScopeChange,
-    /// How the actions are said.
+    /// The kind of the action scope.
     pub action_scope_type: Option<ActionScopeType>,
-    /// Which actions.
+    /// The names of the actions.
     pub action_ids: Option<Vec<String>>,
-    /// Which resources.
+    /// The resources.
     pub resource: ScopeChange,
-    /// The `when` and `unless` clauses; none takes them away.
+    /// The `when` and `unless` clauses; `Some(None)` removes them.
     pub conditions: Option<Option<String>>,
-    /// What to tell the caller; none takes it away.
+    /// The text shown to the caller; `Some(None)` removes it.
     pub notice: Option<Option<String>>,
     /// Whether sessions are audited.
     pub audit_session: Option<bool>,
 }
 
-/// What is to be different about a scope.
+/// The changes to a scope.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScopeChange {
-    /// How it is said.
+    /// The kind of the scope.
     pub scope_type: Option<ScopeType>,
-    /// The entity's type.
+    /// The entity type; `Some(None)` removes it.
     pub entity_type: Option<Option<String>>,
-    /// The entity's id.
+    /// The entity id; `Some(None)` removes it.
     pub entity_id: Option<Option<String>>,
 }
 
-/// A rule of a policy.
+/// The rule with this id.
 ///
 /// # Errors
 ///
-/// [`AccessError::NotFound`] when the policy has no such rule.
+/// [`AccessError::NotFound`] if the policy has no such rule.
 pub fn of(policy: &Policy, id: RuleId) -> Result<&Rule, AccessError> {
     policy.rules.iter().find(|rule| rule.id == id).ok_or(AccessError::NotFound("the policy has no such rule"))
 }
 
-/// Adds a rule to a policy, after the others. Answers with what in it is probably not meant, too.
+/// Adds a rule at the end of a policy. The answer includes warnings about the text.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when there is no such policy, or the rule is not valid.
+/// [`AccessError`] if there is no such policy, or the rule is not valid.
 pub async fn create(
     access: &OperationContext,
     policy: Option<Policy>,
     rule: &RuleChange,
 ) -> Result<(Change<Rule>, Vec<Problem>), AccessError> {
     let before = found(policy)?;
-    let missing = || AccessError::input("effect", "is required, unless there is a `policy_text`");
+    let missing = || AccessError::input("effect", "is required without `policy_text`");
     let text = match &rule.policy_text {
         Some(text) => text.clone(),
         None => written(&rule.over(everything(rule.effect.ok_or_else(missing)?))?)?,
@@ -74,13 +74,12 @@ pub async fn create(
     Ok((answer(access, &before, after, id)?, warnings))
 }
 
-/// Changes a rule: to another text, or in some of its fields. A rule whose fields change is written anew, without the
-/// comments in it. Answers with what in it is probably not meant, too.
+/// Changes the text or single fields of a rule. If fields change, the rule's text is generated anew, without its
+/// comments. The answer includes warnings about the text.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when there is no such rule, its policy is not of the version that was expected, or what it becomes
-/// is not valid.
+/// [`AccessError`] if there is no such rule, the policy's version is not the expected one, or the result is not valid.
 pub async fn update(
     access: &OperationContext,
     policy: Option<Policy>,
@@ -103,16 +102,16 @@ pub async fn update(
         after.rules = after.rules.into_iter().map(|other| if other.id == id { rule.clone() } else { other }).collect();
         warned
     };
-    // As for a policy: what is bad is bad of any version.
+    // Invalid input is reported first, as for a policy.
     expected.check(before.version)?;
     Ok((answer(access, &before, after, id)?, warned))
 }
 
-/// Takes a rule out of a policy.
+/// Removes a rule from a policy.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when there is no such rule, or its policy is not of the version that was expected.
+/// [`AccessError`] if there is no such rule, or the policy's version is not the expected one.
 pub fn delete(
     access: &OperationContext,
     policy: Option<Policy>,
@@ -128,12 +127,12 @@ pub fn delete(
     Ok(save(access, &before, after)?.map(|_| ()))
 }
 
-/// Puts the rules of a policy into an order. It is the order they are shown in; they decide together all the same.
+/// Orders the rules of a policy. The order is for display only; all rules decide together.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when there is no such policy, it is not of the version that was expected, or `ids` are not those of
-/// its rules, each once.
+/// [`AccessError`] if there is no such policy, its version is not the expected one, or `ids` are not the ids of its
+/// rules, each once.
 pub fn reorder(
     access: &OperationContext,
     policy: Option<Policy>,
@@ -168,7 +167,7 @@ fn answer(
     Ok(save(access, before, after)?.map(|_| rule))
 }
 
-/// A text that is one statement and may be stored, and what in it is probably not meant.
+/// Parses a text that is one statement and may be stored, and returns it with warnings.
 fn statement(engine: &TenantEngine, text: &str) -> Result<(ParsedRule, Vec<Problem>), AccessError> {
     let parsed = parse_rule(text).map_err(|errors| invalid(&errors))?;
     let warnings = check_schema(engine, text)?;
@@ -188,7 +187,7 @@ fn everything(effect: Effect) -> RuleFields {
     }
 }
 
-/// The text of a rule with some of its fields changed; the text it has, if they are what they were.
+/// The text of a rule with some fields changed; its present text if no field changes.
 fn edited(former: &Rule, change: &RuleChange) -> Result<String, AccessError> {
     let fields = parse_rule(&former.policy_text)
         .map_err(|errors| AccessError::Policies(format!("rule `{}` does not parse: {errors}", former.id)))?
@@ -207,13 +206,13 @@ fn written(fields: &RuleFields) -> Result<String, AccessError> {
                 "action" => "action_ids",
                 other => other,
             };
-            AccessError::input(field, "holds more than belongs in it, or something else")
+            AccessError::input(field, "contains text that does not belong in this field")
         }
     })
 }
 
 impl RuleChange {
-    /// The fields with the change over them.
+    /// The fields with the change applied.
     fn over(&self, fields: RuleFields) -> Result<RuleFields, AccessError> {
         let (was_type, was_ids) = flat_actions(&fields.action);
         let scope_type = self.action_scope_type.unwrap_or(was_type);
@@ -233,11 +232,11 @@ impl RuleChange {
 }
 
 impl ScopeChange {
-    /// The scope with the change over it: of another type, it keeps what that type calls for too.
+    /// The scope with the change applied. If its kind changes, it keeps the parts that the new kind has too.
     fn over(&self, scope: &RuleScope, [type_field, id_field]: [&'static str; 2]) -> Result<RuleScope, AccessError> {
         let was = FlatScope::from(scope);
         let scope_type = self.scope_type.unwrap_or(was.scope_type);
-        // The id of `is_in` is written otherwise than those of `eq` and `in`.
+        // The id of `is_in` is written differently from those of `eq` and `in`.
         let same_id = match scope_type {
             ScopeType::Eq | ScopeType::In => matches!(was.scope_type, ScopeType::Eq | ScopeType::In),
             ScopeType::IsIn => was.scope_type == ScopeType::IsIn,

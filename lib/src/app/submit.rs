@@ -1,4 +1,4 @@
-//! RequestContext for access.
+//! Creating requests: validates, evaluates and records them.
 
 use std::collections::BTreeMap;
 
@@ -17,40 +17,40 @@ use crate::domain::{
 use crate::policy::{AccessQuestion, PolicyOutcome};
 use crate::store::{RecordedRefusal, StoreError, Transaction};
 
-/// What is asked for.
+/// A request as the caller submits it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewRequest {
-    /// OperationContext to what.
+    /// The resource the access is to.
     pub resource: ResourceRef,
-    /// Which access.
+    /// The action: on an account, the name of the permission set.
     pub action: String,
-    /// Why.
+    /// The reason; `None` if none was given.
     pub reason: Option<String>,
     /// The tickets that justify it.
     pub tickets: Vec<String>,
-    /// For how long; none is the policies' default.
+    /// How long the access should last; `None` for the policies' default.
     pub duration: Option<Seconds>,
-    /// Whether this is an emergency.
+    /// Whether it is a break-glass request.
     pub break_glass: bool,
-    /// From when, if not at once.
+    /// When the access should begin; `None` for at once.
     pub start_at: Option<Timestamp>,
-    /// In whose name, if not the caller's own.
+    /// The subject of the requester; `None` if the caller is the requester.
     pub on_behalf_of: Option<String>,
-    /// What the caller attaches.
+    /// Free-form data from the caller.
     pub metadata: Metadata,
 }
 
-/// How far ahead access can be asked for.
+/// How far ahead access can be requested.
 const FURTHEST_START: SignedDuration = SignedDuration::from_hours(24 * 90);
-/// If the event that starts provisioning is lost, `sweep` finds the grant after this.
+/// If the event that starts provisioning is lost, `sweep` finds the grant after this time.
 const PROVISIONING_GRACE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Decides what is asked for. `named` is the person it is asked for, if it is not the caller.
+/// Decides a new request. `named` is the requester if it is not the caller.
 ///
 /// # Errors
 ///
-/// [`AccessError`] when it cannot be decided as it is; nothing is recorded then. A refusal by policy is recorded and
-/// answered in the [`Change`].
+/// [`AccessError`] if it cannot be decided; nothing is recorded then. A refusal by policy is recorded and answered in
+/// the [`Change`].
 pub async fn submit(
     access: &OperationContext,
     new: NewRequest,
@@ -89,8 +89,8 @@ pub async fn submit(
     }
 }
 
-/// Refuses emergency access, and records that once a minute for each principal. No request is made, so the event is about
-/// the call, by its id.
+/// Refuses break-glass access, and records that at most once a minute for each principal. No request is created, so the
+/// event is about the call, by its id.
 async fn refuse_break_glass(
     access: &OperationContext,
     new: &NewRequest,
@@ -123,11 +123,11 @@ async fn refuse_break_glass(
     Ok(Change::refused(writes, why))
 }
 
-/// Why an API key is given nothing.
-const NO_SERVICE_USER: &str = "this API key is given no access: an administrator sets on it the Identity Store user who is \
-                               to receive it; its name leads to nobody";
+/// Why an API key gets no access.
+const NO_SERVICE_USER: &str = "this API key cannot receive access: an administrator has to set an Identity Store user \
+                               on it; its name does not lead to one";
 
-/// In whose name: the caller's own, or that of a person in the directory.
+/// The requester: the caller, or a person in the directory.
 async fn requester(access: &OperationContext, new: &NewRequest, named: Option<User>) -> Result<Principal, AccessError> {
     let caller = access.caller();
     let Some(sub) = &new.on_behalf_of else { return Ok(caller.principal().clone()) };
@@ -136,37 +136,37 @@ async fn requester(access: &OperationContext, new: &NewRequest, named: Option<Us
         AccessError::input("on_behalf_of", format!("there is no person `{sub}` in the tenant's directory"))
     })?;
     if new.break_glass {
-        return Err(AccessError::BreakGlassNotPermitted("nobody breaks the glass in another's name".to_owned()));
+        return Err(AccessError::BreakGlassNotPermitted("break-glass access is only for the caller".to_owned()));
     }
     let mut requester = user.into_principal();
     people::look_up_one(access.table(), &mut requester).await?;
     Ok(requester)
 }
 
-/// What came of evaluating an ask: not yet written.
+/// A request that was evaluated and is not written yet.
 pub(super) enum EvaluatedRequest {
-    /// Refused; the request that records it.
+    /// Refused by policy.
     Denied {
-        /// The record.
+        /// The request that records the refusal.
         request: AccessRequest,
-        /// Why, in words.
+        /// The explanation.
         reason: String,
-        /// The notices of the rules that determined it.
+        /// The notices of the determining rules.
         notices: Vec<String>,
     },
-    /// Waits for people.
+    /// It waits for approval by people.
     Waits(AccessRequest),
-    /// Granted at once.
+    /// It is granted at once.
     Granted(AccessRequest, Box<Grant>),
 }
 
-/// An ask with everything it is evaluated by.
+/// A new request with everything it is evaluated by.
 pub(super) struct RequestContext<'a> {
     pub(super) access: &'a OperationContext,
     pub(super) engine: &'a TenantEngine,
     pub(super) requester: Principal,
     pub(super) new: NewRequest,
-    /// For how many seconds the requester had this same access within the last 24 hours.
+    /// How many seconds of the last 24 hours the requester had this access.
     pub(super) held_seconds: i64,
 }
 
@@ -184,7 +184,7 @@ impl RequestContext<'_> {
         }
     }
 
-    /// What policy is asked: about the access exactly as it would be given.
+    /// The question to policy: about the access exactly as it would be given.
     pub(super) fn question(&self) -> AccessQuestion<'_> {
         let NewRequest { resource, action, reason, tickets, duration, start_at, .. } = &self.new;
         let default = self.access.tenant().settings.default_duration_seconds;
@@ -202,9 +202,9 @@ impl RequestContext<'_> {
         }
     }
 
-    /// Evaluates it by the policies.
+    /// Evaluates the request by the policies.
     pub(super) fn evaluate(&self) -> Result<EvaluatedRequest, AccessError> {
-        // What cannot be given is refused before policy is asked.
+        // A request that cannot be carried out is refused before policy is evaluated.
         if self.requester.who.kind == PrincipalKind::ServiceAccount && self.requester.user_id().is_none() {
             return Err(AccessError::input("identity_store_user_id", NO_SERVICE_USER));
         }
@@ -219,7 +219,7 @@ impl RequestContext<'_> {
             return Ok(EvaluatedRequest::Denied { request, reason, notices: decision.notices });
         };
         self.check_justification(terms)?;
-        // Whoever may have it may know why it cannot be given.
+        // A principal who may have the access may learn why it cannot be given.
         self.engine.account_of(&self.new.resource)?;
         self.engine.permission_set_of(&self.new.resource, &self.new.action)?;
         let maximum = terms.max_duration_seconds;
@@ -244,7 +244,7 @@ impl RequestContext<'_> {
         }
     }
 
-    /// Breaks the glass: policies are not asked.
+    /// Grants break-glass access without evaluating policy.
     fn break_glass(&self) -> Result<(AccessRequest, Grant), AccessError> {
         let settings = &self.access.tenant().settings;
         let maximum = break_glass_maximum(settings, &self.requester.groups)
@@ -253,7 +253,7 @@ impl RequestContext<'_> {
             return Err(self.engine.unknown(&self.new.resource));
         }
         if self.new.reason.as_deref().is_none_or(is_blank) {
-            return Err(AccessError::input("reason", "is required to break the glass: say what the emergency is"));
+            return Err(AccessError::input("reason", "is required for break-glass access: describe the emergency"));
         }
         let length = match self.new.duration {
             Some(asked) if asked > maximum => {
@@ -262,7 +262,7 @@ impl RequestContext<'_> {
             Some(asked) => asked,
             None => settings.default_duration_seconds.min(maximum),
         };
-        let reasoning = Some("the glass was broken; to be reviewed".to_owned());
+        let reasoning = Some("break-glass access; to be reviewed".to_owned());
         let state = RequestState::Approved { mode: ApprovedBy::BreakGlass, reasoning };
         grant_of(self.access, self.engine, self.request(length, None, state), maximum)
     }
@@ -323,7 +323,8 @@ impl RequestContext<'_> {
     }
 }
 
-/// The pattern no ticket matches, if there is one. A pattern that does not compile matches nothing: fail closed.
+/// The first pattern that no ticket matches; `None` if all match. A pattern that does not compile matches nothing: fail
+/// closed.
 pub(super) fn unmatched_ticket_pattern<'a>(patterns: &'a [String], tickets: &[String]) -> Option<&'a String> {
     patterns.iter().find(|pattern| {
         let regex = regex::Regex::new(pattern);
@@ -331,7 +332,7 @@ pub(super) fn unmatched_ticket_pattern<'a>(patterns: &'a [String], tickets: &[St
     })
 }
 
-/// The grant of an approved request, which then names it.
+/// Creates the grant of an approved request and adds its id to the request.
 pub(super) fn grant_of(
     access: &OperationContext,
     engine: &TenantEngine,
@@ -387,13 +388,13 @@ pub(super) fn grant_of(
     Ok((request, grant))
 }
 
-/// Writes a new grant. From here on it stands in the index of what falls due, and leaves it only when the access is
-/// gone: INVARIANT 1 (obligation first).
+/// Writes a new grant. From now on it is in the due index, and leaves it only when the access is confirmed to be gone:
+/// INVARIANT 1 (obligation first).
 pub(super) fn give(access: &OperationContext, writes: &mut Transaction, grant: &Grant) -> Result<(), StoreError> {
     give_counted(access, writes, grant, None)
 }
 
-/// The same for what nobody approved, unless too many grants of the principal are pending already.
+/// Writes a grant that nobody approved, unless the principal has too many pending grants.
 pub(super) fn give_within_limit(
     access: &OperationContext,
     writes: &mut Transaction,

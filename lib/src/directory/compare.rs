@@ -1,4 +1,4 @@
-//! What a full read of one kind changes in a directory.
+//! The changes to a directory that follow from a full read of one kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,25 +6,25 @@ use jiff::Timestamp;
 
 use crate::domain::{AwsResource, Person, ResourceRef};
 
-/// Something of the directory that AWS has, or had.
+/// An entry of the directory that AWS has or had.
 pub trait Tracked: Clone {
-    /// What it is the same by.
+    /// The type of its identity.
     type Key: Ord + Clone;
 
-    /// What it is the same by.
+    /// Its identity, which stays the same when other fields change.
     fn key(&self) -> Self::Key;
 
-    /// Since when it was not found, and since when it is gone.
+    /// Since when it is missing, and since when it is gone; each `None` if it is not.
     fn absence(&mut self) -> (&mut Option<Timestamp>, &mut Option<Timestamp>);
 
     /// Whether it is gone.
     fn is_gone(&self) -> bool;
 
-    /// As it was read just now, with what AWS does not know of it kept as the directory has it.
+    /// The entry as read now, with the fields that the read does not contain taken from the stored one.
     #[must_use]
     fn merged(self, known: &Self) -> Self;
 
-    /// Whether nothing about it changed.
+    /// Whether it equals the stored entry, apart from the time of the read.
     fn is_same(&self, known: &Self) -> bool;
 }
 
@@ -77,26 +77,27 @@ impl Tracked for Person {
     }
 }
 
-/// What is to be written, and what is not.
+/// The result of a comparison: what has to be written, and what is held back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference<T> {
-    /// Known and found, and not as it was; in the order they were found.
+    /// Stored and found with changes; in the order they were found.
     pub changed: Vec<T>,
-    /// Found, and unknown or gone so far; in the order they were found.
+    /// Found, and not stored or marked as gone before; in the order they were found.
     pub added: Vec<T>,
-    /// Not found by this read, and found by the one before it.
+    /// Not found by this read, but by the one before it.
     pub missing: Vec<T>,
-    /// Not found by this read nor by the one before it: gone from now on.
+    /// Not found by this read nor by the one before it: marked as gone now.
     pub gone: Vec<T>,
-    /// Would be gone, but they are too many at once. They stay as they are.
+    /// Not found by both reads, but too many at once to be marked as gone. They stay as they are.
     pub held_back: Vec<T>,
 }
 
-/// Compares what a directory knows of one kind with a full read of it.
+/// Compares the stored entries of one kind with a full read.
 ///
-/// What AWS says is over (`ended`: closed accounts) is gone at once. What is merely not found is gone when two full reads
-/// in a row did not find it, unless that is more than a tenth of what there was, or a read found nothing at all: then it
-/// looks like a fault, and waits for an administrator, who says so with `accepts_loss`. One of few may always go.
+/// An entry that AWS reports as ended (`ended`: closed accounts) is gone at once. An entry that is merely not found is
+/// gone after two full reads in a row did not find it. If that would be more than a tenth of all entries, or if a read
+/// found nothing at all, it is probably an error and is held back until an administrator confirms it with
+/// `accepts_loss`. A single entry may always go.
 pub fn compare<'a, T: Tracked + 'a>(
     known: impl IntoIterator<Item = &'a T>,
     found: Vec<T>,
@@ -163,7 +164,7 @@ mod tests {
         ids.map(|id| account(&format!("{id:012}"), "name", "r-ab12", at(0)).unwrap()).collect()
     }
 
-    /// Whether `lost` of `live` go, both reads having found the rest.
+    /// Whether `lost` of `live` entries are marked as gone when both reads found the rest.
     fn go(lost: u64, live: u64) -> bool {
         let mut known = accounts(0..live);
         let found = || accounts(lost..live);

@@ -1,4 +1,4 @@
-//! The Identity Store: its users.
+//! The users of the Identity Store.
 
 use super::retry::paced;
 use super::{DirectoryError, Page};
@@ -14,17 +14,17 @@ pub struct IdentityStore {
 }
 
 impl IdentityStore {
-    /// The store of that id.
+    /// The Identity Store with this id.
     #[must_use]
     pub fn new(client: aws_sdk_identitystore::Client, id: String, clock: Clock) -> Self {
         Self { client, id, clock }
     }
 
-    /// Its users: one page, of a hundred at most. It makes one request, and one more when throttled.
+    /// Reads one page of at most a hundred users. The request is repeated when throttled.
     ///
     /// # Errors
     ///
-    /// [`DirectoryError`] when they cannot be read.
+    /// [`DirectoryError`] if they cannot be read.
     pub async fn users(&self, token: Option<String>) -> Result<Page<Person>, DirectoryError> {
         let ask = || self.client.list_users().identity_store_id(&self.id).set_next_token(token.clone()).send();
         let answer = paced(&self.clock, "identitystore:ListUsers", ask).await?;

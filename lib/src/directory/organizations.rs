@@ -1,4 +1,4 @@
-//! Organizations: units, accounts, and the tags of accounts. Each method makes one request, and one more when throttled.
+//! Organizations: units, accounts, and tags of accounts. Each request is repeated when throttled.
 
 use std::collections::BTreeMap;
 
@@ -20,9 +20,9 @@ pub struct Organizations {
 /// An account of the organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundAccount {
-    /// The account.
+    /// The account as a resource of the directory.
     pub account: AwsResource,
-    /// Whether access to it can be given: it is not closed, suspended, or not active yet.
+    /// Whether access to it can be given: it is active, and not closed or suspended.
     pub is_active: bool,
 }
 
@@ -33,11 +33,11 @@ impl Organizations {
         Self { client, clock }
     }
 
-    /// The organization's root: one page.
+    /// Reads one page with the organization's root.
     ///
     /// # Errors
     ///
-    /// [`DirectoryError`] when it cannot be read.
+    /// [`DirectoryError`] if it cannot be read.
     pub async fn roots(&self, token: Option<String>, now: Timestamp) -> Result<Page<AwsResource>, DirectoryError> {
         let ask = || self.client.list_roots().set_next_token(token.clone()).send();
         let answer = paced(&self.clock, "organizations:ListRoots", ask).await?;
@@ -48,11 +48,11 @@ impl Organizations {
         Ok(Page { found: found.collect::<Result<_, _>>()?, next: answer.next_token })
     }
 
-    /// The units directly below a unit or the root: one page. A page may be empty and another follow.
+    /// Reads one page of the units directly below a unit or the root. A page may be empty although another one follows.
     ///
     /// # Errors
     ///
-    /// [`DirectoryError`] when they cannot be read.
+    /// [`DirectoryError`] if they cannot be read.
     pub async fn units_below(
         &self,
         parent: &str,
@@ -69,11 +69,12 @@ impl Organizations {
         Ok(Page { found: found.collect::<Result<_, _>>()?, next: answer.next_token })
     }
 
-    /// The accounts directly below a unit or the root: one page. A page may be empty and another follow.
+    /// Reads one page of the accounts directly below a unit or the root. A page may be empty although another one
+    /// follows.
     ///
     /// # Errors
     ///
-    /// [`DirectoryError`] when they cannot be read.
+    /// [`DirectoryError`] if they cannot be read.
     pub async fn accounts_below(
         &self,
         parent: &str,
@@ -91,11 +92,11 @@ impl Organizations {
         Ok(Page { found: found.collect::<Result<_, DirectoryError>>()?, next: answer.next_token })
     }
 
-    /// The tags of an account, all pages; `None` if there is no such account any more.
+    /// Reads all tags of an account; `None` if the account no longer exists.
     ///
     /// # Errors
     ///
-    /// [`DirectoryError`] when they cannot be read.
+    /// [`DirectoryError`] if they cannot be read.
     pub async fn tags_of(&self, account_id: &str) -> Result<Option<BTreeMap<String, String>>, DirectoryError> {
         let mut tags = BTreeMap::new();
         let mut token: Option<String> = None;
@@ -117,7 +118,7 @@ impl Organizations {
     }
 }
 
-/// `State`, which replaces `Status` (AWS Organizations API reference, `Account`).
+/// By `State`, which replaces `Status` (AWS Organizations API reference, `Account`).
 fn is_active(account: &Account) -> bool {
     account.state.as_ref().is_none_or(|state| *state == AccountState::Active)
 }

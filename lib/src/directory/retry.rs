@@ -1,4 +1,4 @@
-//! Waiting when Organizations or the Identity Store are asked too often.
+//! Retries when Organizations or the Identity Store throttle a call.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use aws_sdk_organizations::error::{DisplayErrorContext, ProvideErrorMetadata, Sd
 use super::DirectoryError;
 use crate::clock::Clock;
 
-/// Asked so often, 31 seconds pass. Both services refill their quotas within seconds.
+/// How often a call is made. The pauses add up to 31 seconds; both services refill their quotas within seconds.
 const ATTEMPTS: u32 = 6;
 
-/// Makes a call; while the service says that it is asked too often, waits and makes it again.
+/// Makes a call, and repeats it with growing pauses while the service throttles it.
 ///
 /// # Errors
 ///
-/// [`DirectoryError::Aws`] when it fails otherwise, or too often.
+/// [`DirectoryError::Aws`] if it fails otherwise, or is throttled each time.
 pub(super) async fn paced<T, E, R, F>(
     clock: &Clock,
     call: &'static str,
@@ -41,7 +41,7 @@ where
     }
 }
 
-/// The names the two services have for it.
+/// The error codes of the two services for throttling.
 fn is_throttled(code: Option<&str>) -> bool {
     matches!(code, Some("TooManyRequestsException" | "ThrottlingException" | "Throttling"))
 }

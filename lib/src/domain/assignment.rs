@@ -1,6 +1,7 @@
-//! An account assignment in Identity Center: who holds it, whose it is, and what was last confirmed of it.
+//! The record of an account assignment in Identity Center: which grants hold it, who created it, and what was last
+//! confirmed of it.
 //!
-//! Everything here decides and does nothing; `workers/assignment.rs` carries out what [`Assignment::next_step`] says.
+//! Nothing here does I/O: `workers/assignment.rs` carries out what [`Assignment::next_step`] returns.
 
 use std::collections::BTreeSet;
 
@@ -10,44 +11,44 @@ use serde::{Deserialize, Serialize};
 use super::stored::required;
 use super::{AccountId, GrantId, OnDrift, TenantId};
 
-/// What tells one account assignment from another.
+/// What identifies an account assignment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AssignmentKey {
-    /// The Identity Center instance.
+    /// The ARN of the Identity Center instance.
     pub instance_arn: String,
-    /// The Identity Store user.
+    /// The id of the Identity Store user.
     pub principal_id: String,
-    /// The account.
+    /// The account the assignment is on.
     pub account_id: AccountId,
-    /// The permission set.
+    /// The ARN of the permission set.
     pub permission_set_arn: String,
 }
 
-/// The tenants that may use an Identity Center instance: their grants may hold its assignments, and a sync writes what it
-/// reads of the instance and its organization into their directories. No other tenant gets anything of it.
+/// The tenants that may use an Identity Center instance: their grants may hold its assignments, and a sync writes what
+/// it reads of the instance and its organization into their directories. Other tenants get nothing from it.
 ///
-/// An administrator of the stack registers an instance for a tenant (`stint-bootstrap --sync`). Only that tenant shares it
+/// An operator registers an instance for a tenant (`stint-bootstrap --sync`). Only that tenant can share it
 /// (`stint-bootstrap --share-instance-with`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceTenants {
-    /// The instance.
+    /// The ARN of the instance.
     pub instance_arn: String,
-    /// The tenant that registered it.
+    /// The tenant that registered the instance.
     pub owner: TenantId,
-    /// The tenants the owner shares it with.
+    /// The tenants that the owner shares the instance with.
     pub shared_with: BTreeSet<TenantId>,
-    /// Counts the changes.
+    /// Raised with each change of the record.
     pub version: u64,
 }
 
-/// A live grant, of any tenant that shares the instance, that needs an assignment to exist.
+/// A live grant that needs an assignment to be present. It may be of any tenant that shares the instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// The grant's tenant. No other tenant is told of it.
+    /// The grant's tenant. Other tenants do not learn of the grant.
     pub tenant_id: TenantId,
-    /// The grant.
+    /// The id of the grant.
     pub grant_id: GrantId,
-    /// What its policies say about access that is deleted outside stint.
+    /// What the grant's policies say about access that is deleted outside stint.
     pub on_drift: OnDrift,
     /// Whether Identity Center has confirmed the assignment since the grant became a holder.
     pub confirmed: bool,
@@ -59,64 +60,64 @@ impl Holder {
     }
 }
 
-/// Who made the assignment that exists, as far as the record can tell.
+/// Who created the assignment that exists, as far as the record can tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// stint recorded that it intends to create it, and has not seen it absent since.
+    /// stint recorded its intent to create it, and has not seen it absent since.
     Ours,
-    /// It existed before stint ever created it.
+    /// It existed before stint first created it.
     Standing,
-    /// stint had created it once and saw it deleted, and then it existed again: somebody else made it, or the table was
-    /// restored from a backup.
+    /// stint once created it and then saw it absent, and now it exists again: somebody else created it, or the table
+    /// was restored from a backup.
     Unowned,
 }
 
 /// The record of an assignment.
 ///
-/// Desired state of what is [`Origin::Ours`]: present if and only if somebody holds it. INVARIANT 9 (nothing is deleted
-/// that stint did not create): whatever else exists is left as it is.
+/// An assignment of [`Origin::Ours`] has to be present if and only if it has a holder. INVARIANT 9 (nothing is deleted
+/// that stint did not create): any other assignment is left as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
-    /// Which assignment.
+    /// What identifies the assignment.
     pub key: AssignmentKey,
     /// The live grants that hold it.
     pub holders: Vec<Holder>,
-    /// Whose it is; none while it is not known to exist and no creation was begun.
+    /// Who created it; `None` while it is not known to exist and stint has not begun to create it.
     #[serde(deserialize_with = "required")]
     pub origin: Option<Origin>,
-    /// Whether Identity Center ever took a creation of ours, or may have. It tells [`Origin::Unowned`] from
-    /// [`Origin::Standing`], and is never unset.
+    /// Whether Identity Center accepted a creation of stint's, or may have. This distinguishes [`Origin::Unowned`] from
+    /// [`Origin::Standing`]; once set, it stays set.
     pub was_ours: bool,
-    /// What Identity Center last confirmed.
+    /// Whether it exists, as last confirmed by Identity Center.
     pub presence: Presence,
     /// Whether the person had the same access through a group when that was last looked up.
     pub group_access: bool,
-    /// When its presence was last confirmed.
+    /// When its presence was last confirmed; `None` if never.
     #[serde(deserialize_with = "required")]
     pub confirmed_at: Option<Timestamp>,
-    /// Former and present holders whose access was deleted outside stint, and whose grants do not say so yet.
+    /// Former and present holders whose access was deleted outside stint, and whose grants do not show it yet.
     pub drifted: Vec<Holder>,
-    /// The change that was begun and is not known to be over.
+    /// The recorded change that may not have ended; `None` if there is none.
     #[serde(deserialize_with = "required")]
     pub operation: Option<Operation>,
-    /// Until when a creation may still be carried out that was begun and never answered.
+    /// Until when an unresolved creation may still be carried out; `None` if none is unresolved.
     #[serde(deserialize_with = "required")]
     pub unresolved_until: Option<Timestamp>,
-    /// Who is reconciling it, and until when nobody else does.
+    /// The lease of the worker that reconciles it; `None` if no worker does.
     #[serde(deserialize_with = "required")]
     pub lease: Option<Lease>,
-    /// When it last changed.
+    /// When the record was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Raised with each change of the record.
     pub version: u64,
 }
 
-/// What Identity Center last confirmed of an assignment.
+/// Whether an assignment exists, as last confirmed by Identity Center.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
-    /// Nothing yet, or a change was begun since.
+    /// Not confirmed yet, or a change was begun since.
     Unknown,
     /// It exists.
     Present,
@@ -124,54 +125,54 @@ pub enum Presence {
     Absent,
 }
 
-/// A change of an assignment, asynchronous in Identity Center.
+/// A change of an assignment, which Identity Center carries out asynchronously.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
-    /// Which change.
+    /// Creation or deletion.
     pub kind: OperationKind,
-    /// Identity Center's id of it; none when the answer was lost.
+    /// Identity Center's id of the change; `None` before it was sent, and when the answer was lost.
     #[serde(deserialize_with = "required")]
     pub request_id: Option<String>,
-    /// When it was begun.
+    /// When the intent was recorded.
     pub started_at: Timestamp,
 }
 
-/// Create or delete.
+/// What a change does to an assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationKind {
-    /// Giving.
+    /// Give access.
     Create,
-    /// Taking away.
+    /// Take access away.
     Delete,
 }
 
 /// The right to change an assignment in Identity Center, for a short time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
-    /// Who has it.
+    /// A random id of the worker that holds the lease.
     pub owner: uuid::Uuid,
-    /// Until when.
+    /// When the lease expires.
     pub until: Timestamp,
 }
 
-/// What is to be done next about an assignment.
+/// The next step to reconcile an assignment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextStep {
-    /// Nothing.
+    /// Nothing is left to do.
     Nothing,
-    /// Tell grants that their access was deleted outside stint.
+    /// Announce to grants that their access was deleted outside stint.
     AnnounceDrift,
-    /// See the change through that was begun.
+    /// Carry the recorded change through to its end.
     Follow,
-    /// Look whether it exists. Only what was seen to be absent is created.
+    /// Ask Identity Center whether it exists. Only an assignment that was seen to be absent is created.
     Look,
-    /// Delete it: it is ours, and nobody holds it.
+    /// Delete it: stint created it, and it has no holder.
     Delete,
 }
 
 impl Assignment {
-    /// An assignment nobody holds and nobody has looked at.
+    /// An assignment without holders whose presence is unknown.
     #[must_use]
     pub fn new(key: AssignmentKey, now: Timestamp) -> Self {
         Self {
@@ -191,7 +192,7 @@ impl Assignment {
         }
     }
 
-    /// What is to be done next. A confirmation from before `since` does not count.
+    /// The next step. A confirmation from before `since` does not count.
     #[must_use]
     pub fn next_step(&self, since: Option<Timestamp>) -> NextStep {
         if !self.drifted.is_empty() {
@@ -210,25 +211,25 @@ impl Assignment {
         if is_confirmed { NextStep::Nothing } else { NextStep::Look }
     }
 
-    /// The change that `Follow` sees through, as the holders want it now.
+    /// The change that the holders want now, for [`NextStep::Follow`].
     #[must_use]
     pub fn wanted(&self) -> OperationKind {
         if self.holders.is_empty() { OperationKind::Delete } else { OperationKind::Create }
     }
 
-    /// Whether a grant holds it.
+    /// Whether a grant is one of the holders.
     #[must_use]
     pub fn is_held_by(&self, tenant_id: TenantId, grant_id: GrantId) -> bool {
         self.holders.iter().any(|holder| holder.is(tenant_id, grant_id))
     }
 
-    /// Makes a grant a holder, which has it confirmed anew.
+    /// Adds a grant to the holders, which requires a new confirmation of presence.
     pub fn hold(&mut self, tenant_id: TenantId, grant_id: GrantId, on_drift: OnDrift) {
         self.release(tenant_id, grant_id);
         self.holders.push(Holder { tenant_id, grant_id, on_drift, confirmed: false });
     }
 
-    /// Takes a grant off the holders. Returns whether it was one.
+    /// Removes a grant from the holders. Returns whether it was one.
     pub fn release(&mut self, tenant_id: TenantId, grant_id: GrantId) -> bool {
         let before = self.holders.len();
         self.holders.retain(|holder| !holder.is(tenant_id, grant_id));
@@ -241,14 +242,14 @@ impl Assignment {
         self.presence == Presence::Present || self.origin.is_some()
     }
 
-    /// Whether the same access goes on when the last holder ends.
+    /// Whether the person keeps the same access when the last holder ends.
     #[must_use]
     pub fn persists(&self) -> bool {
         let is_left = matches!(self.origin, Some(Origin::Standing | Origin::Unowned));
         (is_left && self.presence == Presence::Present) || self.group_access
     }
 
-    /// Identity Center lists it. `seen` are the holders from before it was asked.
+    /// Records that Identity Center lists the assignment. `seen` are the holders from before Identity Center was asked.
     pub fn confirm_present(&mut self, seen: &[Holder], now: Timestamp) {
         self.presence = Presence::Present;
         self.confirmed_at = Some(now);
@@ -261,10 +262,10 @@ impl Assignment {
         }
     }
 
-    /// Identity Center does not list it, and it is wanted: records that stint records the intent to create it.
+    /// Records the intent to create the assignment: Identity Center does not list it, and a holder wants it.
     ///
-    /// Holders for whom it was confirmed before have lost it to somebody outside. It is made again for those whose
-    /// policies say so, and for who has joined since; the others hold it no more.
+    /// Holders for whom it was confirmed before have lost it to a change outside stint. It is created again for holders
+    /// whose policies say so, and for new holders; the others stop being holders.
     pub fn record_creation(&mut self, now: Timestamp) {
         let drifted: Vec<Holder> = self.holders.iter().filter(|holder| holder.confirmed).cloned().collect();
         self.holders.retain(|holder| !holder.confirmed || holder.on_drift == OnDrift::Restore);
@@ -273,7 +274,7 @@ impl Assignment {
         }
         self.drifted.extend(drifted);
         if self.holders.is_empty() {
-            // While a creation is in doubt it stays ours: what comes late is deleted.
+            // While a creation is unresolved the origin stays `ours`, so that a late creation is deleted.
             if self.unresolved_until.is_none() {
                 self.confirm_absent();
             }
@@ -284,8 +285,8 @@ impl Assignment {
         self.operation = Some(Operation { kind: OperationKind::Create, request_id: None, started_at: now });
     }
 
-    /// Drops a recorded creation of which Identity Center certainly has taken nothing, as it was when it was recorded: not
-    /// there. Whether it still is not has to be looked at before the next try. One that may have been taken stays.
+    /// Drops a recorded creation that Identity Center certainly did not accept. The next attempt must ask again whether
+    /// the assignment exists. A creation that may have been accepted stays.
     pub fn drop_refused_creation(&mut self) {
         let is_recorded = self
             .operation
@@ -296,13 +297,13 @@ impl Assignment {
         }
     }
 
-    /// Records that stint records the intent to delete it.
+    /// Records the intent to delete the assignment.
     pub fn record_deletion(&mut self, now: Timestamp) {
         self.presence = Presence::Unknown;
         self.operation = Some(Operation { kind: OperationKind::Delete, request_id: None, started_at: now });
     }
 
-    /// It does not exist, and nothing that was begun can make it exist.
+    /// Records that the assignment is absent, and that no change that was begun can create it.
     pub fn confirm_absent(&mut self) {
         self.presence = Presence::Absent;
         self.origin = None;
@@ -312,13 +313,13 @@ impl Assignment {
 }
 
 impl InstanceTenants {
-    /// An instance that nobody used before, registered by a tenant.
+    /// An instance that a tenant registers first, shared with no other tenant.
     #[must_use]
     pub fn registered_by(instance_arn: String, owner: TenantId) -> Self {
         Self { instance_arn, owner, shared_with: BTreeSet::new(), version: 0 }
     }
 
-    /// Whether a tenant may use it.
+    /// Whether a tenant may use the instance.
     #[must_use]
     pub fn may_be_used_by(&self, tenant: TenantId) -> bool {
         self.owner == tenant || self.shared_with.contains(&tenant)

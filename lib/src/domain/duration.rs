@@ -1,4 +1,4 @@
-//! Durations: whole seconds, within what the product can promise.
+//! Durations in whole seconds, within the limits of the product.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -18,6 +18,8 @@ impl Seconds {
     /// The longest duration: 365 days.
     pub const MAX: Self = Self(31_536_000);
 
+    /// Checks the range.
+    ///
     /// # Errors
     ///
     /// [`SecondsError`] outside 1..=31,536,000.
@@ -28,7 +30,7 @@ impl Seconds {
         }
     }
 
-    /// A duration known when the code is written.
+    /// A duration that is a literal in the code; the range is checked when the code is compiled.
     #[must_use]
     pub const fn constant<const SECONDS: u32>() -> Self {
         const { assert!(SECONDS >= 1 && SECONDS <= Self::MAX.0) };
@@ -41,7 +43,7 @@ impl Seconds {
         i64::from(self.0)
     }
 
-    /// As a span that can be added to a timestamp.
+    /// The duration as a type that can be added to a timestamp.
     #[must_use]
     pub fn span(self) -> jiff::SignedDuration {
         jiff::SignedDuration::from_secs(self.get())

@@ -1,4 +1,4 @@
-//! Events: each state change is one, and each becomes one audit entry.
+//! Events: each state change writes one, and each becomes one audit entry.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use super::stored::required;
 use super::{EventId, Metadata, PrincipalKind, PrincipalRef, TenantId};
 
 macro_rules! event_kinds {
-    // `tt`, since what derives read of a `literal` differs.
+    // `tt`, because derive macros treat a `literal` fragment differently.
     ($($(#[doc = $doc:literal])+ $name:ident = $text:tt)+) => {
         /// What happened.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -28,7 +28,7 @@ macro_rules! event_kinds {
                 }
             }
 
-            /// What it means, for the reference.
+            /// The meaning, for the reference page.
             #[must_use]
             pub fn description(self) -> &'static str {
                 match self {
@@ -40,50 +40,50 @@ macro_rules! event_kinds {
 }
 
 event_kinds! {
-    /// A request waits for people.
+    /// A request waits for approval by people.
     RequestPending = "request.pending"
     /// One of several required approvals was given.
     RequestApprovalAdded = "request.approval_added"
-    /// An approval was refused: by policy as it is now, of one's own request, without the authority, or by
-    /// somebody who is not known to be another person.
+    /// An approval was refused: policy does not permit it now, the approver made the request or has no authority over
+    /// it, or is not known to be a different person.
     RequestApprovalRefused = "request.approval_refused"
     /// A request was approved.
     RequestApproved = "request.approved"
     /// A request was denied.
     RequestDenied = "request.denied"
-    /// Nobody decided a request in time.
+    /// A request expired without a decision.
     RequestExpired = "request.expired"
-    /// A request was withdrawn.
+    /// A request was cancelled.
     RequestCancelled = "request.cancelled"
-    /// Somebody broke the glass; to be reviewed.
+    /// Break-glass access was used; it should be reviewed.
     RequestBreakGlass = "request.break_glass"
-    /// Emergency access was refused to somebody who may not have it; no request was made.
+    /// Break-glass access was refused to somebody who may not use it; no request was created.
     RequestBreakGlassRefused = "request.break_glass_refused"
-    /// Something was said about a request.
+    /// A message was added to a request.
     RequestMessageAdded = "request.message_added"
-    /// A grant was decided and is to be carried out.
+    /// A grant was decided and is being provisioned.
     GrantProvisioning = "grant.provisioning"
-    /// A grant is usable.
+    /// The access of a grant is usable.
     GrantActive = "grant.active"
-    /// A grant's time is over.
+    /// A grant reached its end.
     GrantExpired = "grant.expired"
     /// A grant was ended early.
     GrantRevoked = "grant.revoked"
-    /// A grant could not be carried out.
+    /// A grant could not be provisioned.
     GrantFailed = "grant.failed"
     /// A grant was extended.
     GrantExtended = "grant.extended"
     /// A setting of a grant was changed.
     GrantUpdated = "grant.updated"
-    /// Access outlives its grant by more than a minute; it is still being taken away.
+    /// The access of a grant still exists more than a minute after its end; revocation continues.
     GrantRevocationDelayed = "grant.revocation_delayed"
-    /// The access a grant gave is gone, or held by another live grant.
+    /// The access of a grant is gone, or another live grant holds it.
     GrantRevocationDone = "grant.revocation_done"
-    /// The access a grant gives existed before, by an assignment that stint did not create or through a group, and will be left.
+    /// The access of a grant existed before, through an assignment that stint did not create or a group, and will stay.
     GrantStandingAccess = "grant.standing_access"
-    /// The access a live grant gave was found deleted outside stint.
+    /// The access of a live grant was found deleted outside stint.
     DriftDetected = "drift.detected"
-    /// A policy was made.
+    /// A policy was created.
     PolicyCreated = "policy.created"
     /// A policy or its rules changed.
     PolicyUpdated = "policy.updated"
@@ -91,15 +91,15 @@ event_kinds! {
     PolicyDeleted = "policy.deleted"
     /// The priorities of policies changed.
     PoliciesReordered = "policy.reordered"
-    /// A tenant was founded.
+    /// A tenant was created.
     TenantCreated = "tenant.created"
-    /// An API key was made.
+    /// An API key was created.
     ApiKeyCreated = "api_key.created"
     /// An Identity Center instance was registered for the tenant.
     InstanceRegistered = "instance.registered"
-    /// The tenant let another one use the Identity Center instance it registered.
+    /// The tenant shared the Identity Center instance that it registered with another tenant.
     InstanceShared = "instance.shared"
-    /// Somebody began to export the audit log.
+    /// Somebody started an export of the audit log.
     AuditExported = "audit.exported"
 }
 
@@ -123,31 +123,31 @@ pub enum EventSubject {
     AuditLog,
 }
 
-/// Who did it.
+/// Who caused an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// Person, machine or the product.
+    /// Whether a person, an API key or stint itself caused it.
     #[serde(rename = "actor_type")]
     pub kind: ActorType,
-    /// The subject, the API key's id, or `system`.
+    /// The subject of the person's token, the API key's id, or `system`.
     #[serde(rename = "actor_id")]
     pub id: String,
 }
 
-/// Person, machine or the product.
+/// Whether a person, an API key or stint itself caused an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorType {
     /// An API key.
     ApiKey,
-    /// A person with a token.
+    /// A person, with a token of the tenant's identity provider.
     Oidc,
-    /// The product itself.
+    /// stint itself.
     System,
 }
 
 impl Actor {
-    /// The product itself.
+    /// The actor of events that stint itself causes.
     #[must_use]
     pub fn system() -> Self {
         Self { kind: ActorType::System, id: "system".to_owned() }
@@ -164,28 +164,28 @@ impl From<&PrincipalRef> for Actor {
     }
 }
 
-/// A state change, written in the transaction that makes it.
+/// A state change, written in the same transaction as the change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// Its id.
+    /// The id of the event.
     pub id: EventId,
-    /// Whose.
+    /// The tenant it belongs to.
     pub tenant_id: TenantId,
     /// What happened.
     #[serde(rename = "action")]
     pub kind: EventKind,
-    /// Who did it.
+    /// Who caused it.
     #[serde(flatten)]
     pub actor: Actor,
-    /// The kind of thing it happened to.
+    /// The kind of thing it is about.
     pub resource_type: EventSubject,
-    /// Which one.
+    /// The id of the thing it is about.
     pub resource_id: String,
-    /// What a listener needs to know.
+    /// Further facts for consumers; the keys depend on the kind.
     pub metadata: Metadata,
-    /// Why.
+    /// The reason that the actor gave; `None` if there was none.
     #[serde(deserialize_with = "required")]
     pub reasoning: Option<String>,
-    /// When.
+    /// When it happened.
     pub created_at: Timestamp,
 }

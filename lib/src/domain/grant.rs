@@ -1,4 +1,4 @@
-//! Grants.
+//! Grants: access that was given, from its begin to its end, with provisioning and revocation.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,100 +10,101 @@ use super::{
     TenantId, Urgency,
 };
 
-/// Access somebody has for a stint.
+/// Access that a principal has for a limited time.
 ///
-/// While [`Grant::due_at`] names a time, the grant is its own revocation obligation: it stands in the index of work
-/// that falls due, and leaves it only when the access is known to be gone.
+/// While [`Grant::due_at`] names a time, the grant is its own revocation obligation: it is in the due index, and leaves
+/// it only when the access is confirmed to be gone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Grant {
-    /// Its id; also the name of its schedule.
+    /// The id of the grant; also the name of its reminder.
     pub id: GrantId,
-    /// Its tenant.
+    /// The tenant it belongs to.
     pub tenant_id: TenantId,
-    /// The request it came of.
+    /// The request it was given for; `None` if there was none.
     #[serde(deserialize_with = "required")]
     pub request_id: Option<RequestId>,
-    /// Who has it.
+    /// The principal who has the access.
     pub grantee: Principal,
-    /// Access to what.
+    /// The resource the access is to.
     pub resource: ResourceRef,
-    /// Which access.
+    /// The action: on an account, the name of the permission set.
     pub action: String,
-    /// The account the access is on.
+    /// The account that the assignment is on.
     pub account_id: AccountId,
-    /// The permission set it gives there.
+    /// The ARN of the permission set that is assigned.
     pub permission_set_arn: String,
     /// Active, or how it ended.
     pub status: GrantStatus,
-    /// When it begins: at once, unless the request named a time.
+    /// When the access begins: at the decision, unless the request named a later time.
     pub granted_at: Timestamp,
-    /// When it ends.
+    /// When the access ends.
     pub expires_at: Timestamp,
-    /// How long it was last asked to be.
+    /// The length that was last asked for, from the begin.
     pub duration_seconds: Seconds,
     /// INVARIANT 7 (no grant outlives its policies' maximum): it is never extended past this.
     pub latest_end: Timestamp,
-    /// When it was last extended.
+    /// When it was last extended; `None` if never.
     #[serde(deserialize_with = "required")]
     pub extended_at: Option<Timestamp>,
-    /// When it ended.
+    /// When it ended; `None` while it is active.
     #[serde(deserialize_with = "required")]
     pub ended_at: Option<Timestamp>,
-    /// Who ended it early.
+    /// Who ended it early; `None` if nobody did.
     #[serde(deserialize_with = "required")]
     pub ended_by: Option<PrincipalRef>,
-    /// Whether the access is usable yet.
+    /// Whether the access is usable yet, and why not.
     pub provisioning: Provisioning,
-    /// The assignment that carries it out, once that is known.
+    /// The assignment that gives the access; `None` before the grant becomes a holder.
     #[serde(deserialize_with = "required")]
     pub assignment: Option<AssignmentKey>,
-    /// What becomes of it when its access is deleted outside stint.
+    /// What happens if the access is deleted outside stint.
     pub on_drift: OnDrift,
-    /// Whether role credentials may have been issued for it: the access existed while it held it, or may have.
+    /// Whether role credentials may have been issued: the assignment existed or may have existed while the grant held
+    /// it.
     pub may_have_given_access: bool,
-    /// Whether the same access existed before, by an assignment that stint did not create or through a group, and was left
-    /// as it is.
+    /// Whether the same access existed before, through an assignment that stint did not create or a group, so that it
+    /// stays after the grant's end.
     pub access_persists: bool,
-    /// Whether the access was found deleted outside stint; it stays so.
+    /// Whether the access was found deleted outside stint; once set, it stays set.
     pub externally_modified: bool,
-    /// Since when the access is known to be missing because somebody deleted it outside stint.
+    /// Since when the access is known to be missing because it was deleted outside stint; `None` if it is not.
     #[serde(deserialize_with = "required")]
     pub missing_since: Option<Timestamp>,
-    /// How far taking it away has come.
+    /// The state of taking the access away.
     pub revocation: Revocation,
-    /// When a step that has not succeeded is tried again.
+    /// When an unfinished step is tried again.
     pub next_attempt_at: Timestamp,
-    /// The reason it was asked for with, for policy to be asked about its end; none when none was given.
+    /// The reason of the request, with which policy is evaluated again; `None` if none was given.
     #[serde(deserialize_with = "required")]
     pub reason: Option<String>,
-    /// The tickets that justified it; they justify its extension too.
+    /// The tickets that justified the request; they also justify an extension.
     pub tickets: Vec<String>,
-    /// Whether its sessions are audited.
+    /// Whether the sessions of the grant are audited.
     pub audit_enabled: bool,
-    /// Whether it came of an emergency.
+    /// Whether it is break-glass access.
     pub break_glass: bool,
-    /// What the caller attached.
+    /// Free-form data from the caller.
     pub metadata: Metadata,
-    /// What last evaluated it.
+    /// What the grant was last evaluated by.
     pub evaluation: DecisionBasis,
-    /// When it was made.
+    /// When the grant was created.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// When the grant was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Raised with each change of the record.
     pub version: u64,
 }
 
-/// What a decision was made by, and when: if any of it is no longer so, policy is asked again before access is given.
+/// What a decision was made by, and when. If any of it has changed, policy is evaluated again before access is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionBasis {
     /// The version of the tenant's policies.
     pub policy_version: u64,
     /// The version of the tenant's directory.
     pub directory_version: u64,
-    /// The tenant's roles and settings: SHA-256 of them, in hex.
+    /// SHA-256 of the tenant's roles and settings, in hex.
     pub settings_hash: String,
-    /// When.
+    /// When the decision was made.
     pub at: Timestamp,
 }
 
@@ -113,9 +114,9 @@ pub struct DecisionBasis {
 pub enum GrantStatus {
     /// Decided and not ended.
     Active,
-    /// Its time is over.
+    /// It reached its end.
     Expired,
-    /// Ended early.
+    /// It was ended early, or could not be provisioned.
     Revoked,
 }
 
@@ -135,39 +136,39 @@ impl GrantStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum Provisioning {
-    /// Not yet.
+    /// It is not usable yet.
     Pending {
-        /// How often it was tried.
+        /// The number of failed attempts.
         attempts: u32,
-        /// What went wrong last.
+        /// The cause of the last failure; `None` if no attempt failed.
         #[serde(deserialize_with = "required")]
         last_error: Option<String>,
     },
-    /// Identity Center reported success.
+    /// Identity Center confirmed the assignment.
     Successful {
-        /// When it did.
+        /// When Identity Center confirmed it.
         activated_at: Timestamp,
     },
-    /// It cannot succeed.
+    /// It failed permanently.
     Failed {
-        /// Why.
+        /// The cause.
         error: String,
-        /// The notices of the rules that refused it; empty when something else did.
+        /// The notices of the rules that refused it; empty if the cause was something else.
         notices: Vec<String>,
     },
 }
 
-/// How far taking the access away has come.
+/// The state of taking the access away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Revocation {
-    /// How far.
+    /// How far the revocation is.
     pub status: RevocationStatus,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
-    /// What went wrong last.
+    /// The cause of the last failure; `None` if no attempt failed.
     #[serde(deserialize_with = "required")]
     pub last_error: Option<String>,
-    /// Until when credentials issued before the end go on working.
+    /// When the last credentials issued before the end expire; `None` if none were issued.
     #[serde(deserialize_with = "required")]
     pub credentials_valid_until: Option<Timestamp>,
     /// Whether `grant.revocation_delayed` was announced.
@@ -175,7 +176,7 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Nothing to take away yet.
+    /// The state before a grant ends.
     #[must_use]
     pub fn none() -> Self {
         Self {
@@ -196,23 +197,23 @@ pub enum RevocationStatus {
     None,
     /// It has ended, and the access has not been taken away yet.
     Pending,
-    /// INVARIANT 3: the deletion is confirmed, or another live grant holds the assignment, or it stood before.
+    /// INVARIANT 3: the deletion is confirmed, or another live grant holds the assignment, or it existed before.
     Done,
-    /// An attempt failed; there will be others until one succeeds.
+    /// An attempt failed; stint tries again until one succeeds.
     Retrying,
 }
 
-/// Why a grant's access is missing that [`Grant::missing_since`] says is missing.
-pub const DELETED_OUTSIDE: &str = "the access was deleted outside stint, and the policy does not have it made again";
+/// The explanation for a grant with [`Grant::missing_since`].
+pub const DELETED_OUTSIDE: &str = "the access was deleted outside stint, and its policy does not restore it";
 
 impl Grant {
-    /// Whether it gives access at `now`, as far as the decision goes.
+    /// Whether the grant entitles to access at `now`, whether or not that access is provisioned.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.status == GrantStatus::Active && now < self.expires_at
     }
 
-    /// When something must be done about it, if anything: tried again, ended, or taken away.
+    /// When the grant needs work next: an attempt, its end, or its revocation. `None` if it needs none.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {
         match (self.status, &self.provisioning, self.revocation.status) {
@@ -225,7 +226,7 @@ impl Grant {
         }
     }
 
-    /// How urgent what is to be done about it is.
+    /// The urgency of the work it needs.
     #[must_use]
     pub fn urgency(&self) -> Urgency {
         match (self.status, &self.provisioning) {
@@ -236,7 +237,7 @@ impl Grant {
         }
     }
 
-    /// When Identity Center reported that the access is there.
+    /// When Identity Center confirmed that the access exists; `None` if it has not.
     #[must_use]
     pub fn activated_at(&self) -> Option<Timestamp> {
         match self.provisioning {
@@ -245,13 +246,13 @@ impl Grant {
         }
     }
 
-    /// Whether its access is usable, as last confirmed.
+    /// Whether the access is usable, as last confirmed.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         matches!(self.provisioning, Provisioning::Successful { .. }) && self.missing_since.is_none()
     }
 
-    /// Ends it; what it gave is still to be taken away.
+    /// Ends the grant; its revocation is then pending.
     pub fn end(&mut self, status: GrantStatus, by: Option<PrincipalRef>, now: Timestamp) {
         self.status = status;
         self.ended_at = Some(now);

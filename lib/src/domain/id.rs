@@ -1,4 +1,4 @@
-//! Identifiers: UUIDs, each with a type of its own so that one cannot stand for another.
+//! Identifiers: UUIDs, each kind with its own type, so that one cannot be passed as another.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,14 +14,14 @@ use uuid::Uuid;
 pub struct IdError;
 
 fn parse(text: &str) -> Result<Uuid, IdError> {
-    // `Uuid` also reads the braced, simple and URN forms; one id has one spelling here.
+    // `Uuid` also parses the braced, simple and URN forms; here each id has one spelling.
     if text.len() != uuid::fmt::Hyphenated::LENGTH {
         return Err(IdError);
     }
     text.parse().map_err(|_| IdError)
 }
 
-/// Reads an id where serde finds one, as it is read everywhere else.
+/// Deserializes an id by the same rules as `FromStr`.
 struct Spelling;
 
 impl Visitor<'_> for Spelling {
@@ -57,7 +57,7 @@ macro_rules! ids {
         }
 
         impl $name {
-            /// The UUID itself.
+            /// The id as a UUID.
             #[must_use]
             pub fn as_uuid(&self) -> Uuid {
                 self.0
@@ -81,21 +81,21 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A tenant: one customer, whose data meets nobody else's.
+    /// The id of a tenant. Tenants share no data.
     TenantId
-    /// An access request.
+    /// The id of an access request.
     RequestId
-    /// A grant.
+    /// The id of a grant.
     GrantId
-    /// A policy.
+    /// The id of a policy.
     PolicyId
-    /// A rule of a policy.
+    /// The id of a rule.
     RuleId
-    /// An event, and the audit entry it becomes.
+    /// The id of an event, and of the audit entry it becomes.
     EventId
-    /// A message on a request.
+    /// The id of a message on a request.
     MessageId
-    /// An API key.
+    /// The id of an API key.
     ApiKeyId
 }
 

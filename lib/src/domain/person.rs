@@ -1,6 +1,6 @@
-//! People as the Identity Store knows them, and what leads to them.
+//! People as the Identity Store knows them, and the keys that lead to them.
 //!
-//! The sync writes two kinds of record, both read by plain `GetItem`, without an index:
+//! The sync writes two kinds of record, both read with `GetItem`, without an index:
 //!
 //! | record | `pk` | `sk` |
 //! |---|---|---|
@@ -8,8 +8,8 @@
 //! | [`PersonLink`] by external id | `T#<tenant>#LINK` | `external:["<issuer>","<id>"]`, see [`PersonLink::by_external_id`] |
 //! | [`PersonLink`] by e-mail address | `T#<tenant>#LINK` | `email:<address, folded>`, see [`PersonLink::by_email`] |
 //!
-//! A person and the links to them are written in one transaction, so a link never names somebody whose record does not say
-//! the same. Links name only users who exist: who is gone has a record and no links.
+//! A person and the links to them are written in one transaction, so a link always agrees with the record of the person
+//! it names. Links name only users who exist: a person who is gone has a record and no links.
 
 use std::collections::BTreeSet;
 
@@ -18,40 +18,40 @@ use serde::{Deserialize, Serialize};
 
 use super::stored::required;
 
-/// An id another system gave a user, as SCIM provisioning stores it in the Identity Store.
+/// The id of a user in another system, as SCIM provisioning stores it in the Identity Store.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ExternalId {
-    /// Who gave it, exactly as the Identity Store has it.
+    /// The issuer of the id, exactly as the Identity Store has it.
     pub issuer: String,
-    /// The id.
+    /// The user's id at that issuer.
     pub id: String,
 }
 
 /// A user of the Identity Store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
-    /// The Identity Store's id, which assignments name.
+    /// The Identity Store's user id, which assignments name.
     pub user_id: String,
-    /// The name they sign in to AWS with. It links nobody.
+    /// The name they sign in to AWS with. It is not used to link anybody.
     pub user_name: String,
-    /// What people call them.
+    /// The display name; `None` if the Identity Store has none.
     #[serde(deserialize_with = "required")]
     pub display_name: Option<String>,
-    /// Their e-mail addresses, as the Identity Store spells them. It does not say which are verified: whoever provisions
-    /// the store vouches for them.
+    /// Their e-mail addresses, as spelled in the Identity Store. The Identity Store does not say which are verified, so
+    /// whoever provisions it is trusted for that.
     pub emails: Vec<String>,
-    /// The ids other systems gave them.
+    /// Their ids in other systems.
     pub external_ids: Vec<ExternalId>,
     /// When a full read first did not find them; `None` while they are found.
     #[serde(deserialize_with = "required")]
     pub missing_since: Option<Timestamp>,
-    /// Since when they are gone: two full reads in a row did not find them. `None` while they exist.
+    /// When they were marked as gone, after two full reads in a row did not find them; `None` while they exist.
     #[serde(deserialize_with = "required")]
     pub gone_at: Option<Timestamp>,
 }
 
 impl Person {
-    /// The keys of all links that lead to them; none if they are gone.
+    /// The keys of all links that lead to them; empty if they are gone.
     #[must_use]
     pub fn link_keys(&self) -> BTreeSet<String> {
         if self.gone_at.is_some() {
@@ -63,31 +63,31 @@ impl Person {
     }
 }
 
-/// Who an external id or an e-mail address leads to.
+/// The users that an external id or an e-mail address leads to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonLink {
-    /// Its key, made by [`PersonLink::by_external_id`] or [`PersonLink::by_email`].
+    /// The key, made by [`PersonLink::by_external_id`] or [`PersonLink::by_email`].
     pub key: String,
-    /// The users it leads to; more than one makes it ambiguous.
+    /// The ids of the users it leads to; with more than one, the key is ambiguous.
     pub user_ids: BTreeSet<String>,
 }
 
 impl PersonLink {
-    /// The key of the link of an external id. Issuer and id are matched exactly; they are written as a JSON array, since
-    /// either may contain any separator.
+    /// The key for an external id. Issuer and id are compared exactly; they are written as a JSON array, since either
+    /// may contain any separator.
     #[must_use]
     pub fn by_external_id(issuer: &str, id: &str) -> String {
         format!("external:{}", serde_json::json!([issuer, id]))
     }
 
-    /// The key of the link of an e-mail address. Only ASCII letters are folded: other letters that fold to the same
-    /// (`K`, the Kelvin sign) must not make one person of two.
+    /// The key for an e-mail address. Only ASCII letters are folded: other letters that fold to the same one (`K`, the
+    /// Kelvin sign) must not merge two people.
     #[must_use]
     pub fn by_email(address: &str) -> String {
         format!("email:{}", address.to_ascii_lowercase())
     }
 
-    /// The one user it leads to; `None` if there are several, for then it links nobody.
+    /// The user it leads to; `None` if it leads to several, since an ambiguous key links nobody.
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         let mut users = self.user_ids.iter();

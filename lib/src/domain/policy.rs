@@ -1,4 +1,4 @@
-//! Policies: Cedar rules, and the settings that hold where they permit.
+//! Policies: Cedar rules, and the settings that apply where they permit.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,174 +11,174 @@ use super::{PolicyId, RuleId, Seconds};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ApprovalMode {
-    /// Approved and granted at once.
+    /// It is approved and granted at once.
     Auto,
-    /// Waits for people.
+    /// It waits for approval by people.
     Require,
 }
 
-/// What becomes of a live grant's access that somebody deleted outside stint. The strictest comes first.
+/// What happens to a live grant's access that is deleted outside stint. The stricter value comes first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDrift {
-    /// It is announced and not made again: an incident responder may have deleted it.
+    /// The deletion is announced and the access is not restored: an incident responder may have deleted it.
     #[default]
     Report,
-    /// It is announced and made again.
+    /// The deletion is announced and the access is restored.
     Restore,
 }
 
-/// What a policy asks of a request it permits.
+/// What a policy demands of a request it permits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicySettings {
-    /// Whether a permitted request waits for people.
+    /// Whether a permitted request waits for approval by people.
     pub approval_mode: ApprovalMode,
-    /// The longest grant.
+    /// The maximum length of a grant.
     pub max_duration_seconds: Seconds,
-    /// The length of a grant that did not name one.
+    /// The length of a grant if the request names none; `None` if the policy sets no default.
     #[serde(deserialize_with = "required")]
     pub default_duration_seconds: Option<Seconds>,
-    /// When a request nobody decided lapses; `None` is 3 hours.
+    /// How long a request waits for a decision before it expires; `None` means 3 hours.
     #[serde(deserialize_with = "required")]
     pub approval_timeout_seconds: Option<Seconds>,
     /// How many different people must approve, 1..=10.
     pub required_approvals: u32,
     /// Whether a reason must be given.
     pub require_reason: bool,
-    /// A regular expression one of the tickets must match.
+    /// A regular expression that one of the tickets must match; `None` if no ticket is required.
     #[serde(deserialize_with = "required")]
     pub ticket_pattern: Option<String>,
-    /// Where approvers are told.
+    /// The channel where approvers are notified; `None` if there is none.
     #[serde(deserialize_with = "required")]
     pub notification_channel: Option<String>,
-    /// What becomes of access that is deleted outside stint while its grant lives.
+    /// What happens if the access of a live grant is deleted outside stint.
     pub on_drift: OnDrift,
 }
 
-/// A policy: rules of one priority with their settings.
+/// A policy: rules of one priority, with their settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// Its id.
+    /// The id of the policy.
     pub id: PolicyId,
-    /// Its name.
+    /// The name of the policy.
     pub name: String,
-    /// What it is for.
+    /// What the policy is for; `None` if not described.
     #[serde(deserialize_with = "required")]
     pub description: Option<String>,
-    /// Whether its rules are looked at.
+    /// Whether its rules are evaluated.
     pub enabled: bool,
     /// Policies of a higher priority decide first.
     pub priority: i32,
-    /// What it asks of a request it permits.
+    /// What it demands of a request it permits.
     #[serde(flatten)]
     pub settings: PolicySettings,
-    /// Its rules, by ordinal.
+    /// Its rules, ordered by ordinal.
     pub rules: Vec<Rule>,
-    /// Counts the changes; the entity tag.
+    /// Raised with each change; the entity tag.
     pub version: u64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
-/// Permit or forbid.
+/// Whether a rule permits or forbids what it matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// The rule permits what it matches.
     Permit,
-    /// The rule forbids what it matches, whatever permits it.
+    /// The rule forbids what it matches, even if another rule permits it.
     Forbid,
 }
 
 /// An entity by type and id, such as `Group::"sre"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EntityRef {
-    /// The Cedar type.
+    /// The Cedar entity type, such as `Group`.
     pub entity_type: String,
-    /// The id.
+    /// The entity id, such as `sre`.
     pub entity_id: String,
 }
 
-/// Which principals or resources a rule is about.
+/// The principals or resources a rule applies to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleScope {
     /// All.
     Any,
-    /// Just this one.
+    /// This entity only.
     Eq(EntityRef),
-    /// This one and all below it.
+    /// This entity and all its descendants.
     In(EntityRef),
-    /// All of a type.
+    /// All entities of a type.
     Is(String),
-    /// All of a type that are below an entity.
+    /// All entities of a type that are descendants of an entity.
     IsIn(String, EntityRef),
 }
 
-/// Which actions a rule is about.
+/// The actions a rule applies to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActionScope {
     /// All.
     Any,
-    /// Just this one.
+    /// This action only.
     Eq(String),
-    /// Any of these.
+    /// Any of these actions.
     In(Vec<String>),
 }
 
-/// One Cedar statement, with its scope taken apart.
+/// One Cedar statement, together with its parts.
 ///
-/// `policy_text` and the fields say the same; [`crate::policy`] turns one into the other.
+/// `policy_text` and the other fields have the same meaning; [`crate::policy`] converts between them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rule {
-    /// Its id.
+    /// The id of the rule.
     pub id: RuleId,
-    /// Its place in the policy, from 0.
+    /// Its position in the policy, from 0.
     pub ordinal: u32,
-    /// Permit or forbid.
+    /// Whether it permits or forbids.
     pub effect: Effect,
-    /// The statement in Cedar, annotations included.
+    /// The Cedar statement, including annotations.
     pub policy_text: String,
-    /// Which principals.
+    /// The principals it applies to.
     pub principal: RuleScope,
-    /// Which actions.
+    /// The actions it applies to.
     pub action: ActionScope,
-    /// Which resources.
+    /// The resources it applies to.
     pub resource: RuleScope,
-    /// The `when` and `unless` clauses, as text.
+    /// The `when` and `unless` clauses as text; `None` if there are none.
     #[serde(deserialize_with = "required")]
     pub conditions: Option<String>,
-    /// `@notice`: what to tell the caller when this rule decides.
+    /// `@notice`: a text shown to the caller when this rule determined the answer; `None` if it has none.
     #[serde(deserialize_with = "required")]
     pub notice: Option<String>,
-    /// `@audit_session`, true unless it says false: whether sessions of its grants are audited.
+    /// `@audit_session`: whether sessions of its grants are audited; true unless the annotation says `false`.
     pub audit_session: bool,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
-/// What holds for a permitted request: the strictest settings of the policies that determined it.
+/// The terms of a permitted request: the strictest settings of the policies whose rules determined it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// `require` if any of them requires it.
     pub approval_mode: ApprovalMode,
-    /// The smallest maximum.
+    /// The smallest maximum of them.
     pub max_duration_seconds: Seconds,
-    /// The smallest default, and no more than the maximum.
+    /// The smallest default of them, but not more than the maximum; `None` if none has a default.
     #[serde(deserialize_with = "required")]
     pub default_duration_seconds: Option<Seconds>,
-    /// The smallest timeout.
+    /// The smallest timeout of them.
     pub approval_timeout_seconds: Seconds,
-    /// The largest number.
+    /// The largest number of them.
     pub required_approvals: u32,
-    /// Whether any asks for a reason.
+    /// Whether any of them requires a reason.
     pub require_reason: bool,
-    /// Every pattern; a ticket must match each.
+    /// The patterns of all of them; for each, one of the tickets must match.
     pub ticket_patterns: Vec<String>,
-    /// Whether any determining rule wants sessions audited.
+    /// Whether any determining rule requires audited sessions.
     pub audit_session: bool,
     /// [`OnDrift::Restore`] only if all of them say so.
     pub on_drift: OnDrift,

@@ -1,4 +1,4 @@
-//! Who asks, decides and receives: a person or a service account.
+//! Principals: people and service accounts that request, decide and receive access.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -12,17 +12,17 @@ use super::{ApiKeyId, ExternalId, PersonLink};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PrincipalKind {
-    /// A person, known by the subject of their token.
+    /// A person, identified by the subject of their token.
     User,
-    /// An API key.
+    /// A service account, identified by its API key.
     ServiceAccount,
 }
 
-/// A principal by kind and id, as it is stored and compared: a person whose subject happens to be the id of an API
-/// key is still somebody else.
+/// The kind and id of a principal, as stored and compared. The kind is compared too: a person whose subject equals the
+/// id of an API key is a different principal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PrincipalRef {
-    /// Person or machine.
+    /// Whether it is a person or a service account.
     pub kind: PrincipalKind,
     /// The subject of the token, or the id of the API key.
     pub id: String,
@@ -52,16 +52,16 @@ impl fmt::Display for PrincipalRef {
     }
 }
 
-/// A principal with what policies may ask about it.
+/// A principal with the attributes that policies can use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Principal {
-    /// Who.
+    /// The kind and id.
     #[serde(flatten)]
     pub who: PrincipalRef,
-    /// The e-mail address of a person, only if it is verified; of a service account none.
+    /// A person's verified e-mail address; `None` if it is not verified, and for a service account.
     #[serde(deserialize_with = "required")]
     pub email: Option<String>,
-    /// What people call it.
+    /// The display name; `None` if not known.
     #[serde(deserialize_with = "required")]
     pub name: Option<String>,
     /// The groups it is a member of.
@@ -70,29 +70,29 @@ pub struct Principal {
     pub link: DirectoryLink,
 }
 
-/// What links a principal to a user of the Identity Store: names never do.
+/// What links a principal to a user of the Identity Store. Names are never used for that.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DirectoryLink {
-    /// The id the identity provider gives a person, as the directory keys it; `None` for service accounts.
+    /// The person's id at the identity provider, as the Identity Store has it; `None` for service accounts.
     #[serde(deserialize_with = "required")]
     pub external_id: Option<ExternalId>,
-    /// The Identity Store user an administrator set on an API key; `None` for people.
+    /// The id of the Identity Store user that an administrator set on an API key; `None` for people.
     #[serde(deserialize_with = "required")]
     pub service_user_id: Option<String>,
-    /// What the keys of the person led to when the directory was last asked, the strongest key first. A key that led to
-    /// nobody names no users. Empty: the directory has not been asked.
+    /// The users that the person's keys led to at the last look-up, the strongest key first. A key that leads to nobody
+    /// has an entry without users. Empty if the directory has not been read.
     pub found: Vec<PersonLink>,
 }
 
 impl Principal {
-    /// A principal of whom nothing but the id is known.
+    /// A principal of whom only kind and id are known.
     #[must_use]
     pub fn stranger(who: PrincipalRef) -> Self {
         Self { who, email: None, name: None, groups: Vec::new(), link: DirectoryLink::default() }
     }
 
-    /// The keys of the directory's links that may lead to a person, the strongest first: the external id, then the
-    /// verified e-mail address. Service accounts have none.
+    /// The keys of the directory's links that may lead to the person, the strongest first: the external id, then the
+    /// verified e-mail address. Empty for service accounts.
     #[must_use]
     pub fn link_keys(&self) -> Vec<String> {
         if self.who.kind != PrincipalKind::User {
@@ -103,9 +103,9 @@ impl Principal {
         external.into_iter().chain(self.email.as_deref().map(PersonLink::by_email)).collect()
     }
 
-    /// The Identity Store user who receives what this principal is given: the one an administrator set on an API key; of
-    /// a person the one their strongest link that leads anywhere leads to. `None` if that link leads to several users:
-    /// a weaker one does not decide between them.
+    /// The id of the Identity Store user who receives the principal's access: for an API key the user an administrator
+    /// set, for a person the user that the strongest matching link leads to. `None` if that link leads to several
+    /// users: a weaker link does not decide between them.
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         match self.who.kind {
@@ -114,7 +114,7 @@ impl Principal {
         }
     }
 
-    /// The person this principal is, as an Identity Store user id; a service account is nobody.
+    /// The Identity Store user id of a person; `None` for a service account, which is not a person.
     #[must_use]
     pub fn person(&self) -> Option<&str> {
         match self.who.kind {
@@ -124,7 +124,7 @@ impl Principal {
     }
 }
 
-/// How the caller proved who they are.
+/// How a caller authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {
@@ -135,7 +135,7 @@ pub enum Auth {
 }
 
 impl Auth {
-    /// What policies compare with.
+    /// The value of the context attribute in policies.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -145,14 +145,14 @@ impl Auth {
     }
 }
 
-/// How somebody called. It is stored with what they asked for or decided, so that policy can be asked again later.
+/// How a caller authenticated. It is stored with a request or decision, so that policy can be evaluated again later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Circumstances {
-    /// How they proved who they are.
+    /// The kind of credential.
     pub auth: Auth,
-    /// Whether they used more than one factor.
+    /// Whether more than one factor was used.
     pub mfa: bool,
-    /// The address they called from.
+    /// The IP address of the call; `None` if not known.
     #[serde(deserialize_with = "required")]
     pub source_ip: Option<IpAddr>,
 }

@@ -1,4 +1,4 @@
-//! Access requests: asked once, decided once.
+//! Access requests: created once, and each ends in one outcome.
 
 use std::collections::BTreeMap;
 
@@ -15,86 +15,86 @@ use super::{
 /// A request for access.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AccessRequest {
-    /// Its id.
+    /// The id of the request.
     pub id: RequestId,
-    /// Who is to have the access.
+    /// The principal the access is for.
     pub requester: Principal,
-    /// Who asked in the requester's name, when that is somebody else.
+    /// The caller who made the request for the requester; `None` if the requester made it.
     #[serde(deserialize_with = "required")]
     pub submitted_by: Option<Principal>,
-    /// Access to what.
+    /// The resource the access is to.
     pub resource: ResourceRef,
-    /// Which access: the permission set's name, or the verb.
+    /// The action: on an account, the name of the permission set.
     pub action: String,
-    /// Why.
+    /// The reason that was given; `None` if there was none.
     #[serde(deserialize_with = "required")]
     pub reason: Option<String>,
     /// The tickets that justify it.
     pub tickets: Vec<String>,
-    /// For how long.
+    /// How long the access lasts.
     pub duration_seconds: Seconds,
-    /// Whether this was an emergency.
+    /// Whether it is a break-glass request.
     pub break_glass: bool,
-    /// From when, if not at once.
+    /// When the access begins; `None` if at the decision.
     #[serde(deserialize_with = "required")]
     pub start_at: Option<Timestamp>,
-    /// What the policies that permitted it ask; none when it was denied or an emergency.
+    /// What the policies that permitted it demand; `None` if it was denied by policy or is break-glass access.
     #[serde(deserialize_with = "required")]
     pub terms: Option<Terms>,
-    /// Where it stands.
+    /// Pending, or the outcome.
     pub state: RequestState,
-    /// Who decided what so far.
+    /// The decisions of approvers so far.
     pub decisions: Vec<ApproverDecision>,
-    /// When a refused approval was last recorded, by principal: at most one audit entry a minute for each. Entries older
-    /// than that are dropped.
+    /// When a refused approval was last recorded, by principal: at most one audit entry per minute for each. Older
+    /// entries are dropped.
     pub refused_approvals: BTreeMap<String, Timestamp>,
-    /// What the caller attached.
+    /// Free-form data from the caller.
     pub metadata: Metadata,
-    /// The grants that came of it.
+    /// The ids of the grants it led to.
     pub grant_ids: Vec<GrantId>,
-    /// How whoever asked called: policy is asked again with it before access is given.
+    /// How the submitter authenticated: policy is evaluated with it again before access is given.
     pub circumstances: Circumstances,
-    /// The version of the policies that decided.
+    /// The version of the policies it was evaluated by.
     pub policy_version: u64,
-    /// The version of the directory they decided by.
+    /// The version of the directory it was evaluated by.
     pub directory_version: u64,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Counts the changes.
+    /// Raised with each change of the record.
     pub version: u64,
 }
 
-/// Where a request stands: pending, or the one outcome it has.
+/// The state of a request: pending, or its one outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum RequestState {
-    /// Waits for people until it lapses.
+    /// It waits for approval by people until it expires.
     Pending {
-        /// When it lapses.
+        /// When it expires.
         expires_at: Timestamp,
     },
     /// Approved.
     Approved {
-        /// How.
+        /// How it came to be approved.
         mode: ApprovedBy,
-        /// Why.
+        /// The explanation; `None` if none was given.
         #[serde(deserialize_with = "required")]
         reasoning: Option<String>,
     },
     /// Denied.
     Denied {
-        /// The person who did; none when policy did.
+        /// Who denied it; `None` if policy did.
         #[serde(deserialize_with = "required")]
         by: Option<PrincipalRef>,
-        /// Why.
+        /// The explanation; `None` if none was given.
         #[serde(deserialize_with = "required")]
         reasoning: Option<String>,
     },
-    /// Nobody decided in time.
+    /// It expired without a decision.
     Expired,
-    /// Withdrawn.
+    /// It was cancelled.
     Cancelled,
 }
 
@@ -102,30 +102,30 @@ pub enum RequestState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "mode", rename_all = "snake_case")]
 pub enum ApprovedBy {
-    /// By people; the last of them.
+    /// By the required number of people.
     People {
-        /// Whose approval completed the quorum.
+        /// The principal whose approval was the last one needed.
         last: PrincipalRef,
     },
     /// By policy alone.
     Policy,
-    /// By breaking the glass.
+    /// As break-glass access.
     BreakGlass,
 }
 
-/// The status of a request, as it is filtered by and answered.
+/// The status of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RequestStatus {
-    /// Waits for people.
+    /// It waits for approval by people.
     Pending,
     /// Approved.
     Approved,
     /// Denied.
     Denied,
-    /// Nobody decided in time.
+    /// It expired without a decision.
     Expired,
-    /// Withdrawn.
+    /// It was cancelled.
     Cancelled,
 }
 
@@ -144,7 +144,7 @@ impl RequestStatus {
 }
 
 impl AccessRequest {
-    /// Where it stands.
+    /// The status.
     #[must_use]
     pub fn status(&self) -> RequestStatus {
         match self.state {
@@ -156,7 +156,7 @@ impl AccessRequest {
         }
     }
 
-    /// When it lapses, while it is pending.
+    /// When it expires; `None` if it is not pending.
     #[must_use]
     pub fn lapses_at(&self) -> Option<Timestamp> {
         match self.state {
@@ -168,84 +168,84 @@ impl AccessRequest {
         }
     }
 
-    /// Whether `principal` asked for it, for themselves or in another's name.
+    /// Whether `principal` is its requester or its submitter.
     #[must_use]
     pub fn was_made_by(&self, principal: &PrincipalRef) -> bool {
         self.requester.who == *principal
             || self.submitted_by.as_ref().is_some_and(|submitter| submitter.who == *principal)
     }
 
-    /// When its access begins if it is given at `now`.
+    /// When its access begins if it is approved at `now`.
     #[must_use]
     pub fn begins_at(&self, now: Timestamp) -> Timestamp {
         self.start_at.filter(|start| *start > now).unwrap_or(now)
     }
 
-    /// How many approvals it needs.
+    /// The number of approvals it needs.
     #[must_use]
     pub fn required_approvals(&self) -> u32 {
         self.terms.as_ref().map_or(1, |terms| terms.required_approvals)
     }
 }
 
-/// What a person decided.
+/// The decision of one approver.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApproverDecision {
-    /// Who, with the groups they had then.
+    /// The approver, with the groups they had at the decision.
     pub decided_by: Principal,
-    /// How they called.
+    /// How they authenticated.
     pub circumstances: Circumstances,
-    /// What.
+    /// Whether they approved or denied.
     pub verdict: Vote,
-    /// The rules that authorized it; empty for a tenant administrator.
+    /// The rules that authorized the decision; empty for a tenant administrator.
     pub authorized_by: Vec<RuleId>,
-    /// Why.
+    /// The explanation; `None` if none was given.
     #[serde(deserialize_with = "required")]
     pub reasoning: Option<String>,
-    /// When.
+    /// When they decided.
     pub decided_at: Timestamp,
 }
 
-/// Approve or deny.
+/// Whether an approver approves or denies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = Verdict)]
 pub enum Vote {
-    /// For it.
+    /// Approves.
     Approve,
-    /// Against it.
+    /// Denies.
     Deny,
 }
 
-/// Something said about a request.
+/// A message on a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestMessage {
-    /// Its id.
+    /// The id of the message.
     pub id: MessageId,
-    /// The request it is about.
+    /// The id of its request.
     pub request_id: RequestId,
-    /// In which capacity.
+    /// The role of its author.
     pub author_type: AuthorType,
-    /// Who; `system` for the product itself.
+    /// The id of its author; `system` for stint itself.
     pub author_id: String,
     /// 1 to 10,000 characters.
     pub content: String,
-    /// What the author attached.
+    /// Free-form data from the author.
     pub metadata: Metadata,
-    /// When.
+    /// When it was written.
     pub created_at: Timestamp,
 }
 
-/// In which capacity a message was written.
+/// The role of a message's author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthorType {
     /// The requester.
     User,
-    /// Somebody who may decide.
+    /// Somebody who may decide the request.
     Approver,
-    /// The product.
+    /// stint itself.
     System,
-    /// An assistant.
+    /// An AI assistant.
     Ai,
 }

@@ -1,4 +1,5 @@
-//! What access is asked for: an account, a permission set, a bucket, a database, an instance, a unit.
+//! Resources that access is requested to: accounts, organizational units, permission sets, buckets, databases,
+//! instances.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -66,13 +67,13 @@ impl ResourceType {
         }
     }
 
-    /// The kind of that name on the wire.
+    /// Parses the name on the wire; `None` if it names no kind.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
 
-    /// What an id of this kind looks like, for the error message.
+    /// The format of an id of this kind, for the error message.
     const fn expectation(self) -> &'static str {
         match self {
             Self::AwsAccount => "12 digits",
@@ -111,7 +112,7 @@ struct Patterns {
     organizational_unit: Regex,
 }
 
-/// The formats AWS's API references give for each identifier.
+/// The id formats in AWS's API references.
 #[expect(clippy::expect_used, reason = "the patterns are literals, and a test compiles them")]
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
     let compile = |pattern| Regex::new(pattern).expect("a literal pattern compiles");
@@ -140,7 +141,7 @@ pub struct ResourceError {
 #[serde(try_from = "UncheckedResourceRef", deny_unknown_fields)]
 #[schema(example = json!({"type": "aws_account", "id": "111111111111"}))]
 pub struct ResourceRef {
-    /// The type, which says what the id looks like.
+    /// The type, which determines the format of the id.
     #[serde(rename = "type")]
     kind: ResourceType,
     /// `aws_account`: 12 digits; `aws_permission_set`: its ARN; `aws_s3_bucket`: its name; `aws_rds_instance`: the DB
@@ -148,7 +149,7 @@ pub struct ResourceRef {
     id: String,
 }
 
-/// A resource as a caller names it: whether its id has the format of its type is not known yet.
+/// A resource as a caller names it, before the format of its id is checked.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UncheckedResourceRef {
@@ -166,15 +167,17 @@ impl TryFrom<UncheckedResourceRef> for ResourceRef {
 }
 
 impl ResourceRef {
+    /// Checks the format of the id.
+    ///
     /// # Errors
     ///
-    /// [`ResourceError`] when `id` does not have the format of `kind`.
+    /// [`ResourceError`] if `id` does not have the format of `kind`.
     pub fn new(kind: ResourceType, id: impl Into<String>) -> Result<Self, ResourceError> {
         let id = id.into();
         if kind.pattern().is_match(&id) { Ok(Self { kind, id }) } else { Err(ResourceError { kind, id }) }
     }
 
-    /// The account as a resource.
+    /// The resource of an account.
     #[must_use]
     pub fn account(account: &AccountId) -> Self {
         Self { kind: ResourceType::AwsAccount, id: account.0.clone() }
@@ -206,9 +209,11 @@ impl fmt::Display for ResourceRef {
 pub struct AccountId(String);
 
 impl AccountId {
+    /// Checks the format.
+    ///
     /// # Errors
     ///
-    /// [`ResourceError`] when `text` is not 12 digits.
+    /// [`ResourceError`] if `text` is not 12 digits.
     pub fn parse(text: impl Into<String>) -> Result<Self, ResourceError> {
         ResourceRef::new(ResourceType::AwsAccount, text).map(|resource| Self(resource.id))
     }
@@ -234,40 +239,41 @@ impl fmt::Display for AccountId {
     }
 }
 
-/// What the tenant's directory knows of a resource: its name and where it stands.
+/// A resource in a tenant's directory: its name, position and attributes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AwsResource {
-    /// Which resource.
+    /// The type and id.
     #[serde(flatten)]
     pub resource: ResourceRef,
-    /// What people call it.
+    /// The display name.
     pub name: String,
-    /// The account it is in; an account's own id.
+    /// The account it is in; for an account, its own id; `None` if it is in none.
     #[serde(deserialize_with = "required")]
     pub account_id: Option<AccountId>,
-    /// The organizational unit directly above an account or a unit, up to the root.
+    /// The id of the organizational unit or root directly above an account or unit; `None` for the root and other
+    /// resources.
     #[serde(deserialize_with = "required")]
     pub parent: Option<String>,
-    /// Its tags.
+    /// Its AWS tags.
     pub tags: std::collections::BTreeMap<String, String>,
-    /// How privileged it is: lower is less.
+    /// How privileged it is: a lower number is less; `None` if not set.
     #[serde(deserialize_with = "required")]
     pub rank: Option<i64>,
-    /// Anything else that was synced.
+    /// Other attributes from the sync.
     pub metadata: Metadata,
-    /// When a sync last found that it had changed, or first found it.
+    /// When a sync last found it new or changed.
     pub last_synced_at: Timestamp,
     /// When a full read of AWS first did not find it; `None` while it is found.
     #[serde(deserialize_with = "required")]
     pub missing_since: Option<Timestamp>,
-    /// Since when it is gone: two full reads in a row did not find it, or its account is closed or suspended. It is kept
-    /// for the grants that carry it, and cannot be asked for. `None` while it exists.
+    /// When it was marked as gone: two full reads in a row did not find it, or its account is closed or suspended. It
+    /// is kept for its grants, and cannot be requested. `None` while it exists.
     #[serde(deserialize_with = "required")]
     pub gone_at: Option<Timestamp>,
 }
 
 impl AwsResource {
-    /// Whether it exists, as far as the last sync knows.
+    /// Whether it exists, as of the last sync.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.gone_at.is_none()
@@ -291,7 +297,7 @@ mod tests {
         ];
         for (kind, _) in samples {
             for (other, id) in samples {
-                // Twelve digits are a bucket name too, and so are ids of instances and units.
+                // Twelve digits are also a valid bucket name, and so are ids of instances and units.
                 let also_a_bucket = kind == ResourceType::AwsS3Bucket && !id.starts_with("arn:");
                 assert_eq!(ResourceRef::new(kind, id).is_ok(), kind == other || also_a_bucket, "{kind} {id}");
             }

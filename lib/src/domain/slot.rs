@@ -1,8 +1,9 @@
-//! SlotTable at an Identity Center instance: the right to change one assignment there, and to a share of its requests.
+//! The slots of an Identity Center instance. A slot is the right to have one change under way there, and a share of its
+//! requests.
 //!
-//! Identity Center works on ten changes of assignments at once and takes twenty requests a second, all callers together
-//! ("AWS IAM Identity Center quotas"). So there are fewer slots than ten, each has its share of fewer requests than
-//! twenty, and nobody calls without one: no count has to be shared from call to call.
+//! Identity Center works on at most ten changes of assignments at once and takes at most twenty requests a second, from
+//! all callers together ("AWS IAM Identity Center quotas"). stint therefore has fewer than ten slots, which share fewer
+//! than twenty requests a second, and makes no request without a slot. Workers need no shared count of requests.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,12 +14,12 @@ use uuid::Uuid;
 
 use super::stored::required;
 
-/// How urgent what is to be done about a grant is. The more urgent comes first.
+/// How urgent the work on a grant is; the more urgent comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
-    /// Emergency access is to be given.
+    /// Break-glass access has to be given.
     BreakGlass,
-    /// A grant is to be ended, or its access taken away.
+    /// A grant has to be ended, or its access taken away.
     Ending,
     /// Everything else.
     Other,
@@ -29,88 +30,89 @@ impl Urgency {
     pub const ALL: [Self; 3] = [Self::BreakGlass, Self::Ending, Self::Other];
 }
 
-/// How much of an instance's quotas stint uses; the rest is for people and other programs.
+/// The part of an instance's quotas that stint uses; the rest is for people and other programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// Changes of assignments at once.
+    /// The number of changes of assignments at once.
     pub slots: NonZeroU32,
-    /// Requests a second, all slots together.
+    /// The number of requests a second, of all slots together.
     pub requests_per_second: NonZeroU32,
 }
 
-/// A change takes two requests at least: to begin it, and to look whether it is done.
+/// The requests of a slot per window. A change takes at least two: one to begin it, one to ask whether it has ended.
 pub const REQUESTS_A_WINDOW: u32 = 2;
 
 impl Quota {
-    /// In each such length of time a slot makes [`REQUESTS_A_WINDOW`] requests at most.
+    /// The length of a slot's window, in which it makes at most [`REQUESTS_A_WINDOW`] requests.
     #[must_use]
     pub fn window(&self) -> Duration {
         let milliseconds = u64::from(REQUESTS_A_WINDOW) * 1000 * u64::from(self.slots.get());
         Duration::from_millis(milliseconds / u64::from(self.requests_per_second.get()))
     }
 
-    /// How many slots are not for [`Urgency::Other`]: a quarter of them.
+    /// The number of slots that [`Urgency::Other`] may not use: a quarter of them.
     fn reserved(&self) -> usize {
         self.count() / 4
     }
 
-    /// How many slots there are.
+    /// The number of slots.
     #[must_use]
     pub fn count(&self) -> usize {
         usize::try_from(self.slots.get()).unwrap_or(usize::MAX)
     }
 }
 
-/// How long a slot, or the lease of an assignment, lasts unless its holder renews it: as long as what a dead worker held
-/// delays others. A worker that waits for it looks every [`LEASE_POLL`], so the delay stays below 15 seconds.
+/// How long a slot or the lease of an assignment lasts unless its holder renews it. A dead worker delays others by no
+/// more than that. A waiting worker looks every [`LEASE_POLL`], so the delay stays below 15 seconds.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(12);
-/// A holder with less than this left renews before it sends a request or waits: five seconds have gone by. It covers
-/// the longest request and, beyond that, three seconds by which clocks may differ.
+/// A holder renews its lease before it sends a request or waits if less than this is left, that is, five seconds after
+/// the last renewal. It covers the longest request and three seconds by which clocks may differ.
 pub const LEASE_RENEWAL: SignedDuration = SignedDuration::from_secs(7);
-/// How long a request to Identity Center takes at most: its client gives up then, so none outlives its lease.
+/// The timeout of a request to Identity Center, so that no request outlives its lease.
 pub const LONGEST_REQUEST: SignedDuration = SignedDuration::from_secs(4);
 /// How often a worker looks whether a lease it waits for was renewed.
 pub const LEASE_POLL: SignedDuration = SignedDuration::from_secs(2);
 
-/// How much longer a slot whose holder died is not used for [`Urgency::Other`]. The change the holder had begun may still
-/// be under way, and counts at Identity Center; it was begun at least [`LEASE_RENEWAL`] before the lease ran out. What is
-/// urgent does not wait for it: the instance's limit has room for two changes more than there are slots by default, and a
-/// change that is refused for being one too many is tried again.
+/// How much longer [`Urgency::Other`] may not use a slot whose holder died. The holder's change may still be under way
+/// and counts against Identity Center's limit; it was begun at least [`LEASE_RENEWAL`] before the lease expired. More
+/// urgent work does not wait: by default there are two slots fewer than the limit permits changes, and a change that
+/// Identity Center refuses for being one too many is tried again.
 const RECLAIM_DELAY: SignedDuration = SignedDuration::from_secs(20);
 
-/// The slots at one instance.
+/// The slot table: all slots of one instance, in one record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlotTable {
-    /// The instance.
+    /// The ARN of the instance.
     pub instance_arn: String,
-    /// Each by its number.
+    /// The slots; the index is the slot's number.
     pub slots: Vec<Slot>,
-    /// Counts the wakeups left by those who found no slot free. Whoever has a slot then, does that work too.
+    /// The wake-up counter: a worker that finds no slot free raises it, and the workers that hold one then do its work
+    /// too.
     pub wakeups: u64,
-    /// Counts the changes.
+    /// Raised with each change of the record.
     pub version: u64,
 }
 
-/// One slot.
+/// A slot of the slot table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
-    /// Who holds it.
+    /// A random id of the worker run that holds it; `None` if it is free.
     #[serde(deserialize_with = "required")]
     pub holder: Option<Uuid>,
-    /// Until when it is held; if nobody holds it, before when nothing is to be asked of the instance by it.
+    /// When the holder's lease expires; for a free slot, the earliest time of its next request.
     pub until: Timestamp,
-    /// How many wakeups had been left when its holder last began to look for what is due.
+    /// The wake-up counter when the holder last began to look for due work.
     pub seen_wakeups: u64,
 }
 
 impl SlotTable {
-    /// SlotTable nobody ever held.
+    /// A slot table that was never used.
     #[must_use]
     pub fn new(instance_arn: String) -> Self {
         Self { instance_arn, slots: Vec::new(), wakeups: 0, version: 0 }
     }
 
-    /// Takes a slot, if one is free for what is that urgent: its number, and before when nothing is to be asked by it.
+    /// Takes a slot if one is free for this urgency. Returns its number and the earliest time of its next request.
     pub fn take(
         &mut self,
         quota: &Quota,
@@ -118,27 +120,27 @@ impl SlotTable {
         holder: Uuid,
         now: Timestamp,
     ) -> Option<(usize, Timestamp)> {
-        // A setting may have changed since they were written.
+        // The number of slots may have been changed since the table was written.
         self.slots.resize(quota.count(), Slot { holder: None, until: Timestamp::UNIX_EPOCH, seen_wakeups: 0 });
         let soon = now + quota.window();
         let rest = if urgency == Urgency::Other { RECLAIM_DELAY } else { SignedDuration::ZERO };
         let is_free = |slot: &Slot| if slot.holder.is_some() { slot.until + rest <= now } else { slot.until <= soon };
         let first = if urgency == Urgency::Other { quota.reserved() } else { 0 };
-        // The last first: what is urgent leaves the reserve alone as long as it can.
+        // From the last one down, so that urgent work takes the reserved slots last.
         let (number, slot) = self.slots.iter_mut().enumerate().skip(first).rfind(|(_, slot)| is_free(slot))?;
         let from = slot.until;
         *slot = Slot { holder: Some(holder), until: now + LEASE, seen_wakeups: self.wakeups };
         Some((number, from))
     }
 
-    /// Whether a slot with that number may be used for what is that urgent.
+    /// Whether the slot with this number may be used for work of this urgency.
     #[must_use]
     pub fn may_serve(quota: &Quota, number: usize, urgency: Urgency) -> bool {
         urgency != Urgency::Other || number >= quota.reserved()
     }
 
-    /// Leaves word that something is due. Returns whether that takes a write: if all who have a slot have yet to look for
-    /// what is due, they will find it.
+    /// Notifies the holders of due work by raising the wake-up counter. Returns whether the table has to be written: it
+    /// does not if no holder has looked for due work since the counter was last raised, since all of them will find it.
     pub fn notify_holders(&mut self, now: Timestamp) -> bool {
         let all_will_look = self.holders(now).all(|slot| slot.seen_wakeups < self.wakeups);
         if !all_will_look {
@@ -147,7 +149,7 @@ impl SlotTable {
         !all_will_look
     }
 
-    /// Whether some holder has not renewed its slot since `earlier` was read: it may be dead.
+    /// Whether some holder has not renewed its slot since `earlier` was read, so that it may be dead.
     #[must_use]
     pub fn has_unresponsive_holder(&self, earlier: &Self) -> bool {
         let mut slots = self.slots.iter().zip(&earlier.slots);
@@ -158,13 +160,13 @@ impl SlotTable {
         self.slots.iter().filter(move |slot| slot.holder.is_some() && now < slot.until)
     }
 
-    /// Whether a word was left since a holder last looked.
+    /// Whether the wake-up counter was raised since this holder last began to look for due work.
     #[must_use]
     pub fn has_wakeup(&self, number: usize, holder: Uuid) -> bool {
         self.slots.get(number).is_some_and(|slot| slot.holder == Some(holder) && slot.seen_wakeups < self.wakeups)
     }
 
-    /// Notes that a holder begins to look for what is due.
+    /// Records that a holder begins to look for due work.
     pub fn acknowledge(&mut self, number: usize, holder: Uuid) {
         let wakeups = self.wakeups;
         if let Some(slot) = self.of(number, holder) {
@@ -172,12 +174,12 @@ impl SlotTable {
         }
     }
 
-    /// Holds a slot for longer. It fails if the lease ran out and somebody else took it.
+    /// Renews a slot. Returns whether the holder still had it.
     pub fn renew(&mut self, number: usize, holder: Uuid, now: Timestamp) -> bool {
         self.of(number, holder).map(|slot| slot.until = now + LEASE).is_some()
     }
 
-    /// Gives a slot back, to be used by the next from then on. If somebody else took it meanwhile, it is left to them.
+    /// Frees a slot, to be used again from `from` on. Returns whether the holder still had it; if not, nothing changes.
     pub fn release(&mut self, number: usize, holder: Uuid, from: Timestamp) -> bool {
         self.of(number, holder).map(|slot| (slot.holder, slot.until) = (None, from)).is_some()
     }
@@ -232,8 +234,8 @@ mod tests {
         taken(&mut slots, Urgency::Ending, at(0));
         assert!(slots.release(3, ALICE, at(10)));
         assert_eq!(slots.take(&EIGHT, Urgency::Ending, BOB, at(8)), None, "not yet");
-        assert_eq!(slots.take(&EIGHT, Urgency::Ending, BOB, at(9)), Some((3, at(10))), "within what its pace bears");
-        assert!(!slots.release(3, ALICE, at(11)), "it is another's now");
+        assert_eq!(slots.take(&EIGHT, Urgency::Ending, BOB, at(9)), Some((3, at(10))), "within its request rate");
+        assert!(!slots.release(3, ALICE, at(11)), "another worker holds it now");
     }
 
     #[test]
@@ -243,26 +245,26 @@ mod tests {
         assert!(slots.renew(7, ALICE, at(11)));
         assert_eq!(slots.take(&EIGHT, Urgency::Ending, BOB, at(11)), None, "held to the end of the lease");
         let (number, _) = slots.take(&EIGHT, Urgency::Ending, BOB, at(12)).unwrap();
-        assert_eq!(number, 6, "the last that ran out; the one that was kept is held");
+        assert_eq!(number, 6, "the last expired slot; the renewed one is held");
         assert!(!slots.renew(6, ALICE, at(12)) && !slots.release(6, ALICE, at(12)));
         assert!(slots.renew(6, BOB, at(13)));
     }
 
-    /// Each word is seen_wakeups by everybody who has a slot when it is left, and costs a write only if somebody would miss it.
+    /// Every holder at the time of a notification sees it, and it costs a write only if a holder would miss it.
     #[test]
     fn a_word_is_left_for_those_who_would_not_look_by_themselves() {
         let mut slots = slots();
         taken(&mut slots, Urgency::Ending, at(0));
         assert!(!slots.has_wakeup(0, ALICE));
         assert!(slots.notify_holders(at(1)) && slots.has_wakeup(0, ALICE) && slots.has_wakeup(7, ALICE));
-        assert!(!slots.notify_holders(at(1)), "nobody has looked since");
+        assert!(!slots.notify_holders(at(1)), "no holder has looked since");
         slots.acknowledge(0, ALICE);
         assert!(!slots.has_wakeup(0, ALICE) && slots.has_wakeup(7, ALICE));
-        assert!(slots.notify_holders(at(2)) && slots.has_wakeup(0, ALICE), "one has, and might have passed it over");
+        assert!(slots.notify_holders(at(2)) && slots.has_wakeup(0, ALICE), "one holder looked, and may have missed it");
         assert!(slots.release(0, ALICE, at(2)) && !slots.has_wakeup(0, ALICE));
         slots.take(&EIGHT, Urgency::Ending, BOB, at(2)).unwrap();
-        assert!(!slots.has_wakeup(0, BOB), "who comes later does not look for what is old");
-        assert!(slots.notify_holders(at(13)) && slots.has_wakeup(0, BOB), "the silent do not count");
+        assert!(!slots.has_wakeup(0, BOB), "a later holder does not see an earlier notification");
+        assert!(slots.notify_holders(at(13)) && slots.has_wakeup(0, BOB), "expired holders do not count");
     }
 
     #[test]
@@ -294,15 +296,16 @@ mod tests {
         assert!(slots.release(1, ALICE, at(4)) && !slots.has_unresponsive_holder(&earlier));
     }
 
-    /// A request that is sent with just enough left ends before the lease does, by clocks that differ by three seconds.
+    /// A request that is sent with just enough of the lease left ends before the lease, by clocks that differ by three
+    /// seconds.
     #[test]
     fn no_request_outlives_its_lease() {
         assert!(LEASE_RENEWAL >= LONGEST_REQUEST + SignedDuration::from_secs(3));
-        assert!(LEASE - LEASE_RENEWAL >= LEASE / 3, "nor is it renewed more often than that");
+        assert!(LEASE - LEASE_RENEWAL >= LEASE / 3, "a lease is not renewed more often than that");
         assert!(LEASE + LEASE_POLL < SignedDuration::from_secs(15));
     }
 
-    /// Identity Center's own are ten changes at once and twenty requests a second.
+    /// Identity Center's limits are ten changes at once and twenty requests a second.
     #[test]
     fn all_slots_together_stay_within_the_rate() {
         for slots in 1..=10 {

@@ -1,9 +1,9 @@
-//! How records are read: every field must be there.
+//! How records are deserialized: every field must be present.
 
 use serde::{Deserialize, Deserializer};
 
-/// Reads an optional field of a record: it is stored as null when it is not set. Without this, serde takes a missing field for
-/// one that is not set, and an API key that lost its `revoked_at` would be good again.
+/// Deserializes an optional field of a record, which is stored as null when it is not set. Without this, serde reads a
+/// missing field as `None`, and an API key that lost its `revoked_at` would be valid again.
 pub(crate) fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(field: D) -> Result<Option<T>, D::Error> {
     Option::deserialize(field)
 }

@@ -1,4 +1,4 @@
-//! How far reading the directory has come: one record an Identity Center instance, which no tenant owns.
+//! The progress of reading the directory: one record per Identity Center instance, which belongs to no tenant.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +8,20 @@ use uuid::Uuid;
 
 use super::stored::required;
 
-/// How long a sync holds its lease without renewing it: longer than any request of its takes with all retries.
+/// How long a sync holds its lease without renewing it: longer than any of its requests takes with all retries.
 pub const SYNC_LEASE: SignedDuration = SignedDuration::from_mins(2);
 
-/// The parts of a sync, in order. Each is read in full within one run of the worker, or not at all.
+/// The phases of a sync, in order. Each is read in full within one run of the worker, or does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SyncPhase {
-    /// Units and accounts of Organizations.
+    /// Organizational units and accounts of Organizations.
     Organization,
     /// Permission sets of Identity Center.
     PermissionSets,
     /// Users of the Identity Store.
     People,
-    /// Tags of accounts that are known already; those of new accounts are read before the account is offered.
+    /// Tags of known accounts; those of a new account are read before it is added.
     AccountTags,
 }
 
@@ -29,7 +29,7 @@ impl SyncPhase {
     /// Every phase, in order.
     pub const ALL: [Self; 4] = [Self::Organization, Self::PermissionSets, Self::People, Self::AccountTags];
 
-    /// The one that follows; after the last, the first.
+    /// The next phase; after the last, the first.
     #[must_use]
     pub const fn next(self) -> Self {
         match self {
@@ -41,29 +41,29 @@ impl SyncPhase {
     }
 }
 
-/// Who syncs, and where the next run goes on.
+/// Which run holds the lease, and where the next run continues.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncState {
-    /// The Identity Center instance.
+    /// The ARN of the Identity Center instance.
     pub instance_arn: String,
-    /// Which run holds the lease; `None` between runs.
+    /// A random id of the run that holds the lease; `None` between runs.
     #[serde(deserialize_with = "required")]
     pub holder: Option<Uuid>,
-    /// Until when it holds it.
+    /// When the lease expires.
     pub until: Timestamp,
-    /// What the next run on the schedule begins with.
+    /// The phase that the next run on the schedule begins with.
     pub phase: SyncPhase,
-    /// The account whose tags were read last; the next run goes on with the one after it.
+    /// The account whose tags were read last; the next run continues after it.
     #[serde(deserialize_with = "required")]
     pub tags_after: Option<String>,
-    /// When each phase was last completed, for every tenant.
+    /// When each phase was last completed for every tenant.
     pub completed_at: BTreeMap<SyncPhase, Timestamp>,
-    /// Counts the changes.
+    /// Raised with each change of the record.
     pub version: u64,
 }
 
 impl SyncState {
-    /// Of an instance that was never read.
+    /// The state of an instance that was never read.
     #[must_use]
     pub fn new(instance_arn: String) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl SyncState {
         self.holder.is_some() && now < self.until
     }
 
-    /// How old the oldest part of the directory is; `None` until every phase was completed once.
+    /// The age of the oldest part of the directory; `None` until every phase was completed once.
     #[must_use]
     pub fn age(&self, now: Timestamp) -> Option<SignedDuration> {
         let completed = SyncPhase::ALL.iter().map(|phase| self.completed_at.get(phase));

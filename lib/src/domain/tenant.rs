@@ -1,4 +1,4 @@
-//! Tenants, their settings, and the people in their directory.
+//! Tenants, their settings, and the people known to them.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use super::{DirectoryLink, Principal, PrincipalRef, Seconds, TenantId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Asks for access, and decides what policy lets them decide; everybody.
+    /// Requests access, and decides what policy lets them decide. Everybody has this role.
     User,
-    /// Reads the policies they decide by, too.
+    /// Also reads the policies they decide by.
     Approver,
-    /// Sees everything, changes nothing.
+    /// Reads everything and changes nothing.
     Auditor,
     /// Administers the tenant.
     Admin,
@@ -25,97 +25,97 @@ pub enum Role {
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tenant {
-    /// Its id.
+    /// The id of the tenant.
     pub id: TenantId,
-    /// What people call it.
+    /// The display name.
     pub name: String,
-    /// Its short name.
+    /// The short name.
     pub slug: String,
-    /// Whose tokens it trusts; without it only API keys work.
+    /// The identity provider whose tokens it accepts; `None` if it accepts API keys only.
     #[serde(deserialize_with = "required")]
     pub oidc: Option<OidcConfig>,
-    /// The groups whose members have a role; everybody is a [`Role::User`].
+    /// The groups whose members have a role. [`Role::User`] needs no group.
     pub roles: BTreeMap<Role, Vec<String>>,
-    /// The domains it has proved to own, in lower case: e-mail addresses in them may be trusted without the issuer's word
-    /// (`OidcConfig::trust_email`).
+    /// The domains it has proved to own, in lower case: e-mail addresses in them may be trusted even if the token does
+    /// not say that they are verified (`OidcConfig::trust_email`).
     pub verified_domains: Vec<String>,
-    /// Its settings.
+    /// The settings of the tenant.
     pub settings: TenantSettings,
-    /// Signs its cursors: 32 random bytes in hex.
+    /// The key that signs its cursors: 32 random bytes in hex.
     pub cursor_key: String,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
 }
 
-/// The versions of what a tenant's decisions are made by. They are a record of their own: whoever changes a policy counts here,
-/// and may not write the tenant, which says whose tokens are trusted.
+/// The versions of what a tenant's decisions are made by. They are a record of their own: a caller who changes a policy
+/// raises a version, but may not write the tenant's record, which says whose tokens are accepted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
-    /// Counts the changes to the tenant's policies; decisions record it.
+    /// Raised with each change of the tenant's policies; decisions record it.
     pub policy_version: u64,
-    /// Counts the changes to its directory of AWS resources.
+    /// Raised with each change of its directory that decisions depend on.
     pub directory_version: u64,
 }
 
 impl Versions {
-    /// Whether neither is older. Versions only grow.
+    /// Whether neither version is older than in `other`. Versions only grow.
     #[must_use]
     pub fn include(self, other: Self) -> bool {
         self.policy_version >= other.policy_version && self.directory_version >= other.directory_version
     }
 }
 
-/// Whose tokens a tenant trusts.
+/// The identity provider whose tokens a tenant accepts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OidcConfig {
-    /// The issuer, exactly as it stands in `iss`.
+    /// The issuer, exactly as in `iss`.
     pub issuer_url: String,
-    /// The client people log in with.
+    /// The id of the client that people sign in with.
     pub client_id: String,
-    /// What `aud` must contain; the client id unless set.
+    /// What `aud` must contain; `None` for the client id.
     #[serde(deserialize_with = "required")]
     pub audience: Option<String>,
-    /// Which claim lists the groups: a JSON Pointer (`/a/b`), a name, or a dotted path.
+    /// The claim that lists the groups: a JSON Pointer (`/a/b`), a name, or a dotted path.
     pub groups_claim: String,
-    /// Which claim holds the e-mail address, named likewise.
+    /// The claim with the e-mail address, in the same notation.
     pub email_claim: String,
-    /// Whether a token must say which groups its owner is in.
+    /// Whether a token must list groups.
     pub groups: GroupsClaim,
-    /// Values of `acr` that mean more than one factor was used; none unless set.
+    /// Values of `acr` that mean that more than one factor was used; empty if none do.
     pub mfa_acr_values: Vec<String>,
     /// Whether addresses in the tenant's verified domains count as verified although the token does not say so.
     pub trust_email: bool,
     /// Whether an access token without `aud` (Cognito's, `token_use: access`) is accepted by its `client_id`.
     pub client_id_as_audience: bool,
-    /// Where the Identity Store's external ids come from; unless set, the issuer and `sub` of the token.
+    /// Where a person's external id comes from; `None` for the token's issuer and `sub`.
     #[serde(deserialize_with = "required")]
     pub external_id: Option<ExternalIdSource>,
 }
 
-/// Whether a token must say which groups its owner is in.
+/// Whether a token must list groups.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupsClaim {
-    /// A token that leaves its groups out is refused: a rule may forbid by group.
+    /// A token without groups is refused, since a rule may forbid by group.
     #[default]
     Required,
-    /// A token that leaves its groups out is of a member of none.
+    /// A token without groups means that the person is in no group.
     Optional,
 }
 
-/// What a token's owner is called in the Identity Store's external ids.
+/// How a person's external id at the Identity Store is made from their token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExternalIdSource {
-    /// The `Issuer` of the external ids in the Identity Store: provisioning often uses another than `iss`.
+    /// The `Issuer` of external ids in the Identity Store: provisioning often uses another value than `iss`.
     pub issuer: String,
-    /// Which claim holds the `Id`, such as Entra ID's `oid`.
+    /// The claim with the `Id`, such as Entra ID's `oid`.
     pub claim: String,
 }
 
 impl OidcConfig {
-    /// An issuer with the usual claims and nothing taken on trust.
+    /// An identity provider with the usual claim names, in which nothing unverified is trusted.
     #[must_use]
     pub fn new(issuer_url: impl Into<String>, client_id: impl Into<String>) -> Self {
         Self {
@@ -139,69 +139,70 @@ impl OidcConfig {
     }
 }
 
-/// A tenant's settings.
+/// The settings of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantSettings {
-    /// Emergency access.
+    /// Who may use break-glass access.
     pub break_glass: BreakGlass,
     /// The length of a grant when neither the request nor a policy names one.
     pub default_duration_seconds: Seconds,
-    /// How many grants of one principal may be decided and not usable yet. Who has so many is not granted more until one of
-    /// them is usable, has failed, or has ended. Neither emergency access nor what people approve is refused for it.
+    /// The most grants of one principal that may be decided and not usable yet. At the limit, policy grants no more
+    /// until one of them is usable, has failed or has ended. Break-glass access and approvals by people are not
+    /// limited.
     pub max_pending_grants: u32,
 }
 
 impl TenantSettings {
-    /// The limit of a tenant that set none.
+    /// The default of `max_pending_grants`.
     #[must_use]
     pub const fn default_max_pending_grants() -> u32 {
         20
     }
 }
 
-/// Emergency access: policies are skipped for a few, and everybody hears of it.
+/// Break-glass access: for members of some groups, without policy, and announced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakGlass {
-    /// Whether it is possible at all.
+    /// Whether the tenant allows it.
     pub enabled: bool,
-    /// Whose members may use it.
+    /// The groups whose members may use it.
     pub groups: Vec<String>,
-    /// The longest emergency grant.
+    /// The maximum length of a break-glass grant.
     pub max_duration_seconds: Seconds,
 }
 
-/// A person in the tenant's directory: known from their last sign-in, or put there by an administrator or SCIM.
+/// A person known to the tenant: from their last sign-in, or entered by an administrator or SCIM.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// The subject of their tokens.
     pub sub: String,
-    /// Their verified e-mail address.
+    /// Their verified e-mail address; `None` if there is none.
     #[serde(deserialize_with = "required")]
     pub email: Option<String>,
-    /// Their name.
+    /// The display name; `None` if not known.
     #[serde(deserialize_with = "required")]
     pub name: Option<String>,
-    /// The newest groups known of them: those of the last verified token.
+    /// Their groups, from the last verified token.
     pub groups: Vec<String>,
-    /// What links them to the Identity Store, without what that leads to: it is looked up when it is needed.
+    /// What links them to the Identity Store, without the users found: those are looked up when needed.
     pub link: DirectoryLink,
-    /// When the token this was read from was issued; `None` for who has not signed in, or whose token does not say.
+    /// When the token that this was read from was issued; `None` if they have not signed in, or the token does not say.
     #[serde(deserialize_with = "required")]
     pub issued_at: Option<Timestamp>,
-    /// Counts the changes.
+    /// Raised with each change of the record.
     pub version: u64,
 }
 
 impl User {
-    /// The person as policies see them.
+    /// The person as a principal for policies.
     #[must_use]
     pub fn into_principal(self) -> Principal {
         let Self { sub, email, name, groups, link, .. } = self;
         Principal { who: PrincipalRef::user(sub), email, name, groups, link }
     }
 
-    /// What is known of a person after they called as `principal` with a token issued at `issued_at`; `known` is what was
-    /// known before. An older token is good until it expires, but does not replace what a newer one says.
+    /// The record of a person after they called as `principal` with a token issued at `issued_at`; `known` is the
+    /// record before. An older token is accepted until it expires, but does not replace what a newer one said.
     #[must_use]
     pub fn signed_in(principal: &Principal, issued_at: Option<Timestamp>, known: Option<&Self>) -> Self {
         if let Some(known) = known

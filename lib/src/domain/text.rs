@@ -1,7 +1,7 @@
-//! Text that people read to decide something: names, reasons, messages.
+//! Text that people read before they decide: names, reasons, messages.
 
-/// The text without characters that change how the rest is shown and are not seen themselves: bidirectional controls,
-/// zero-width characters, blank fillers and tags (Unicode Technical Report 36, section 2.5; Unicode's
+/// The text without invisible characters that change how the rest is shown: bidirectional controls, zero-width
+/// characters, blank fillers and tags (Unicode Technical Report 36, section 2.5; Unicode's
 /// `Default_Ignorable_Code_Point`, without variation selectors, which only choose a glyph).
 #[must_use]
 pub fn without_invisible(text: &str) -> String {
@@ -16,8 +16,8 @@ fn is_invisible(char: char) -> bool {
         | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Whether a text shows nothing: it is empty, or all of it is space, not seen, or only changes how other characters look
-/// (variation selectors; U+2800, a Braille cell without dots).
+/// Whether a text shows nothing: it is empty or consists only of spaces, invisible characters and characters that
+/// change how others look (variation selectors; U+2800, a Braille cell without dots).
 #[must_use]
 pub fn is_blank(text: &str) -> bool {
     let is_seen = |char: char| {
@@ -27,7 +27,7 @@ pub fn is_blank(text: &str) -> bool {
     !text.chars().any(is_seen)
 }
 
-/// Whether a text has a control character other than tab and line breaks.
+/// Whether a text contains a control character other than tab and line breaks.
 #[must_use]
 pub fn has_control(text: &str) -> bool {
     text.chars().any(|char| char.is_control() && !matches!(char, '\t' | '\n' | '\r'))

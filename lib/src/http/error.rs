@@ -21,7 +21,7 @@ use crate::store::{CommitError, StoreError};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "code": "not_found",
-    "message": "there is no such request, or you may not know of it",
+    "message": "there is no such request, or you may not see it",
     "details": {"request_id": "019a3f5e-7c1b-7000-8000-000000000001"}
 }))]
 pub struct ErrorBody {

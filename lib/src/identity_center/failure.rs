@@ -1,27 +1,28 @@
-//! What the reason means that Identity Center gives for a change that failed.
+//! Classifies the reasons that Identity Center gives for a failed change.
 //!
-//! AWS documents no list of these texts. Those below are from public reports: terraform-provider-aws (the resource
-//! `aws_ssoadmin_account_assignment` and its tests), pulumi-aws#1927, aws-cli#8356, landing-zone-accelerator-on-aws#496,
-//! aws-identitycenter-codepipeline-auto-assignment#31, iam-identity-center-team#522.
+//! AWS does not document these texts. Those below are from public reports: terraform-provider-aws (the resource
+//! `aws_ssoadmin_account_assignment` and its tests), pulumi-aws#1927, aws-cli#8356,
+//! landing-zone-accelerator-on-aws#496, aws-identitycenter-codepipeline-auto-assignment#31,
+//! iam-identity-center-team#522.
 
-/// What to do about a change that failed.
+/// What to do about a failed change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// It will fail each time; why, in a sentence of ours.
+    /// It fails each time; with a sentence that explains why.
     Permanent(&'static str),
-    /// What it was about does not exist: of a deletion, it is gone.
+    /// The account, user or permission set does not exist: after a deletion, the assignment is gone.
     Missing(&'static str),
-    /// It may succeed later. So may what we do not know: it is tried again, less and less often.
+    /// It may succeed later. Unknown reasons count as transient: they are retried with backoff.
     Transient,
 }
 
 impl Failure {
-    /// What a reason means.
+    /// Classifies a reason.
     #[must_use]
     pub fn of(reason: &str) -> Self {
         let reason = reason.to_ascii_lowercase();
         let says = |text: &str| reason.contains(text);
-        // "Received a 404 status error: …": the status of the service that was to carry it out.
+        // "Received a 404 status error: …" contains the status of the service that Identity Center called.
         let status = reason.split_once("received a ").and_then(|(_, rest)| rest.split_once(" status error"));
         match status.map(|(status, _)| status) {
             Some("404") if says("not supported policy") => {
@@ -32,8 +33,8 @@ impl Failure {
             }
             Some("404") if says("permission set") => Self::Missing("the permission set does not exist"),
             Some("404") if says("account") => Self::Missing("the account does not exist in the organization"),
-            Some("404") => Self::Missing("Identity Center does not find what the access consists of"),
-            // "Access denied by IAM": of the management account, which only its own administrators assign to.
+            Some("404") => Self::Missing("Identity Center did not find a part of the access"),
+            // "Access denied by IAM": for the management account, in which only its own administrators may assign.
             Some("403") => Self::Permanent("Identity Center may not change access in this account"),
             Some("400") if says("thrott") || says("rate exceeded") => Self::Transient,
             Some("400") => Self::Permanent("Identity Center does not accept the permission set in this account"),
@@ -41,8 +42,9 @@ impl Failure {
                 Self::Permanent("the account has as many roles as its quota allows")
             }
             _ if says("is suspended") || says("is closed") => Self::Permanent("the account is suspended or closed"),
-            // 409, 429, 5xx; "An unexpected internal service exception was encountered"; "Obtaining permissions to manage
-            // your AWS account … takes longer than usual", which is said of new accounts and of suspended ones.
+            // 409, 429, 5xx; "An unexpected internal service exception was encountered"; "Obtaining permissions to
+            // manage your AWS account … takes longer than usual", which is returned for new accounts and for suspended
+            // ones.
             _ => Self::Transient,
         }
     }

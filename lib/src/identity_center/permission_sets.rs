@@ -1,13 +1,14 @@
-//! The permission sets of an instance, one request a call.
+//! The permission sets of an instance; each call makes one request.
 
 use super::{IdentityCenter, IdentityCenterError, fault};
 
 impl IdentityCenter {
-    /// The ARNs on one page of the instance's permission sets, the first or the one named, and the name of the next.
+    /// One page of the ARNs of the instance's permission sets, and the token of the next page. Without `page`, the
+    /// first page.
     ///
     /// # Errors
     ///
-    /// [`IdentityCenterError`] when they cannot be read.
+    /// [`IdentityCenterError`] if they cannot be read.
     pub async fn permission_set_arns(
         &self,
         page: Option<String>,
@@ -17,15 +18,15 @@ impl IdentityCenter {
         Ok((answer.permission_sets.unwrap_or_default(), answer.next_token))
     }
 
-    /// The name of a permission set. It never changes (`UpdatePermissionSet` takes none).
+    /// The name of a permission set. It never changes (`UpdatePermissionSet` has no parameter for it).
     ///
     /// # Errors
     ///
-    /// [`IdentityCenterError::NotFound`] when there is no such permission set.
+    /// [`IdentityCenterError::NotFound`] if there is no such permission set.
     pub async fn permission_set_name(&self, arn: &str) -> Result<String, IdentityCenterError> {
         let describe = self.sso.describe_permission_set().instance_arn(&self.instance_arn);
         let answer = describe.permission_set_arn(arn).send().await.map_err(fault)?;
         let name = answer.permission_set.and_then(|set| set.name);
-        name.ok_or_else(|| IdentityCenterError::Unanswered(format!("Identity Center names no name of {arn}")))
+        name.ok_or_else(|| IdentityCenterError::Unanswered(format!("Identity Center returned no name for {arn}")))
     }
 }

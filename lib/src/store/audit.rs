@@ -1,4 +1,4 @@
-//! The items of a tenant's audit chain: its entries, and its head.
+//! The items of a tenant's audit chain: its entries and its head.
 
 use std::collections::HashMap;
 
@@ -10,17 +10,17 @@ use super::keys;
 use super::{Index, Record};
 use crate::domain::{Event, EventId, TenantId};
 
-/// An entry of a tenant's audit chain. It is never written again and never deleted.
+/// An entry of a tenant's audit chain. It is written once and never deleted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// What happened.
+    /// The event that was sealed.
     #[serde(flatten)]
     pub event: Event,
-    /// Its place in the chain, from 1, without a gap.
+    /// Its position in the chain, from 1, without gaps.
     pub sequence: u64,
-    /// The hash of the entry before; of the first, 64 zeros.
+    /// The hash of the entry before it; 64 zeros for the first one.
     pub prev_hash: String,
-    /// SHA-256 over everything else the entry says.
+    /// SHA-256 over everything else in the entry.
     pub hash: String,
 }
 
@@ -36,10 +36,10 @@ impl Record for AuditEntry {
     }
 }
 
-/// The highest sequence that [`audit_key`] has room for.
+/// The highest sequence that fits into [`audit_key`].
 pub const HIGHEST_SEQUENCE: u64 = 999_999_999_999_999;
 
-/// The sort key of the entry with that sequence.
+/// The sort key of the entry with this sequence.
 #[must_use]
 pub fn audit_key(sequence: u64) -> String {
     format!("{sequence:015}")
@@ -51,17 +51,17 @@ pub fn audit_entry_of(tenant: TenantId, event: EventId) -> String {
     keys::by_access(tenant, AuditEntry::KIND, &event.to_string())
 }
 
-/// An entry as it is stored, whatever has become of it since it was sealed.
+/// An entry as stored, even if it was changed after it was sealed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(from = "HashMap<String, Attribute>")]
 pub struct StoredEntry(Map<String, Value>);
 
-/// Whatever DynamoDB can hold.
+/// Any value that DynamoDB can hold.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Attribute {
     Json(Value),
-    /// Bytes, which no entry holds.
+    /// Binary data, which no valid entry contains.
     Other(IgnoredAny),
 }
 
@@ -69,7 +69,7 @@ impl From<HashMap<String, Attribute>> for StoredEntry {
     fn from(item: HashMap<String, Attribute>) -> Self {
         let json = |attribute| match attribute {
             Attribute::Json(value) => value,
-            // Something no entry says, so that it is found to be changed and can still be shown.
+            // A value that no valid entry has, so that the change is detected and the entry can still be shown.
             Attribute::Other(IgnoredAny) => Value::from("bytes"),
         };
         Self(item.into_iter().map(|(name, attribute)| (name, json(attribute))).collect())
@@ -85,7 +85,7 @@ impl Record for StoredEntry {
 }
 
 impl StoredEntry {
-    /// What it says: everything but the keys it is stored under.
+    /// The content of the entry: all attributes except its keys.
     #[must_use]
     pub fn into_content(mut self) -> Map<String, Value> {
         for key in [keys::PK, keys::SK, Index::Access.attribute()] {
@@ -94,7 +94,7 @@ impl StoredEntry {
         self.0
     }
 
-    /// Whether it stands under the keys of what it says it is.
+    /// Whether the entry's keys match its content.
     #[must_use]
     pub fn is_in_place(&self, tenant: TenantId) -> bool {
         let sequence = self.0.get("sequence").and_then(Value::as_u64);
@@ -111,11 +111,11 @@ impl StoredEntry {
 /// The end of a tenant's audit chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditHead {
-    /// The sequence of the last entry; 0 when there is none.
+    /// The sequence of the last entry; 0 if there is none.
     pub sequence: u64,
-    /// Its hash.
+    /// The hash of the last entry.
     pub hash: String,
-    /// Counts the changes.
+    /// Raised with each change.
     pub version: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Work that falls due: what expires, lapses, or is to be tried again.
+//! The due index: requests that expire, grants that need work, events that were not published.
 
 use std::collections::HashMap;
 
@@ -12,30 +12,30 @@ use super::record::Item;
 use super::{Index, OutboxEvent, Record, StoreError, Table};
 use crate::domain::{AccessRequest, Grant, GrantId, IdError, TenantId, Urgency};
 
-/// Something that is due.
+/// An entry of the due index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueItem {
-    /// Whose.
+    /// The tenant it belongs to.
     pub tenant: TenantId,
-    /// What.
+    /// The kind and key of the record.
     pub work: Work,
     /// How urgent it is.
     pub urgency: Urgency,
-    /// Since when.
+    /// When it became due.
     pub due_at: Timestamp,
-    /// Whose it is: the partition of the index `by_principal`. Empty for what is nobody's.
+    /// The principal it belongs to, as the partition of the index `by_principal`; empty if it belongs to none.
     pub owner: String,
 }
 
-/// The same in the order in which it is to be done: each tenant's first, then each one's second, and so on; within a tenant
-/// each principal's first, then each one's second. What stood first of one principal still does.
+/// Orders items by fairness: first one item of each tenant, then a second one of each, and so on; within a tenant
+/// likewise by principal. The items of one principal keep their order.
 #[must_use]
 pub fn round_robin(items: Vec<DueItem>) -> Vec<DueItem> {
     let by_owner = by_rank(items, |item| (item.tenant, item.owner.clone()));
     by_rank(by_owner, |item| (item.tenant, String::new()))
 }
 
-/// Sorts by how many of the same group come before.
+/// Sorts by how many items of the same group come before.
 fn by_rank(items: Vec<DueItem>, group: impl Fn(&DueItem) -> (TenantId, String)) -> Vec<DueItem> {
     let mut counts = HashMap::new();
     let mut ranked: Vec<_> = items
@@ -50,23 +50,24 @@ fn by_rank(items: Vec<DueItem>, group: impl Fn(&DueItem) -> (TenantId, String)) 
     ranked.into_iter().map(|(_, item)| item).collect()
 }
 
-/// What is due, by the key of its record.
+/// The kind of a due record, with its sort key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Work {
-    /// A request lapses.
+    /// A request that expires.
     Request(String),
-    /// A grant is to be carried out, ended, or taken away.
+    /// A grant that has to be provisioned, ended or revoked.
     Grant(String),
-    /// An event was not published.
+    /// An event that was not published.
     Event(String),
 }
 
 impl Table {
-    /// What is due at `now`, the most urgent first, then [`round_robin`]: at most `limit` items of each shard, the longest overdue.
+    /// What is due at `now`: the most urgent first, within an urgency by [`round_robin`]. From each shard at most
+    /// `limit` items, those due longest.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or an item is corrupt.
+    /// [`StoreError`] if the table does not answer or an item is corrupt.
     pub async fn due(&self, now: Timestamp, limit: i32) -> Result<Vec<DueItem>, StoreError> {
         let shards = Urgency::ALL.into_iter().flat_map(|urgency| {
             (0..keys::due_shards(urgency)).map(move |shard| self.due_in(urgency, shard, now, limit))
@@ -77,12 +78,12 @@ impl Table {
         Ok(items)
     }
 
-    /// The grants that are not done, whenever they fall due: those that are being given, are active, or whose access is not
-    /// known to be gone.
+    /// The grants of all tenants that are not done, whenever they are due: pending or active ones, and those whose
+    /// access is not confirmed to be gone.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or an item is corrupt.
+    /// [`StoreError`] if the table does not answer or an item is corrupt.
     pub async fn unfinished_grants(&self) -> Result<Vec<(TenantId, GrantId)>, StoreError> {
         let shards = Urgency::ALL
             .into_iter()
@@ -113,11 +114,11 @@ impl Table {
         }
     }
 
-    /// What is due at `now` of one shard: at most `limit` items, the longest overdue first.
+    /// What is due at `now` in one shard: at most `limit` items, those due longest first.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or an item is corrupt.
+    /// [`StoreError`] if the table does not answer or an item is corrupt.
     pub async fn due_in(
         &self,
         urgency: Urgency,
@@ -152,11 +153,11 @@ fn due_item(urgency: Urgency, item: &Item) -> Result<DueItem, StoreError> {
         AccessRequest::KIND => Work::Request(sk),
         Grant::KIND => Work::Grant(sk),
         OutboxEvent::KIND => Work::Event(sk),
-        _ => return Err(corrupt("a kind that never falls due")),
+        _ => return Err(corrupt("a kind that is never due")),
     };
     let due_at = item.get(keys::DUE_SK).and_then(|value| value.as_s().ok()).and_then(|text| keys::parse_due_time(text));
     let owner = item.get(Index::Principal.attribute()).and_then(|value| value.as_s().ok()).cloned().unwrap_or_default();
-    Ok(DueItem { tenant, owner, work, urgency, due_at: due_at.ok_or_else(|| corrupt("no time it is due at"))? })
+    Ok(DueItem { tenant, owner, work, urgency, due_at: due_at.ok_or_else(|| corrupt("no due time"))? })
 }
 
 #[cfg(test)]

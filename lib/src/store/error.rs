@@ -1,25 +1,25 @@
-//! What can go wrong with the table.
+//! Errors of the store.
 
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
-/// The table could not answer, or what it holds cannot be read.
+/// The table did not answer, or an item cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// DynamoDB refused or could not be reached.
     #[error("the table did not answer: {0}")]
     Unavailable(String),
-    /// There is no table of that name where we look for it.
-    #[error("there is no such table")]
+    /// The table does not exist in this account and Region.
+    #[error("the table does not exist")]
     NoTable,
-    /// An item is not what it should be; never read as missing.
+    /// An item does not have the expected form. A corrupt item is never treated as missing.
     #[error("item `{key}` is corrupt: {reason}")]
     Corrupt {
-        /// Its key.
+        /// The key of the item.
         key: String,
-        /// What is wrong with it.
+        /// What is wrong with the item.
         reason: String,
     },
-    /// The principal has as many grants that are not usable yet as the tenant allows: so many. Nothing was written.
+    /// The principal has this many grants that are not usable yet, which is the tenant's limit. Nothing was written.
     #[error("{0} grants of this principal are not usable yet, which is the most its tenant allows")]
     TooManyPending(u32),
     /// A value cannot be stored.
@@ -28,7 +28,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// DynamoDB's error with all its causes.
+    /// Converts DynamoDB's error, with all its causes.
     pub(crate) fn sdk<E, R>(error: SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -44,10 +44,10 @@ impl StoreError {
 /// A transaction was not committed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// Somebody else changed something in the meantime: read again and decide again.
-    #[error("something changed in the meantime")]
+    /// Another writer changed a record: read and decide again.
+    #[error("a record was changed in the meantime")]
     Conflict,
-    /// The table could not answer; whether the transaction was applied is unknown.
+    /// The table did not answer; the transaction may have been applied.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

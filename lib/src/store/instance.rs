@@ -1,6 +1,8 @@
-//! Records of an Identity Center instance: of no tenant alone, since several tenants may share one.
+//! Records of an Identity Center instance. They belong to no single tenant, since several tenants may share an
+//! instance.
 //!
-//! A tenant's transaction may write them beside the tenant's own records; everything else in it stays within the tenant.
+//! A tenant's transaction may write them together with the tenant's own records; it can write nothing else outside its
+//! tenant.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
@@ -13,16 +15,16 @@ use crate::domain::{Assignment, AssignmentKey, InstanceTenants};
 
 /// A kind of item that belongs to an Identity Center instance.
 pub trait InstanceRecord: Serialize + DeserializeOwned + Send + Sync {
-    /// The kind, with which its partition begins.
+    /// The kind, which is the first part of its partition key.
     const KIND: &'static str;
 
-    /// The instance.
+    /// The ARN of the instance.
     fn instance_arn(&self) -> &str;
 
-    /// Its key within the partition.
+    /// Its sort key.
     fn sort_key(&self) -> String;
 
-    /// Counts its changes, from 0.
+    /// The version that was read; 0 for a new record.
     fn version(&self) -> u64;
 }
 
@@ -72,21 +74,21 @@ pub(super) fn to_item<R: InstanceRecord>(record: &R) -> Result<Item, StoreError>
 }
 
 impl Table {
-    /// Reads the record of an assignment, strongly consistent; none if no grant ever held it.
+    /// Reads the record of an assignment, strongly consistent; `None` if no grant ever held it.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or the item is corrupt.
+    /// [`StoreError`] if the table does not answer or the item is corrupt.
     pub async fn assignment(&self, key: &AssignmentKey) -> Result<Option<Assignment>, StoreError> {
         let pk = keys::instance_partition(Assignment::KIND, &key.instance_arn);
         self.get_raw(pk, assignment_key(key)).await?.map(from_item).transpose()
     }
 
-    /// Which tenants may use an instance, strongly consistent; none if it is not registered.
+    /// Reads which tenants may use an instance, strongly consistent; `None` if it is not registered.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or the item is corrupt.
+    /// [`StoreError`] if the table does not answer or the item is corrupt.
     pub async fn instance(&self, instance_arn: &str) -> Result<Option<InstanceTenants>, StoreError> {
         let pk = keys::instance_partition(InstanceTenants::KIND, instance_arn);
         self.get_raw(pk, InstanceTenants::KIND.to_owned()).await?.map(from_item).transpose()

@@ -1,6 +1,6 @@
-//! Every key of the table and its indexes, and nothing else.
+//! All keys of the table and its indexes, and nothing else.
 //!
-//! A tenant's partition keys all begin with `T#<tenant>`, so that `dynamodb:LeadingKeys` can hold a function to one
+//! A tenant's partition keys all begin with `T#<tenant>`, so that `dynamodb:LeadingKeys` can restrict a function to one
 //! tenant.
 //!
 //! | what | `pk` | `sk` |
@@ -11,44 +11,44 @@
 //! | the directory of issuers (no tenant's data) | `ISSUER#<issuer>` | `AUD#<audience>` |
 //! | an assignment of an Identity Center instance (of no tenant alone) | `ASSIGNMENT#<instance>` | its own key |
 //! | the tenants that may use an Identity Center instance | `INSTANCE#<instance>` | `INSTANCE` |
-//! | the slots at an Identity Center instance (no tenant's data) | `SLOTS#<instance>` | `SLOTS` |
+//! | the slot table of an Identity Center instance (no tenant's data) | `SLOTS#<instance>` | `SLOTS` |
 //! | the tenants of the stack (no tenant's data) | `TENANTS` | `<tenant>` |
-//! | how far syncs of the directory have come (no tenant's data) | `SYNC#<instance>` | `SYNC` |
+//! | the progress of directory syncs (no tenant's data) | `SYNC#<instance>` | `SYNC` |
 //!
 //! | index | partition | for |
 //! |---|---|---|
-//! | `by_principal` | `T#<tenant>#<KIND>#P#<principal>` | what a person asked for or was granted |
-//! | `by_access` | `T#<tenant>#<KIND>#A#<principal>#<resource>#<action>` | ensure: is there a live grant or an open request? |
-//! | `by_access` | `T#<tenant>#GRANT#A#<principal>#<resource>#<action>#<day>` | the same, of grants that are over: the day they ended |
-//! | `by_holder` | `T#<tenant>#GRANT#H#<holder><account><permission set>` | how long did somebody have what this gives? |
-//! | `by_holder` | `T#<tenant>#GRANT#H#<holder><account><permission set>#<day>` | the same, of grants that are over: the day they ended |
+//! | `by_principal` | `T#<tenant>#<KIND>#P#<principal>` | the requests or grants of a principal |
+//! | `by_access` | `T#<tenant>#<KIND>#A#<principal>#<resource>#<action>` | ensure: a live grant or an open request |
+//! | `by_access` | `T#<tenant>#GRANT#A#<principal>#<resource>#<action>#<day>` | the same, ended on that day |
+//! | `by_holder` | `T#<tenant>#GRANT#H#<holder><account><permission set>` | how long a user had an access |
+//! | `by_holder` | `T#<tenant>#GRANT#H#<holder><account><permission set>#<day>` | the same, ended on that day |
 //! | `by_access` | `T#<tenant>#AUDIT#A#<id>` | the audit entry of an event |
 //! | `by_status` | `T#<tenant>#<KIND>#S#<status>` | what is pending, what is active |
-//! | `due` | `DUE#<urgency>#<shard>` | work that falls due, by time; the shard follows from the tenant and the principal |
+//! | `due` | `DUE#<urgency>#<shard>` | due work, by time; tenant and principal determine the shard |
 
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 
 use crate::domain::{AccountId, PrincipalRef, ResourceRef, TenantId, Urgency};
 
-/// The partition key's attribute.
+/// The attribute of the partition key.
 pub const PK: &str = "pk";
-/// The sort key's attribute.
+/// The attribute of the sort key.
 pub const SK: &str = "sk";
-/// The attribute by which DynamoDB deletes what has had its day, in epoch seconds.
+/// The attribute with the time, in epoch seconds, after which DynamoDB deletes an item.
 pub const TTL: &str = "ttl";
-/// The index of work that falls due.
+/// The name of the due index.
 pub const DUE_INDEX: &str = "due";
-/// Its partition key's attribute.
+/// The attribute of the due index's partition key.
 pub const DUE_PK: &str = "due_pk";
-/// Its sort key's attribute.
+/// The attribute of the due index's sort key.
 pub const DUE_SK: &str = "due_sk";
-/// Work of tenants is spread over so many groups of partitions, and that of principals over so many partitions of a group:
-/// who has much due does not stand in the way of those in other partitions, since one is looked at after the other.
+/// How many groups of partitions tenants are spread over. Within a group, principals are spread over partitions.
+/// Workers read the partitions one after the other, so much due work in one does not delay that in others.
 const TENANT_GROUPS: u8 = 4;
 const PRINCIPAL_SHARDS: u8 = 8;
 
-/// Over so many partitions work that falls due is spread. Of emergencies there are few, and they are looked for often.
+/// How many partitions the due work of an urgency is spread over. Break glass has one, since it is rare and read often.
 #[must_use]
 pub const fn due_shards(urgency: Urgency) -> u8 {
     match urgency {
@@ -63,7 +63,7 @@ pub fn partition(tenant: TenantId, kind: &str) -> String {
     format!("T#{tenant}#{kind}")
 }
 
-/// The tenant and kind a partition key names, if it is one of a tenant's.
+/// The tenant and kind in a partition key; `None` if it is not a tenant's.
 #[must_use]
 pub fn parse_partition(pk: &str) -> Option<(TenantId, &str)> {
     let (tenant, kind) = pk.strip_prefix("T#")?.split_once('#')?;
@@ -76,8 +76,8 @@ pub fn by_principal(tenant: TenantId, kind: &str, principal: &PrincipalRef) -> S
     format!("T#{tenant}#{kind}#P#{principal}")
 }
 
-/// The key of one access of one principal, shared by requests, grants and ensure's slot. It is hashed, since none of
-/// its parts is free of the separator.
+/// The key of one access of one principal, which requests, grants and ensure's slot share. It is a hash, since each of
+/// its parts may contain the separator.
 #[must_use]
 pub fn access(principal: &PrincipalRef, resource: &ResourceRef, action: &str) -> String {
     let text = serde_json::json!([principal.to_string(), resource.to_string(), action]).to_string();
@@ -90,14 +90,15 @@ pub fn by_access(tenant: TenantId, kind: &str, access: &str) -> String {
     format!("T#{tenant}#{kind}#A#{access}")
 }
 
-/// The partition of [`super::Index::Access`] of what is over: it is kept by the day (UTC) it ended, so that what ended
-/// lately is found however much ended before.
+/// The partition of [`super::Index::Access`] for what has ended: one for each day (UTC), so that what ended lately is
+/// found however much ended before.
 #[must_use]
 pub fn by_access_ended(tenant: TenantId, kind: &str, access: &str, ended: Timestamp) -> String {
     on_day(&by_access(tenant, kind, access), ended)
 }
 
-/// What one holder is given, whatever it was asked for as: hashed, since none of its parts is free of the separator.
+/// The key of an access that a holder has, however it was requested. It is a hash, since each of its parts may contain
+/// the separator.
 #[must_use]
 pub fn holding(holder: &Holder<'_>, account: &AccountId, permission_set_arn: &str) -> String {
     let (kind, id) = match holder {
@@ -111,13 +112,13 @@ pub fn holding(holder: &Holder<'_>, account: &AccountId, permission_set_arn: &st
 /// Who has an access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holder<'a> {
-    /// The Identity Store user who receives it, however many subjects and API keys ask for it.
+    /// The id of the Identity Store user who receives it, whichever subject or API key requested it.
     User(&'a str),
-    /// A principal the directory links to no user.
+    /// A principal that the directory links to no user.
     Unlinked(&'a PrincipalRef),
 }
 
-/// The partition of [`super::Index::Holder`]. What is over is kept by the day (UTC) it ended, as in the other index.
+/// The partition of [`super::Index::Holder`]; what has ended has one for each day (UTC), as in [`by_access_ended`].
 #[must_use]
 pub fn by_holder(tenant: TenantId, kind: &str, holding: &str, ended: Option<Timestamp>) -> String {
     let partition = format!("T#{tenant}#{kind}#H#{holding}");
@@ -137,8 +138,8 @@ pub fn by_status(tenant: TenantId, kind: &str, status: &str) -> String {
     format!("T#{tenant}#{kind}#S#{status}")
 }
 
-/// The partition of the due index an item is in: by how urgent it is, its tenant and whose it is. Shards that follow one
-/// another are of different groups of tenants.
+/// The partition of the due index that an item is in, by its urgency, tenant and owner. Consecutive shards belong to
+/// different groups of tenants.
 #[must_use]
 pub fn due_partition_of(urgency: Urgency, tenant: TenantId, owner: &str) -> String {
     let hash = |text: String| digest(&SHA256, text.as_bytes()).as_ref().first().copied().unwrap_or_default();
@@ -147,7 +148,7 @@ pub fn due_partition_of(urgency: Urgency, tenant: TenantId, owner: &str) -> Stri
     due_partition(urgency, (shard * TENANT_GROUPS + group) % due_shards(urgency))
 }
 
-/// A partition of the due index. Each urgency has its own, so that what is urgent is found without reading the rest.
+/// A partition of the due index. Each urgency has its own, so that urgent work is found without reading the rest.
 #[must_use]
 pub fn due_partition(urgency: Urgency, shard: u8) -> String {
     match urgency {
@@ -157,13 +158,13 @@ pub fn due_partition(urgency: Urgency, shard: u8) -> String {
     }
 }
 
-/// A place in the due index: milliseconds since the epoch, in a width that sorts.
+/// A sort key of the due index: milliseconds since the epoch, padded so that it sorts.
 #[must_use]
 pub fn due_time(at: Timestamp) -> String {
     format!("{:015}", at.as_millisecond().max(0))
 }
 
-/// The time a place in the due index names.
+/// The time in a sort key of the due index.
 #[must_use]
 pub fn parse_due_time(text: &str) -> Option<Timestamp> {
     Timestamp::from_millisecond(text.parse().ok()?).ok()
@@ -181,7 +182,7 @@ pub fn instance_partition(kind: &str, instance_arn: &str) -> String {
     format!("{kind}#{instance_arn}")
 }
 
-/// The partition of the slots at an Identity Center instance.
+/// The partition of an Identity Center instance's slot table.
 #[must_use]
 pub fn slots_partition(instance_arn: &str) -> String {
     format!("SLOTS#{instance_arn}")
@@ -190,10 +191,10 @@ pub fn slots_partition(instance_arn: &str) -> String {
 /// The partition that lists the stack's tenants.
 pub const TENANTS: &str = "TENANTS";
 
-/// The sort key of how far syncs have come.
+/// The sort key of a sync's progress.
 pub const SYNC: &str = "SYNC";
 
-/// The partition of how far the syncs of an instance have come.
+/// The partition of the progress of an instance's syncs.
 #[must_use]
 pub fn sync_partition(instance_arn: &str) -> String {
     format!("SYNC#{instance_arn}")

@@ -1,9 +1,9 @@
-//! The grants of one principal that were decided and are not usable yet, counted so that they can be limited.
+//! The pending grants of a principal: decided and not usable yet. They are counted so that they can be limited.
 //!
-//! One item a principal holds the ids of these grants. It is changed in the transactions that change the grants and in no
-//! other, so it never differs from them: a grant is added when it is made, and taken out when it becomes usable, cannot be
-//! given, or ends. Adding is conditional on the number of ids, which DynamoDB checks in the transaction: nothing has to be
-//! read first, and any number of calls at once stay within the limit. Emergency access is not counted.
+//! One item for each principal holds the ids of these grants. It is changed only in the transactions that change the
+//! grants, so it always agrees with them: an id is added when the grant is created, and removed when the grant becomes
+//! usable, fails or ends. Adding is conditional on the number of ids, which DynamoDB checks in the transaction: nothing
+//! has to be read first, and simultaneous calls stay within the limit. Break-glass access is not counted.
 
 use std::collections::HashMap;
 
@@ -26,13 +26,13 @@ pub(super) struct PendingWrite {
 
 #[derive(Debug, Clone, Copy)]
 enum Change {
-    /// Adds the grant; with a limit, only if fewer than so many are there.
+    /// Adds the grant; with a limit, only if there are fewer ids than that.
     Add(Option<u32>),
-    /// Takes it out, if it is there.
+    /// Removes the grant if it is there.
     Remove,
 }
 
-/// Whether a grant counts against its principal's limit.
+/// Whether a grant is in the set of its principal.
 pub(super) fn counts(grant: &Grant) -> bool {
     grant.status == GrantStatus::Active
         && matches!(grant.provisioning, Provisioning::Pending { .. })
@@ -52,7 +52,7 @@ impl PendingWrite {
         Self { pk: keys::partition(tenant, KIND), sk: who.to_string(), grant, change }
     }
 
-    /// The limit it is conditional on.
+    /// The limit that the write is conditional on; `None` if it has none.
     pub(super) fn limit(&self) -> Option<u32> {
         match self.change {
             Change::Add(limit) => limit,

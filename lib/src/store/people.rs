@@ -1,4 +1,4 @@
-//! The directory's people, and the links that lead to them; how they are keyed is said in `domain::person`.
+//! The records of people and their links; `domain::person` describes their keys.
 
 use super::Record;
 use crate::domain::{Person, PersonLink};

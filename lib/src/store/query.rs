@@ -1,4 +1,4 @@
-//! Listing: pages of records in the order of their keys.
+//! Lists: pages of records in the order of their keys.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -6,7 +6,7 @@ use super::keys;
 use super::record::{Item, from_item};
 use super::{Index, Record, StoreError, TenantTable};
 
-/// What to list.
+/// A query for a list.
 #[derive(Debug, Clone)]
 pub struct Listing {
     index: Option<Index>,
@@ -16,49 +16,49 @@ pub struct Listing {
     limit: usize,
 }
 
-/// Records, and where to go on when others follow.
+/// A page of a list.
 #[derive(Debug, Clone)]
 pub struct Page<R> {
     /// The records.
     pub records: Vec<R>,
-    /// The sort key to go on after, if any follow.
+    /// The sort key after which the next page begins; `None` on the last page.
     pub next: Option<String>,
 }
 
 impl Listing {
-    /// All of a kind, newest first.
+    /// All records of a kind, newest first.
     #[must_use]
     pub fn all<R: Record>(table: &TenantTable) -> Self {
         Self::partition(keys::partition(table.id(), R::KIND))
     }
 
-    /// What a partition of the table holds, newest first.
+    /// The records in a partition of the table, newest first.
     #[must_use]
     pub fn partition(partition: String) -> Self {
         Self { index: None, partition, after: None, ascending: false, limit: 50 }
     }
 
-    /// What a partition of an index holds, newest first.
+    /// The records in a partition of an index, newest first.
     #[must_use]
     pub fn index(index: Index, partition: String) -> Self {
         Self { index: Some(index), ..Self::partition(partition) }
     }
 
-    /// Oldest first.
+    /// Orders by the oldest first.
     #[must_use]
     pub fn oldest_first(mut self) -> Self {
         self.ascending = true;
         self
     }
 
-    /// Only what comes after this sort key, in the order of the listing.
+    /// Begins after this sort key, in the order of the list.
     #[must_use]
     pub fn after(mut self, sort_key: Option<String>) -> Self {
         self.after = sort_key;
         self
     }
 
-    /// At most this many.
+    /// Limits the number of records.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
@@ -66,25 +66,25 @@ impl Listing {
     }
 }
 
-/// When filters leave little of each page, the caller goes on with the cursor after this many.
+/// The most pages that are read for one answer. If a filter drops most records, the caller continues with the cursor.
 const MOST_PAGES: usize = 20;
 
 impl TenantTable {
-    /// The first page of a listing, unfiltered; [`TenantTable::complete`] makes the answer of it.
+    /// Reads the first page, unfiltered; [`TenantTable::complete`] turns it into the answer.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or an item is corrupt.
+    /// [`StoreError`] if the table does not answer or an item is corrupt.
     pub async fn first_page<R: Record>(&self, listing: &Listing) -> Result<Page<R>, StoreError> {
-        // One more than asked for tells whether others follow.
+        // One more than the limit shows whether there is a next page.
         self.query(listing, listing.after.as_deref(), listing.limit.saturating_add(1)).await
     }
 
-    /// Keeps what `keep` says of a first page, and reads on until the listing's limit is reached.
+    /// Filters a first page with `keep`, and reads further pages until the list's limit is reached.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or an item is corrupt.
+    /// [`StoreError`] if the table does not answer or an item is corrupt.
     pub async fn complete<R: Record>(
         &self,
         listing: &Listing,
@@ -106,21 +106,21 @@ impl TenantTable {
         Ok(Page { records: kept, next })
     }
 
-    /// One page of a listing, as it is.
+    /// Reads one unfiltered page.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or an item is corrupt.
+    /// [`StoreError`] if the table does not answer or an item is corrupt.
     pub async fn list<R: Record>(&self, listing: &Listing) -> Result<Page<R>, StoreError> {
         let first = self.first_page(listing).await?;
         self.complete(listing, first, |_| true).await
     }
 
-    /// All of a kind, oldest first.
+    /// Reads all records of a kind, oldest first.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or an item is corrupt.
+    /// [`StoreError`] if the table does not answer or an item is corrupt.
     pub async fn list_all<R: Record>(&self) -> Result<Vec<R>, StoreError> {
         let listing = Listing::all::<R>(self).oldest_first();
         let mut records = Vec::new();
@@ -146,7 +146,7 @@ impl TenantTable {
             .query()
             .table_name(self.name())
             .set_index_name(listing.index.map(|index| index.name().to_owned()))
-            // An index is eventually consistent only.
+            // An index supports eventually consistent reads only.
             .consistent_read(listing.index.is_none())
             .scan_index_forward(listing.ascending)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
@@ -169,7 +169,7 @@ impl TenantTable {
     }
 }
 
-/// DynamoDB ends a page at 1 MB of its own accord.
+/// The page size; DynamoDB ends a page earlier at 1 MB.
 const LARGE_PAGE: usize = 1_000;
 
 /// The sort key of an item or of a key.

@@ -1,4 +1,4 @@
-//! What every kind of item says of itself.
+//! The traits of all kinds of item, and their indexes.
 
 use std::collections::HashMap;
 
@@ -11,21 +11,21 @@ use super::keys;
 use super::{StoreError, TenantTable};
 use crate::domain::{PrincipalRef, TenantId, Urgency, Versions};
 
-/// A listing index of the table. Its sort key is the table's own.
+/// An index for lists. Its sort key is the sort key of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Index {
     /// By requester or grantee.
     Principal,
     /// By principal, resource and action.
     Access,
-    /// By who has it, account and permission set.
+    /// By the user who has it, account and permission set.
     Holder,
     /// By status.
     Status,
 }
 
 impl Index {
-    /// The index's name.
+    /// The name of the index.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -36,7 +36,7 @@ impl Index {
         }
     }
 
-    /// Its partition key's attribute.
+    /// The attribute of its partition key.
     #[must_use]
     pub const fn attribute(self) -> &'static str {
         match self {
@@ -50,43 +50,44 @@ impl Index {
 
 /// A kind of item in a tenant's part of the table.
 pub trait Record: Serialize + DeserializeOwned + Send + Sync {
-    /// The kind, as it stands in the partition key.
+    /// The kind, as in the partition key.
     const KIND: &'static str;
 
-    /// Its partition: one for all of a kind, unless they belong to something.
+    /// The partition key: the same for all records of a kind, unless they belong to another record.
     fn partition(&self, tenant: TenantId) -> String {
         keys::partition(tenant, Self::KIND)
     }
 
-    /// Its key within the partition.
+    /// The sort key.
     fn sort_key(&self) -> String;
 
-    /// Counts its changes, from 0; what is only ever written once stays at 0.
+    /// The version that was read; 0 for a new record, and for records that are written only once.
     fn version(&self) -> u64 {
         0
     }
 
-    /// The listing indexes it is in.
+    /// The indexes for lists that it is in, each with the partition key.
     fn indexes(&self, _tenant: TenantId) -> Vec<(Index, String)> {
         Vec::new()
     }
 
-    /// When work on it falls due, if any is left.
+    /// When work on it is due; `None` if there is none.
     fn due_at(&self) -> Option<Timestamp> {
         None
     }
 
-    /// How urgent that work is.
+    /// The urgency of that work.
     fn urgency(&self) -> Urgency {
         Urgency::Other
     }
 
-    /// Whose work that is, as far as it is anybody's: one principal's never delays another's.
+    /// The principal that the work belongs to; `None` if it belongs to none. One principal's work must not delay
+    /// another's.
     fn owner(&self) -> Option<&PrincipalRef> {
         None
     }
 
-    /// When DynamoDB may delete it.
+    /// When DynamoDB may delete it; `None` if never.
     fn delete_after(&self) -> Option<Timestamp> {
         None
     }
@@ -117,7 +118,7 @@ pub(super) fn to_item<R: Record>(tenant: TenantId, record: &R) -> Result<Item, S
     Ok(item)
 }
 
-/// The record of an item; a corrupt one is an error that names its key.
+/// The record of an item; the error for a corrupt item names its key.
 pub(super) fn from_item<R: DeserializeOwned>(item: Item) -> Result<R, StoreError> {
     let key = [keys::PK, keys::SK].map(|name| match item.get(name) {
         Some(AttributeValue::S(value)) => value.clone(),
@@ -128,11 +129,11 @@ pub(super) fn from_item<R: DeserializeOwned>(item: Item) -> Result<R, StoreError
 }
 
 impl TenantTable {
-    /// Reads the versions of what the tenant's decisions are made by. A tenant without them is corrupt.
+    /// Reads the versions of the tenant's policies and directory. A tenant without them is corrupt.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or the item is missing or corrupt.
+    /// [`StoreError`] if the table does not answer or the item is missing or corrupt.
     pub async fn versions(&self) -> Result<Versions, StoreError> {
         let key = format!("{} / {}", keys::partition(self.id(), Versions::KIND), Versions::KIND);
         let missing = || StoreError::Corrupt { key, reason: "it is missing".to_owned() };
@@ -143,7 +144,7 @@ impl TenantTable {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or the item is corrupt.
+    /// [`StoreError`] if the table does not answer or the item is corrupt.
     pub async fn get<R: Record>(&self, sort_key: impl Into<String>) -> Result<Option<R>, StoreError> {
         let answer = self
             .client()

@@ -1,4 +1,4 @@
-//! The kinds of item and where each stands.
+//! The kinds of item, and the keys and indexes of each.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -142,18 +142,18 @@ pub fn messages_of(tenant: TenantId, request: RequestId) -> String {
     keys::partition(tenant, &format!("{}#{request}", RequestMessage::KIND))
 }
 
-/// An event waiting to be sealed and put on the bus (the outbox).
+/// An event that waits to be sealed and put on the bus (the outbox).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutboxEvent {
     /// The event.
     #[serde(flatten)]
     pub event: Event,
-    /// Its place in the audit chain, once it is sealed.
+    /// Its sequence in the audit chain; `None` before it is sealed.
     #[serde(deserialize_with = "required")]
     pub sealed_as: Option<u64>,
-    /// Whether the bus has it.
+    /// Whether it was put on the bus.
     pub published: bool,
-    /// Counts the changes.
+    /// Raised with each change of the record.
     pub version: u64,
 }
 
@@ -168,25 +168,25 @@ impl Record for OutboxEvent {
         self.version
     }
 
-    /// The stream delivers within seconds; if it did not, `sweep` does.
+    /// The stream delivers events within seconds; `sweep` publishes those it missed.
     fn due_at(&self) -> Option<Timestamp> {
         (!self.published).then(|| self.event.created_at + SignedDuration::from_mins(1))
     }
 
-    /// The audit entry is what lasts.
+    /// The audit entry is kept instead.
     fn delete_after(&self) -> Option<Timestamp> {
         self.published.then(|| self.event.created_at + SignedDuration::from_hours(24 * 7))
     }
 }
 
-/// The request ensure opened for one access of one principal; what keeps sixty-four at once from opening two.
+/// The request that ensure created for one access of one principal. It keeps simultaneous calls from creating two.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnsureSlot {
     /// The access, see [`keys::access`].
     pub access: String,
-    /// The request.
+    /// The id of the request.
     pub request_id: RequestId,
-    /// Counts the changes.
+    /// Raised with each change of the record.
     pub version: u64,
 }
 
@@ -202,24 +202,24 @@ impl Record for EnsureSlot {
     }
 }
 
-/// The first answer to an `Idempotency-Key`, written in the transaction it answers: there is no moment at which the
-/// key is taken and the answer missing.
+/// The first answer to an `Idempotency-Key`. It is written in the transaction that it answers, so the key is never
+/// taken without an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyRecord {
-    /// Who, which operation and which key, hashed.
+    /// A hash of the caller, the operation and the key.
     pub key: String,
-    /// The request's body, hashed.
+    /// A hash of the request's body.
     pub fingerprint: String,
-    /// The answer's status.
+    /// The HTTP status of the answer.
     pub status: u16,
-    /// The answer's body, as JSON text.
+    /// The body of the answer, as JSON text.
     pub body: String,
-    /// The answer's entity tag.
+    /// The entity tag of the answer; `None` if it has none.
     #[serde(deserialize_with = "required")]
     pub etag: Option<String>,
-    /// When it may be forgotten.
+    /// When the key may be used again.
     pub expires_at: Timestamp,
-    /// Counts the uses of the key, a day or more apart.
+    /// Raised with each new use of the key after it expired.
     pub version: u64,
 }
 
@@ -239,19 +239,19 @@ impl Record for IdempotencyRecord {
     }
 }
 
-/// When a refused call of a principal was recorded last.
+/// The time when a refused call of a principal was last recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedRefusal {
-    /// Which kind of call and whose, see [`RecordedRefusal::break_glass`].
+    /// The kind of call and the principal, see [`RecordedRefusal::break_glass`].
     pub key: String,
-    /// When.
+    /// When it was recorded.
     pub recorded_at: Timestamp,
-    /// Counts the changes.
+    /// Raised with each change of the record.
     pub version: u64,
 }
 
 impl RecordedRefusal {
-    /// The key of emergency access that was refused to a principal.
+    /// The key for break-glass access that was refused to a principal.
     #[must_use]
     pub fn break_glass(who: &PrincipalRef) -> String {
         format!("break_glass {who}")
@@ -269,15 +269,15 @@ impl Record for RecordedRefusal {
         self.version
     }
 
-    /// It says nothing once the next refusal would be recorded anyway.
+    /// It has no effect once the next refusal would be recorded anyway.
     fn delete_after(&self) -> Option<Timestamp> {
         Some(self.recorded_at + SignedDuration::from_hours(1))
     }
 }
 
-/// Which tenant an issuer's tokens for an audience belong to.
+/// The tenant that an issuer's tokens for an audience belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssuerEntry {
-    /// The tenant.
+    /// The id of the tenant.
     pub tenant_id: TenantId,
 }

@@ -1,4 +1,4 @@
-//! How far syncs have come, and which tenants they are for: items that no tenant owns.
+//! The progress of syncs and the list of tenants: items that belong to no tenant.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -8,18 +8,18 @@ use super::record::from_item;
 use super::{CommitError, StoreError, Table};
 use crate::domain::{SyncState, TenantId};
 
-/// A tenant in the list of tenants.
+/// An entry in the list of tenants.
 #[derive(Serialize, Deserialize)]
 pub(super) struct ListedTenant {
     pub(super) tenant_id: TenantId,
 }
 
 impl Table {
-    /// Every tenant of the stack, by id.
+    /// Reads the ids of all tenants of the stack, sorted.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or an item is corrupt.
+    /// [`StoreError`] if the table does not answer or an item is corrupt.
     pub async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {
         let mut tenants = Vec::new();
         let mut from = None;
@@ -38,21 +38,21 @@ impl Table {
         }
     }
 
-    /// How far the syncs of an instance have come.
+    /// Reads the progress of an instance's syncs.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or the item is corrupt.
+    /// [`StoreError`] if the table does not answer or the item is corrupt.
     pub async fn sync_state(&self, instance_arn: &str) -> Result<SyncState, StoreError> {
         let item = self.get_raw(keys::sync_partition(instance_arn), keys::SYNC.to_owned()).await?;
         Ok(item.map(from_item).transpose()?.unwrap_or_else(|| SyncState::new(instance_arn.to_owned())))
     }
 
-    /// Writes the state over the version that was read, which this counts up.
+    /// Writes the progress on condition that it is still at the version that was read, and raises the version.
     ///
     /// # Errors
     ///
-    /// [`CommitError::Conflict`] when somebody else changed it: nothing was written.
+    /// [`CommitError::Conflict`] if another writer changed it: nothing was written.
     pub async fn put_sync_state(&self, state: &SyncState) -> Result<(), CommitError> {
         let next = SyncState { version: state.version + 1, ..state.clone() };
         self.put_version(keys::sync_partition(&state.instance_arn), keys::SYNC, state.version, next).await

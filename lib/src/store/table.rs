@@ -1,4 +1,4 @@
-//! The table, and its part of one tenant.
+//! The table, and the part of it that belongs to one tenant.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
@@ -10,7 +10,7 @@ use super::record::{Item, from_item};
 use super::{CommitError, IssuerEntry, StoreError};
 use crate::domain::TenantId;
 
-/// The whole table. Only the session and the workers open it for a tenant.
+/// The whole table. Only authentication and the workers open it for a tenant.
 #[derive(Debug, Clone)]
 pub struct Table {
     client: Client,
@@ -18,13 +18,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table of that name.
+    /// The table with this name.
     #[must_use]
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self { client, name: name.into() }
     }
 
-    /// One tenant's part: it cannot name a key outside.
+    /// The part of one tenant: it cannot read or write keys outside of it.
     #[must_use]
     pub fn tenant(&self, id: TenantId) -> TenantTable {
         TenantTable { table: self.clone(), id }
@@ -38,29 +38,29 @@ impl Table {
         &self.name
     }
 
-    /// Whether the table answers.
+    /// Checks that the table answers.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it does not.
+    /// [`StoreError`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.get_raw("HEALTH".to_owned(), "HEALTH".to_owned()).await.map(|_| ())
     }
 
-    /// The tenant an issuer's tokens for an audience belong to.
+    /// Reads which tenant an issuer's tokens for an audience belong to; `None` if none.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or the item is corrupt.
+    /// [`StoreError`] if the table does not answer or the item is corrupt.
     pub async fn issuer(&self, issuer: &str, audience: &str) -> Result<Option<IssuerEntry>, StoreError> {
         self.get_raw(keys::issuer_partition(issuer), audience.to_owned()).await?.map(from_item).transpose()
     }
 
-    /// Records which tenant an issuer's tokens for an audience belong to.
+    /// Writes which tenant an issuer's tokens for an audience belong to.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer.
+    /// [`StoreError`] if the table does not answer.
     pub async fn put_issuer(&self, issuer: &str, audience: &str, entry: &IssuerEntry) -> Result<(), StoreError> {
         let item = issuer_item(issuer, audience, entry)?;
         let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
@@ -68,11 +68,12 @@ impl Table {
         Ok(())
     }
 
-    /// Writes an item over the version of it that was read; 0 is none.
+    /// Writes an item on condition that it is still at the version that was read; version 0 means that it does not
+    /// exist.
     ///
     /// # Errors
     ///
-    /// [`CommitError::Conflict`] when somebody else changed it: nothing was written.
+    /// [`CommitError::Conflict`] if another writer changed it: nothing was written.
     pub(super) async fn put_version<T: Serialize>(
         &self,
         pk: String,
@@ -117,7 +118,7 @@ impl Table {
     }
 }
 
-/// The item of an entry of the directory of issuers, with its keys.
+/// The item of an issuer's entry, with its keys.
 pub(super) fn issuer_item(issuer: &str, audience: &str, entry: &IssuerEntry) -> Result<Item, StoreError> {
     let mut item: Item = serde_dynamo::to_item(entry).map_err(|error| StoreError::Unstorable(error.to_string()))?;
     item.insert(keys::PK.to_owned(), AttributeValue::S(keys::issuer_partition(issuer)));
@@ -133,7 +134,7 @@ pub struct TenantTable {
 }
 
 impl TenantTable {
-    /// Which tenant.
+    /// The id of the tenant.
     #[must_use]
     pub fn id(&self) -> TenantId {
         self.id

@@ -1,4 +1,4 @@
-//! Transactions: a state change with its conditions and its event, all or nothing.
+//! Transactions: a state change with its conditions and its event, applied as a whole or not at all.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,10 +15,10 @@ use super::table::issuer_item;
 use super::{CommitError, IssuerEntry, OutboxEvent, Record, StoreError, TenantTable};
 use crate::domain::{Event, Grant, PersonLink, SyncState, TenantId, Versions};
 
-/// Writes that are committed together, in the part of one tenant, and of the Identity Center instance it uses.
+/// Writes that are committed together, in the part of one tenant and of the Identity Center instance it uses.
 ///
-/// Each write of a versioned record is conditional on the version that was read, so a decision made on what has
-/// changed since is never committed.
+/// Each write of a versioned record is conditional on the version that was read, so a decision is never committed if
+/// what it was based on has changed.
 #[derive(Debug, Clone)]
 pub struct Transaction {
     tenant: TenantId,
@@ -46,13 +46,13 @@ enum Write {
 }
 
 impl Transaction {
-    /// Nothing yet.
+    /// An empty transaction.
     #[must_use]
     pub fn new(tenant: TenantId) -> Self {
         Self { tenant, writes: Vec::new() }
     }
 
-    /// Whether there is nothing to write.
+    /// Whether it contains no writes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()
@@ -62,29 +62,29 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    /// [`StoreError::Unstorable`] if it cannot be turned into an item.
     pub fn create<R: Record>(&mut self, record: &R) -> Result<(), StoreError> {
         let item = to_item(self.tenant, record)?;
         self.writes.push(Write::Put { item, over: Over::Nothing });
         Ok(())
     }
 
-    /// Writes a record whatever was there: for what is only ever written as a whole.
+    /// Writes a record whether or not it exists: for records that are always written as a whole.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    /// [`StoreError::Unstorable`] if it cannot be turned into an item.
     pub fn put<R: Record>(&mut self, record: &R) -> Result<(), StoreError> {
         let item = to_item(self.tenant, record)?;
         self.writes.push(Write::Put { item, over: Over::Anything });
         Ok(())
     }
 
-    /// Writes a record over the version that was read: its own version, which this counts up.
+    /// Writes a record on condition that it is still at the version that was read, and raises the version.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    /// [`StoreError::Unstorable`] if it cannot be turned into an item.
     pub fn update<R: Record>(&mut self, record: &R) -> Result<(), StoreError> {
         let mut item = to_item(self.tenant, record)?;
         let version = record.version();
@@ -97,17 +97,18 @@ impl Transaction {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    /// [`StoreError::Unstorable`] if it cannot be turned into an item.
     pub fn create_shared<R: InstanceRecord>(&mut self, record: &R) -> Result<(), StoreError> {
         self.writes.push(Write::Put { item: instance::to_item(record)?, over: Over::Nothing });
         Ok(())
     }
 
-    /// Writes a record of an Identity Center instance over the version that was read, which this counts up.
+    /// Writes a record of an Identity Center instance on condition that it is still at the version that was read, and
+    /// raises the version.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    /// [`StoreError::Unstorable`] if it cannot be turned into an item.
     pub fn update_shared<R: InstanceRecord>(&mut self, record: &R) -> Result<(), StoreError> {
         let mut item = instance::to_item(record)?;
         let version = record.version();
@@ -116,33 +117,33 @@ impl Transaction {
         Ok(())
     }
 
-    /// Deletes the version of a record that was read.
+    /// Deletes a record on condition that it is still at the version that was read.
     pub fn delete<R: Record>(&mut self, record: &R) {
         let (pk, sk) = (record.partition(self.tenant), record.sort_key());
         self.writes.push(Write::Delete { pk, sk, expected_version: record.version() });
     }
 
-    /// Commits only if a record is still at the version that was read.
+    /// Makes the commit conditional on a record being at the version that was read.
     pub fn check<R: Record>(&mut self, record: &R) {
         let (pk, sk) = (record.partition(self.tenant), record.sort_key());
         self.writes.push(Write::Check { pk, sk, expected_version: record.version() });
     }
 
-    /// Commits only if these fields of a record are still as they were read: for what has no version, or is changed more
-    /// often than what matters of it.
+    /// Makes the commit conditional on these fields of a record being as they were read: for records without a version,
+    /// or whose other fields change more often.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    /// [`StoreError::Unstorable`] if it cannot be turned into an item.
     pub fn check_fields<R: Record>(&mut self, record: &R, fields: &[&'static str]) -> Result<(), StoreError> {
         self.check_item(record, fields, false)
     }
 
-    /// Commits only if there is no such record, or its fields are like those of `record`.
+    /// Makes the commit conditional on there being no such record, or one whose fields equal those of `record`.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    /// [`StoreError::Unstorable`] if it cannot be turned into an item.
     pub fn check_absent_or_fields<R: Record>(&mut self, record: &R, fields: &[&'static str]) -> Result<(), StoreError> {
         self.check_item(record, fields, true)
     }
@@ -160,22 +161,22 @@ impl Transaction {
         Ok(())
     }
 
-    /// Counts a new grant among those of its principal that are not usable yet. With a limit, the transaction commits only
-    /// if fewer than so many are; otherwise it fails with [`StoreError::TooManyPending`]. Emergency access is not counted.
+    /// Adds a new grant to the pending grants of its principal. With a limit, the transaction commits only if there are
+    /// fewer than that; otherwise it fails with [`StoreError::TooManyPending`]. Break-glass access is not counted.
     pub fn count_pending(&mut self, grant: &Grant, limit: Option<u32>) {
         if pending::counts(grant) {
             self.writes.push(Write::Pending(PendingWrite::add(self.tenant, grant, limit)));
         }
     }
 
-    /// Takes a grant out of that count if this transaction changes it so that it no longer belongs there.
+    /// Removes a grant from the pending grants of its principal if this transaction makes it usable or ends it.
     pub fn uncount_pending(&mut self, before: &Grant, after: &Grant) {
         if pending::counts(before) && !pending::counts(after) {
             self.writes.push(Write::Pending(PendingWrite::remove(self.tenant, before)));
         }
     }
 
-    /// Commits only if the directory's link of this key still leads to just these users; to nobody, if there are none.
+    /// Makes the commit conditional on a link key leading to exactly these users; to nobody, if the set is empty.
     pub fn check_link(&mut self, key: &str, user_ids: &BTreeSet<String>) {
         self.writes.push(Write::CheckLink {
             pk: keys::partition(self.tenant, PersonLink::KIND),
@@ -184,12 +185,12 @@ impl Transaction {
         });
     }
 
-    /// Counts the version of the tenant's policies up.
+    /// Raises the version of the tenant's policies.
     pub fn policies_changed(&mut self) {
         self.count("policy_version");
     }
 
-    /// Counts the version of the tenant's directory up.
+    /// Raises the version of the tenant's directory.
     pub fn directory_changed(&mut self) {
         self.count("directory_version");
     }
@@ -199,22 +200,23 @@ impl Transaction {
         self.writes.push(Write::Count { pk, sk, counter });
     }
 
-    /// Records that an issuer's tokens for an audience belong to this tenant; never over another tenant's entry.
+    /// Writes that an issuer's tokens for an audience belong to this tenant; the commit fails if they belong to another
+    /// one.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    /// [`StoreError::Unstorable`] if it cannot be turned into an item.
     pub fn trust(&mut self, issuer: &str, audience: &str) -> Result<(), StoreError> {
         let item = issuer_item(issuer, audience, &IssuerEntry { tenant_id: self.tenant })?;
         self.writes.push(Write::Trust { item, tenant: self.tenant });
         Ok(())
     }
 
-    /// Writes the tenant into the list of the stack's tenants.
+    /// Adds the tenant to the list of the stack's tenants.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    /// [`StoreError::Unstorable`] if it cannot be turned into an item.
     pub fn list_tenant(&mut self) -> Result<(), StoreError> {
         let listed = ListedTenant { tenant_id: self.tenant };
         let mut item: Item =
@@ -225,17 +227,17 @@ impl Transaction {
         Ok(())
     }
 
-    /// Commits only if the lease of a sync is still the one that was written last.
+    /// Makes the commit conditional on the lease of a sync being as it was last written.
     pub fn check_sync(&mut self, state: &SyncState) {
         let (pk, sk) = (keys::sync_partition(&state.instance_arn), keys::SYNC.to_owned());
         self.writes.push(Write::Check { pk, sk, expected_version: state.version });
     }
 
-    /// INVARIANT 4 (one audit entry a change): the event of the change, in the same transaction.
+    /// Adds the event of the change to its transaction: INVARIANT 4 (one audit entry a change).
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unstorable`] when it cannot be turned into an item.
+    /// [`StoreError::Unstorable`] if it cannot be turned into an item.
     pub fn event(&mut self, event: Event) -> Result<(), StoreError> {
         self.create(&OutboxEvent { event, sealed_as: None, published: false, version: 0 })
     }
@@ -248,7 +250,7 @@ impl TenantTable {
     ///
     /// # Errors
     ///
-    /// [`CommitError::Conflict`] when a condition did not hold: nothing was written.
+    /// [`CommitError::Conflict`] if a condition did not hold: nothing was written.
     pub async fn commit(&self, transaction: Transaction) -> Result<(), CommitError> {
         debug_assert_eq!(transaction.tenant, self.id(), "a transaction belongs to the tenant it was begun for");
         if transaction.is_empty() {
@@ -272,15 +274,16 @@ impl TenantTable {
     }
 }
 
-/// DynamoDB takes this many items in one transaction.
+/// The most items in one transaction (a limit of DynamoDB).
 const MOST_AT_ONCE: usize = 100;
 
 impl TenantTable {
-    /// Writes records whatever was there, as many transactions as it takes: interrupted, it is done again.
+    /// Writes records whether or not they exist, in as many transactions as needed. If it was interrupted, call it
+    /// again.
     ///
     /// # Errors
     ///
-    /// [`CommitError`] when the table does not take them; some may be written.
+    /// [`CommitError`] if the table does not accept them; some may be written.
     pub async fn put_all<R: Record>(&self, records: &[R]) -> Result<(), CommitError> {
         for records in records.chunks(MOST_AT_ONCE) {
             let mut writes = Transaction::new(self.id());
@@ -293,7 +296,8 @@ impl TenantTable {
     }
 }
 
-/// The limit that was reached, if that is all that kept a transaction from being committed. `limits` has an entry a write.
+/// The limit of pending grants, if reaching it is the only reason why a transaction failed. `limits` has an entry for
+/// each write.
 fn over_limit<R>(error: &SdkError<TransactWriteItemsError, R>, limits: &[Option<u32>]) -> Option<u32> {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
         return None;
@@ -305,7 +309,7 @@ fn over_limit<R>(error: &SdkError<TransactWriteItemsError, R>, limits: &[Option<
     limit.filter(|_| alone)
 }
 
-/// A condition failed, or another transaction had one of the items.
+/// Whether a condition failed, or another transaction was writing one of the items.
 fn is_conflict<R>(error: &SdkError<TransactWriteItemsError, R>) -> bool {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => cancelled

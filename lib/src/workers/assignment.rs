@@ -1,10 +1,10 @@
 //! The reconciler: the only code that creates or deletes account assignments.
 //!
-//! What is to be done, the record says ([`Assignment::next_step`]); this carries it out. [`Workers::reconcile`] is
-//! level-triggered: it may be called from anywhere, at any time, twice, and after a crash between any two lines. A short
-//! lease (`lease`) keeps two from changing the same assignment at once; each step is written down before it is taken, and
-//! nothing is created that was not looked for first (`look`). What has to be changed is changed in a slot (`run`), and
-//! left to others if there is none.
+//! The record says what has to be done ([`Assignment::next_step`]); this module does it. [`Workers::reconcile`] is
+//! level-triggered: it may be called from anywhere, at any time, twice, and after a crash between any two lines. A
+//! short lease (`lease`) keeps two workers from changing the same assignment at once. Each step is recorded before it
+//! is taken, and an assignment is created only after Identity Center was asked whether it exists (`look`). Changes need
+//! a slot (`run`); if none is free, they are left to the workers that hold one.
 
 mod lease;
 mod look;
@@ -20,30 +20,31 @@ use super::run::WorkerRun;
 use crate::domain::{Assignment, AssignmentKey, Grant, NextStep, Operation, OperationKind, Presence};
 use crate::identity_center::{Failure, IdentityCenterError, Progress};
 
-/// How long a worker waits for Identity Center before it leaves the rest to the next call.
+/// How long a worker waits for Identity Center before it leaves the rest to a later call.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(20);
-/// Between two looks at how far a change is, at first; it grows.
+/// The first pause between two questions for the progress of a change; each further pause is longer.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What became of it.
+/// The result of reconciling an assignment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Reconciled {
-    /// Identity Center says what it should.
+    /// Identity Center's state is the wanted one.
     Settled(Settled),
-    /// Not yet; why.
+    /// Not settled yet, with the cause: this counts as a failed attempt.
     Unsettled(String),
-    /// It is left to others, who are at it or will be: no attempt was made.
+    /// Another worker holds the lease or a slot and will do it: this does not count as an attempt.
     Left,
-    /// It never will; why. Only giving can be permanently_failing: taking away is tried for ever.
+    /// Identity Center will never accept the change, with the cause. Only a creation fails permanently: a deletion is
+    /// tried until it succeeds.
     Permanent(String),
 }
 
-/// What was last confirmed of an assignment about which nothing is left to do.
+/// What was last confirmed of an assignment that needs no further step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Settled {
     pub(super) presence: Presence,
-    /// Whether the same access goes on without stint.
+    /// Whether the person keeps the same access without stint.
     pub(super) persists: bool,
 }
 
@@ -57,13 +58,13 @@ impl From<&Assignment> for Settled {
 pub(super) struct Purpose<'g> {
     /// The grant that is worked on.
     pub(super) grant: &'g Grant,
-    /// What was confirmed before does not count; none if any confirmation will do.
+    /// Confirmations from before this time do not count; `None` if any confirmation counts.
     pub(super) since: Option<Timestamp>,
 }
 
 impl Workers {
-    /// Makes Identity Center say what the holders of an assignment want, for the sake of a grant. If the assignment was just
-    /// read, it is not read again.
+    /// Brings Identity Center to the state that the holders of an assignment want, on behalf of a grant. `read` is the
+    /// record if it was just read; otherwise it is read.
     pub(super) async fn reconcile(
         &self,
         run: &mut WorkerRun<'_>,
@@ -74,7 +75,8 @@ impl Workers {
         let mut late = false;
         loop {
             match self.reconcile_once(run, purpose, key, read.take()).await {
-                // What we did came late and may undo what others saw, who need not come again: we see it through.
+                // The other worker acted on a state that this worker then changed, and may not be called again: this
+                // worker continues until the assignment is settled.
                 Err(WorkerError::LeaseLost) => late = true,
                 Ok(Reconciled::Left) if late => self.clock.sleep(LONGEST_PAUSE).await,
                 other => return other,
@@ -109,7 +111,8 @@ impl Workers {
         };
         let outcome = leased.drive(run, deadline).await;
         if leased.is_outstanding(self.now()) {
-            // What was begun may go on for a while, and counts at Identity Center as long as it does.
+            // A change that was begun may continue for a while, and counts against Identity Center's limit until it
+            // ends.
             run.give_back_unfinished(PATIENCE).await;
         }
         leased.release().await?;
@@ -118,7 +121,7 @@ impl Workers {
 }
 
 impl Leased<'_> {
-    /// Takes one step after the other until all is settled, or `deadline` has passed.
+    /// Takes one step after the other until the assignment is settled or `deadline` has passed.
     async fn drive(&mut self, run: &mut WorkerRun<'_>, deadline: Timestamp) -> Result<Reconciled, WorkerError> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -148,11 +151,11 @@ impl Leased<'_> {
         }
     }
 
-    /// Begins the change that is written down. It may have been begun before, with the answer lost: Identity Center takes
-    /// no client token, so what it answers then has to be read with care.
+    /// Begins the recorded change. It may have been begun before and its answer lost: Identity Center takes no client
+    /// token, so an error can mean that the earlier call succeeded.
     async fn begin(&mut self, run: &mut WorkerRun<'_>, kind: OperationKind) -> Result<Next, WorkerError> {
         if kind != self.assignment.wanted() {
-            // The holders changed since it was written down.
+            // The holders changed since the operation was recorded.
             let unresolved = self.creation_unresolved;
             self.write(|assignment| {
                 if !unresolved {
@@ -184,7 +187,7 @@ impl Leased<'_> {
                 Ok(Next::Go)
             }
             Err(IdentityCenterError::Conflict) => {
-                // What is under way may be somebody else's creation of the same: it is looked for again.
+                // The other change may be somebody else's creation of the same assignment: ask again whether it exists.
                 self.creation_unresolved = false;
                 self.write(Assignment::drop_refused_creation).await?;
                 Ok(Next::Wait("another change of the assignment is under way".to_owned()))
@@ -198,7 +201,7 @@ impl Leased<'_> {
             Err(IdentityCenterError::NotFound(why) | IdentityCenterError::Invalid(why)) => {
                 self.creation_unresolved = false;
                 self.write(|assignment| {
-                    // It was refused, so nothing was made, unless an earlier creation was not answered.
+                    // The refused call created nothing; an earlier one may have, if its answer was lost.
                     assignment.drop_refused_creation();
                     assignment.operation = None;
                 })
@@ -211,14 +214,14 @@ impl Leased<'_> {
             }
             Err(IdentityCenterError::Unanswered(why)) => {
                 self.sees_drift = false;
-                // Written down with the next change; if there is none, whoever finds our lease lapsed does it.
+                // The next write saves this; if there is none, the worker that finds this lease expired marks it.
                 lease::mark_unresolved(&mut self.assignment, self.workers.now());
                 Ok(Next::Wait(why))
             }
         }
     }
 
-    /// Asks how far the change is.
+    /// Asks Identity Center for the progress of the change.
     async fn look_at_change(
         &mut self,
         run: &mut WorkerRun<'_>,
@@ -228,7 +231,7 @@ impl Leased<'_> {
         let instance = self.assignment.key.instance_arn.clone();
         let seen = self.assignment.holders.clone();
         match self.center(run).await?.progress(kind, &instance, request).await {
-            Ok(Progress::InProgress) => Ok(Next::Wait("Identity Center is still at it".to_owned())),
+            Ok(Progress::InProgress) => Ok(Next::Wait("Identity Center is still making the change".to_owned())),
             Ok(Progress::Succeeded) => match kind {
                 OperationKind::Create => {
                     let now = self.workers.now();
@@ -238,10 +241,10 @@ impl Leased<'_> {
                 OperationKind::Delete if self.assignment.unresolved_until.is_some() => self.look_for_it(run).await,
                 OperationKind::Delete => self.found_absent().await,
             },
-            // A change that failed says nothing of what is there now. It is over: the slot is free for others at once, and what
-            // a retry can help is tried again later.
+            // A failed change does not tell whether the assignment exists. Since the change is over, its slot is free
+            // at once; if a retry can help, it is made later.
             Ok(Progress::Failed(why)) => match (kind, Failure::of(&why)) {
-                // Where there is no such account, user or permission set, there is no assignment to take away either.
+                // Without the account, user or permission set there can be no assignment to delete either.
                 (OperationKind::Create, Failure::Missing(sentence)) if self.assignment.unresolved_until.is_none() => {
                     self.found_absent().await?;
                     Ok(Next::Stop(Reconciled::Permanent(sentence.to_owned())))
@@ -251,11 +254,11 @@ impl Leased<'_> {
                 }
                 (OperationKind::Delete, Failure::Missing(_)) => self.look_for_it(run).await,
                 (OperationKind::Delete, Failure::Permanent(_)) | (_, Failure::Transient) => {
-                    let why = format!("Identity Center failed: {why}");
+                    let why = format!("Identity Center reported a failure: {why}");
                     self.drop_operation(Next::Stop(Reconciled::Unsettled(why))).await
                 }
             },
-            // Identity Center forgets changes after a while.
+            // Identity Center forgets a change after a while.
             Err(IdentityCenterError::NotFound(_) | IdentityCenterError::Invalid(_)) => {
                 self.drop_operation(Next::Go).await
             }
@@ -271,19 +274,19 @@ impl Leased<'_> {
         Ok(next)
     }
 
-    /// Whether a change was begun that is not known to be over.
+    /// Whether a change was begun that may still be under way.
     fn is_outstanding(&self, now: Timestamp) -> bool {
         let begun = self.assignment.operation.as_ref().is_some_and(|operation| operation.request_id.is_some());
         begun || self.assignment.unresolved_until.is_some_and(|until| now < until)
     }
 }
 
-/// How a worker goes on.
+/// How a worker continues after a step.
 enum Next {
     /// Take the next step.
     Go,
-    /// Take it after a pause.
+    /// Take the next step after a pause; the cause of the wait.
     Wait(String),
-    /// Take no more.
+    /// Take no further step.
     Stop(Reconciled),
 }

@@ -1,4 +1,4 @@
-//! What workers run on.
+//! The state and helpers that all workers share.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::metrics::{Measurement, Metrics};
 use crate::schedule::{ScheduleError, Schedules};
 use crate::store::{CommitError, StoreError, Table, TenantTable, Transaction};
 
-/// What workers run on. Cheap to clone.
+/// The table, the AWS services and the helpers that workers use. Cheap to clone.
 #[derive(Clone)]
 pub struct Workers {
     pub(super) table: Table,
@@ -33,26 +33,26 @@ pub struct Workers {
 /// The AWS services workers call, besides the table.
 #[derive(Debug, Clone)]
 pub struct Services {
-    /// Where assignments are.
+    /// IAM Identity Center, for account assignments.
     pub identity_center: IdentityCenter,
-    /// What the directory is read from.
+    /// The services the directory is read from.
     pub directory: DirectorySource,
-    /// Reminders.
+    /// EventBridge Scheduler, for reminders.
     pub schedules: Schedules,
     /// The event bus.
     pub bus: Bus,
 }
 
-/// How long a worker that changes assignments lives at most: the template's `Timeout`.
+/// The longest time a worker that changes assignments can run: the template's `Timeout`.
 pub const LONGEST_RUN: SignedDuration = SignedDuration::from_mins(5);
 
-/// A worker did not get to its end. It is called again.
+/// A worker failed. It is called again.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// The call cannot be read.
-    #[error("the event cannot be read: {0}")]
+    /// The input is not what this worker takes.
+    #[error("invalid event: {0}")]
     Event(String),
-    /// The table failed, or others kept changing the same thing.
+    /// The table failed, or other writers changed the same item at each attempt.
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// Scheduler failed.
@@ -67,20 +67,20 @@ pub enum WorkerError {
     /// Organizations, the Identity Store or the list of instances could not be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
-    /// CloudFormation could not be answered.
-    #[error("cloudformation cannot be answered: {0}")]
+    /// The response to CloudFormation could not be sent.
+    #[error("could not respond to CloudFormation: {0}")]
     Answer(String),
-    /// Somebody else took over: the lease of the assignment or of the slot ran out.
-    #[error("somebody else took over")]
+    /// The lease of a slot or of a sync is held by another worker.
+    #[error("another worker holds the lease")]
     Busy,
-    /// The right to change an assignment, or to sync, ran out while it was used.
-    #[error("the lease ran out and went to another run")]
+    /// The lease of an assignment or of a sync expired while it was used, and another worker took it over.
+    #[error("the lease expired and another worker took it over")]
     LeaseLost,
-    /// A sync was asked for a tenant that is not to get anything of the instance.
+    /// A sync was called for a tenant that may not use the Identity Center instance.
     #[error("the tenant may not use the Identity Center instance")]
     NotShared,
-    /// Some of many things were not done; each was logged.
-    #[error("{0} of {1} were not done")]
+    /// Some items of a batch failed; each was logged. The first number counts the failed ones, the second all.
+    #[error("{0} of {1} items failed")]
     Some(usize, usize),
 }
 
@@ -103,32 +103,33 @@ impl GrantCall {
         Self { tenant_id: grant.tenant_id, grant_id: grant.id }
     }
 
-    /// Reads a call: Scheduler sends our own input, the bus sends an event about a grant.
+    /// Parses a call: Scheduler sends stint's own input, the bus sends an event about a grant.
     pub(super) fn read(call: serde_json::Value) -> Result<Self, WorkerError> {
         let unreadable = |error: serde_json::Error| WorkerError::Event(error.to_string());
         let Some(detail) = call.get("detail") else { return serde_json::from_value(call).map_err(unreadable) };
         let event: Event = serde_json::from_value(detail.clone()).map_err(unreadable)?;
-        let grant_id = event.resource_id.parse().map_err(|_| WorkerError::Event("not about a grant".to_owned()))?;
+        let grant_id =
+            event.resource_id.parse().map_err(|_| WorkerError::Event("the event is not about a grant".to_owned()))?;
         Ok(Self { tenant_id: event.tenant_id, grant_id })
     }
 }
 
-/// What is to be done with a grant that was read.
+/// What to do with a grant that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// Leave it as it is.
     Nothing,
-    /// Note how an attempt went, which changes no state.
+    /// Write it, without an event: its state does not change.
     Note,
-    /// Change its state, and say so.
+    /// Write it with an event: its state changes.
     Change(EventKind),
 }
 
-/// How often a change that others got ahead of is made anew.
+/// How often a change is tried when other writers get ahead of it.
 pub(super) const ATTEMPTS: usize = 12;
 
 impl Workers {
-    /// On these.
+    /// Workers on this table and these services.
     #[must_use]
     pub fn new(table: Table, services: Services, quota: Quota, clock: Clock, metrics: Metrics) -> Self {
         let ids = Ids::new(clock.clone());
@@ -145,13 +146,13 @@ impl Workers {
         self.clock.now()
     }
 
-    /// An event the product itself caused.
+    /// Adds an event that stint itself caused.
     pub(super) fn record(&self, writes: &mut Transaction, kind: EventKind, grant: &Grant) -> Result<(), StoreError> {
         writes.event(crate::app::system_event(grant, kind, grant.tenant_id, self.ids.id(), self.now()))
     }
 
-    /// Changes a grant: reads it, lets `change` change it, and commits that with the event of the change. The grant as it
-    /// then stands is returned.
+    /// Changes a grant: reads it, calls `change`, and commits the result with the event of the change. Returns the
+    /// grant as it is afterwards; `None` if there is none.
     pub(super) async fn change_grant(
         &self,
         call: GrantCall,
@@ -163,7 +164,7 @@ impl Workers {
         }
     }
 
-    /// Changes a grant that was read; if it has changed since, it is read again.
+    /// Changes a grant that was already read; if another writer has changed it since, it is read again.
     pub(super) async fn change_known_grant(
         &self,
         known: Grant,
@@ -205,7 +206,7 @@ impl Workers {
         Err(CommitError::Conflict.into())
     }
 
-    /// Measures a change once it is committed: what is done twice is measured once.
+    /// Records the metrics of a change after its commit, so that a repeated call is not measured twice.
     fn measure(&self, kind: EventKind, grant: &Grant) {
         let now = self.now();
         let activated_at = grant.activated_at().filter(|_| kind == EventKind::GrantActive);
@@ -218,7 +219,8 @@ impl Workers {
         }
     }
 
-    /// When to try again after so many attempts: from 10 seconds, doubling, to 15 minutes, with jitter.
+    /// When to try again: 10 to 20 seconds after the first attempt, doubling with each further one up to 15 minutes,
+    /// with jitter.
     pub(super) fn next_attempt(&self, attempts: u32) -> Timestamp {
         let delay = (FIRST_RETRY << attempts.saturating_sub(1).min(7)).min(LAST_RETRY);
         let jitter = u64::from(self.ids.uuid().as_bytes().last().copied().unwrap_or_default());
@@ -227,7 +229,7 @@ impl Workers {
     }
 }
 
-/// How long a grant has been over. One that was ended late was over before it was ended.
+/// How long a grant's access has been due to end. If the grant was ended after its end time, the end time counts.
 pub(super) fn overdue(grant: &Grant, now: Timestamp) -> SignedDuration {
     let over_since = grant.ended_at.map_or(grant.expires_at, |ended_at| ended_at.min(grant.expires_at));
     now.duration_since(over_since).max(SignedDuration::ZERO)

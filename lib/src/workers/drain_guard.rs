@@ -1,5 +1,5 @@
-//! `drain_guard`: CloudFormation asks before it deletes the stack, and is refused while grants are not done: without workers,
-//! their access would never be taken away.
+//! `drain_guard`: CloudFormation calls it before it deletes the stack. It refuses while a grant's revocation is not
+//! `done`: without workers, that access would never be taken away.
 
 use std::time::Duration;
 
@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use super::context::{WorkerError, Workers};
 
-/// CloudFormation gives up on a custom resource late; this is a short answer to a bucket nearby.
+/// How long the response may take. It is a short upload to a bucket in the same Region; CloudFormation itself waits
+/// much longer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The resource is nothing but this question.
+/// The id of the custom resource. It stands for no real resource.
 const PHYSICAL_ID: &str = "drain-guard";
 
 /// A request of CloudFormation to a custom resource ("Custom resource request objects").
@@ -33,7 +34,7 @@ enum RequestType {
     Delete,
 }
 
-/// The answer, which goes to the URL in the request ("Custom resource response objects").
+/// The response, which is sent to the URL in the request ("Custom resource response objects").
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Response<'a> {
@@ -49,7 +50,7 @@ struct Response<'a> {
 ///
 /// # Errors
 ///
-/// [`WorkerError`] when CloudFormation could not be answered.
+/// [`WorkerError`] if the response could not be sent.
 pub async fn handle(workers: &Workers, event: Value) -> Result<Value, WorkerError> {
     let request: Request = serde_json::from_value(event).map_err(|error| WorkerError::Event(error.to_string()))?;
     let refusal = match request.request_type {
@@ -60,15 +61,15 @@ pub async fn handle(workers: &Workers, event: Value) -> Result<Value, WorkerErro
     Ok(Value::Null)
 }
 
-/// Why the stack must not be deleted now, if it must not.
+/// Why the stack must not be deleted now; `None` if it may be.
 async fn refusal(workers: &Workers) -> Option<String> {
     match workers.table.unfinished_grants().await {
         Ok(grants) if grants.is_empty() => None,
         Ok(grants) => Some(format!(
-            "{} grants are not over, or their access is not known to be gone. Run `stint-drain`, and delete the stack when it is done",
+            "{} grants are live, or their revocation is not done. Run `stint-drain`, then delete the stack",
             grants.len()
         )),
-        Err(error) => Some(format!("it cannot be told whether there are live grants: {error}")),
+        Err(error) => Some(format!("could not find out whether there are live grants: {error}")),
     }
 }
 
@@ -81,12 +82,12 @@ async fn answer(request: &Request, refusal: Option<String>) -> Result<(), Worker
         request_id: &request.request_id,
         logical_resource_id: &request.logical_resource_id,
     };
-    // Bytes, so that no content type is sent: the URL is signed for none.
+    // As bytes, so that no content type is sent: the URL is signed for a request without one.
     let body = serde_json::to_vec(&response).map_err(|error| WorkerError::Answer(error.to_string()))?;
     let sent = async {
         let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
         client.put(&request.response_url).body(body).send().await?.error_for_status()
     };
-    // The URL is a credential: it is not logged.
+    // The URL is a credential and must not be logged.
     sent.await.map(|_| ()).map_err(|error| WorkerError::Answer(error.without_url().to_string()))
 }

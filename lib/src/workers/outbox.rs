@@ -9,11 +9,11 @@ use crate::events::MOST_AT_ONCE;
 use crate::metrics::{Measurement, RequestOutcome};
 use crate::store::{AuditEntry, AuditHead, CommitError, OutboxEvent, Record, TenantTable, Transaction};
 
-/// A transaction takes 100 items: two for each event, and the head of the chain.
+/// A transaction takes 100 items: two for each event, and one for the head of the chain.
 const MOST_SEALED_AT_ONCE: usize = 40;
 
 impl Workers {
-    /// Seals events and puts them on the bus, those that were not before.
+    /// Seals events and puts them on the bus. Those that were sealed or published before are skipped.
     pub(super) async fn publish(&self, tenant: TenantId, ids: &[EventId]) -> Result<(), WorkerError> {
         let table = self.table.tenant(tenant);
         for ids in ids.chunks(MOST_SEALED_AT_ONCE) {
@@ -40,7 +40,8 @@ impl Workers {
             }
             match table.commit(writes).await {
                 Ok(()) => return Ok(()),
-                // Another delivery of some of them got ahead: those are on the bus twice, which its listeners bear.
+                // Another delivery published some of them too. They are on the bus twice, which consumers have to
+                // accept.
                 Err(CommitError::Conflict) => {}
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
@@ -48,6 +49,8 @@ impl Workers {
         Err(CommitError::Conflict.into())
     }
 
+    /// Seals events that are not sealed yet.
+    ///
     /// INVARIANT 4 (no gap, no double): an event, its entry and the head of the chain change together or not at all.
     async fn seal(&self, table: &TenantTable, ids: &[EventId]) -> Result<Vec<OutboxEvent>, WorkerError> {
         for _ in 0..ATTEMPTS {
@@ -92,7 +95,7 @@ impl Workers {
     }
 }
 
-/// What came of an ask, if that is what the event says: what people decide later is not counted again.
+/// The outcome of a new request, if the event reports one. What people decide later is not counted again.
 fn outcome(event: &Event) -> Option<RequestOutcome> {
     let by_policy = event.metadata.get("decisions").and_then(serde_json::Value::as_u64) == Some(0);
     if event.kind == EventKind::RequestBreakGlass {

@@ -1,4 +1,4 @@
-//! Giving access: reminder first, then the assignment.
+//! Provisioning: sets the reminder for the end of a grant, then creates its assignment.
 
 use futures_util::future::try_join;
 
@@ -15,16 +15,16 @@ use crate::identity_center::IdentityCenterError;
 use crate::schedule::ScheduledWorker;
 use crate::store::{CommitError, Transaction};
 
-/// Why a tenant's grants give no access with an instance that it neither registered nor was given a share of.
-const NOT_SHARED: &str = "this tenant may not use the stack's Identity Center instance: `stint-bootstrap --sync` registers it \
-                          for a tenant, which can share it with others (`--share-instance-with`)";
+/// The error of a grant whose tenant neither registered the Identity Center instance nor shares it.
+const NOT_SHARED: &str = "this tenant may not use the stack's Identity Center instance: `stint-bootstrap --sync` \
+                          registers it for a tenant, which can share it with others (`--share-instance-with`)";
 
-/// Why a grant waits whose grantee is not who the directory says.
-const NOT_SYNCED: &str = "the Identity Store leads to another user than the directory links the grantee to: nothing is given \
+/// The error of a grant whose grantee is another user at the Identity Store than in the directory.
+const NOT_SYNCED: &str = "the grantee is another user at the Identity Store than in the directory: nothing is given \
                           before the next sync";
 
 impl Workers {
-    /// Brings a grant to where it should be now: usable, if it is live.
+    /// Makes a live grant usable. A grant that has ended is revoked; a call that is early or repeated changes nothing.
     pub(super) async fn provision(&self, run: &mut WorkerRun<'_>, call: GrantCall) -> Result<(), WorkerError> {
         let table = self.table.tenant(call.tenant_id);
         let Some(grant) = read_grant(&table, call.grant_id).await? else { return Ok(()) };
@@ -32,9 +32,9 @@ impl Workers {
         if !grant.is_live(now) {
             return self.revoke(run, call).await;
         }
-        // INVARIANT 1 (obligation and schedule first): the grant has stood in the index of what falls due since it was
-        // decided; now Scheduler knows its end too, and only then is Identity Center touched. An extended grant comes
-        // here again, and its reminder moves.
+        // INVARIANT 1 (obligation and schedule first): the grant has been in the due index since it was decided. Now
+        // Scheduler gets its end too, and only then is Identity Center changed. An extended grant passes here again,
+        // which moves its reminder.
         self.schedules.remind(ScheduledWorker::Revoke, grant.tenant_id, grant.id, grant.expires_at).await?;
         match grant.provisioning {
             Provisioning::Successful { .. } => self.confirm_extended(run, &grant).await,
@@ -48,7 +48,7 @@ impl Workers {
     }
 
     async fn give(&self, run: &mut WorkerRun<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
-        // What was confirmed before is not believed: who is told that access is usable can use it.
+        // Earlier confirmations do not count: access that is reported as usable must be usable now.
         let since = Some(self.now());
         let outcome = match self.hold(run, call).await? {
             Hold::Holds(key, assignment) => {
@@ -81,7 +81,7 @@ impl Workers {
         }
     }
 
-    /// Says that the access a grant gives existed before, once.
+    /// Announces, once, that the access a grant gives existed before.
     async fn announce_standing_access(&self, call: GrantCall) -> Result<(), WorkerError> {
         self.change_grant(call, |grant| {
             if !is_pending(grant) || std::mem::replace(&mut grant.access_persists, true) {
@@ -93,8 +93,8 @@ impl Workers {
         Ok(())
     }
 
-    /// Looks whether the access of a grant that was extended still exists. If that cannot be found out now, it stays as it
-    /// was last confirmed.
+    /// Confirms that the access of an extended grant still exists. If Identity Center cannot tell now, the grant keeps
+    /// what was last confirmed.
     async fn confirm_extended(&self, run: &mut WorkerRun<'_>, grant: &Grant) -> Result<(), WorkerError> {
         let (Some(key), Some(extended_at)) = (&grant.assignment, grant.extended_at) else { return Ok(()) };
         if grant.missing_since.is_some() {
@@ -109,13 +109,13 @@ impl Workers {
         match self.reconcile(run, &purpose, key, assignment).await? {
             Reconciled::Settled(_) | Reconciled::Left => {}
             Reconciled::Unsettled(why) | Reconciled::Permanent(why) => {
-                tracing::warn!(grant_id = %grant.id, cause = why, "whether its access still exists is not known");
+                tracing::warn!(grant_id = %grant.id, cause = why, "could not confirm that the access still exists");
             }
         }
         Ok(())
     }
 
-    /// Ends a grant that cannot be given; what may have been begun is taken away.
+    /// Ends a grant that cannot be provisioned, and takes away what may have been created for it.
     async fn fail(&self, run: &mut WorkerRun<'_>, call: GrantCall, why: Refusal) -> Result<(), WorkerError> {
         let now = self.now();
         self.change_grant(call, |grant| {
@@ -131,7 +131,7 @@ impl Workers {
         self.revoke(run, call).await
     }
 
-    /// Notes a failed attempt, and sets a reminder for the next.
+    /// Records a failed attempt, and sets a reminder for the next one.
     async fn try_again(&self, call: GrantCall, why: String) -> Result<(), WorkerError> {
         let noted = self
             .change_grant(call, |grant| {
@@ -153,8 +153,8 @@ impl Workers {
         }
     }
 
-    /// The assignment that gives a grant to whom the directory links its grantee to. Their approvals were counted by that
-    /// link: if the Identity Store leads to another user, nothing is given until a sync has read who they are now.
+    /// The assignment for the user that the directory links the grantee to. Approvals were counted by that link: if the
+    /// Identity Store leads to another user, nothing is given until a sync has read the change.
     async fn assignment_for(&self, grant: &Grant, grantee: &Principal) -> Result<AssignmentKey, Reconciled> {
         let principal_id = match self.identity_center.user_id(grantee).await {
             Ok(user_id) => user_id,
@@ -180,8 +180,8 @@ impl Workers {
         })
     }
 
-    /// Makes a live grant a holder of its assignment, in one transaction with the grant: one that ends in the meantime
-    /// holds nothing.
+    /// Makes a live grant a holder of its assignment, in one transaction with the grant: if the grant ends meanwhile,
+    /// it does not become a holder.
     async fn hold(&self, run: &mut WorkerRun<'_>, call: GrantCall) -> Result<Hold, WorkerError> {
         let table = self.table.tenant(call.tenant_id);
         for _ in 0..ATTEMPTS {
@@ -200,7 +200,7 @@ impl Workers {
                 Err(reconciled) => return Ok(Hold::NotYet(reconciled)),
             };
             if let Some(other) = grant.assignment.clone().filter(|other| *other != key) {
-                // The person's user in the Identity Store was replaced: what was begun for the old one is undone first.
+                // The person's user in the Identity Store was replaced: first undo what was begun for the old one.
                 let (released, assignment) = self.release(grant, &other).await?;
                 grant = released;
                 if !grant.is_live(now) {
@@ -210,7 +210,7 @@ impl Workers {
                 match self.reconcile(run, &purpose, &other, assignment).await? {
                     Reconciled::Settled(_) => {}
                     Reconciled::Left => return Ok(Hold::NotYet(Reconciled::Left)),
-                    // The grant is not for the old user any more: that nothing can be done there does not end it.
+                    // The grant is no longer for the old user, so a failure there does not end it.
                     Reconciled::Unsettled(why) | Reconciled::Permanent(why) => {
                         return Ok(Hold::NotYet(Reconciled::Unsettled(why)));
                     }
@@ -254,9 +254,9 @@ impl Workers {
 
 /// Whether a grant holds its assignment.
 enum Hold {
-    /// It does; the record, if it was just read.
+    /// It does. The record is included if it was just read.
     Holds(AssignmentKey, Option<Box<Assignment>>),
-    /// Its earlier one is not undone, or policy cannot be asked.
+    /// Its earlier assignment is not undone yet, or policy could not be evaluated.
     NotYet(Reconciled),
     /// Policy would refuse it now.
     Refused(Refusal),

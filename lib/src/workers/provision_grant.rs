@@ -9,7 +9,7 @@ use super::run::WorkerRun;
 ///
 /// # Errors
 ///
-/// [`WorkerError`] when it is to be called again.
+/// [`WorkerError`] if it has to be called again.
 pub async fn handle(workers: &Workers, call: Value) -> Result<Value, WorkerError> {
     let call = GrantCall::read(call)?;
     let mut run = WorkerRun::new(workers);

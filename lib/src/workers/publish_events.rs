@@ -8,14 +8,14 @@ use super::context::{WorkerError, Workers};
 use crate::domain::{EventId, TenantId};
 use crate::store::{OutboxEvent, Record, keys};
 
-/// Handles a batch of the table's stream. Records of one tenant are handled together and in order; if that fails, all of
-/// them are answered as failed and come again.
+/// Handles a batch of the table's stream. The records of one tenant are handled together and in order; if that fails,
+/// all of them are reported as failed and delivered again.
 ///
 /// # Errors
 ///
-/// [`WorkerError::Event`] when the batch cannot be read.
+/// [`WorkerError::Event`] if the batch cannot be parsed.
 pub async fn handle(workers: &Workers, batch: Value) -> Result<Value, WorkerError> {
-    let records = batch.get("Records").and_then(Value::as_array).ok_or_else(|| unreadable("there are no records"))?;
+    let records = batch.get("Records").and_then(Value::as_array).ok_or_else(|| unreadable("`Records` is missing"))?;
     let mut tenants: BTreeMap<TenantId, Vec<(EventId, &str)>> = BTreeMap::new();
     for record in records {
         if let Some((tenant, event)) = event_of(record)? {
@@ -27,14 +27,14 @@ pub async fn handle(workers: &Workers, batch: Value) -> Result<Value, WorkerErro
     for (tenant, events) in tenants {
         let ids: Vec<EventId> = events.iter().map(|(id, _)| *id).collect();
         if let Err(error) = workers.publish(tenant, &ids).await {
-            tracing::error!(tenant_id = %tenant, cause = %error, "events were not published");
+            tracing::error!(tenant_id = %tenant, cause = %error, "could not publish events");
             failures.extend(events.iter().map(|(_, sequence)| json!({"itemIdentifier": sequence})));
         }
     }
     Ok(json!({"batchItemFailures": failures}))
 }
 
-/// The event a record announces; the stream carries every change of the table.
+/// The tenant and id of a new event; `None` for the stream's other records, since it carries every change of the table.
 fn event_of(record: &Value) -> Result<Option<(TenantId, EventId)>, WorkerError> {
     let key = |name: &str| record.pointer(&format!("/dynamodb/Keys/{name}/S")).and_then(Value::as_str);
     let inserted = record.get("eventName").and_then(Value::as_str) == Some("INSERT");
@@ -43,7 +43,7 @@ fn event_of(record: &Value) -> Result<Option<(TenantId, EventId)>, WorkerError> 
     };
     match keys::parse_partition(pk) {
         Some((tenant, OutboxEvent::KIND)) if inserted => {
-            let id = sk.parse().map_err(|_| unreadable("an event's key is no id"))?;
+            let id = sk.parse().map_err(|_| unreadable("the key of an event is not an id"))?;
             Ok(Some((tenant, id)))
         }
         Some(_) | None => Ok(None),

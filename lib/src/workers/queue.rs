@@ -1,13 +1,15 @@
-//! Waiting for a slot at Identity Center: nobody does. Who finds none free leaves; whoever has one goes on with what was
-//! left.
+//! Due work without a slot: workers never block on a slot.
 //!
-//! What is due is the queue; nothing else has to be kept in step with it. Who leaves makes its grant due, then leaves word
-//! at the slots, which nobody gives back without having looked for it, and sets a reminder in case all who have a slot die.
-//! Break-glass access comes first, then what is to be taken away, then the rest. Within that, tenants take turns, and the
-//! principals of a tenant: all work of a principal is in one shard, a worker takes one grant from a shard before it looks at
-//! the next, and from a shard one of each principal in turn. So who has thousands of grants due delays others by one. Each
-//! slot begins with other shards, so that two workers seldom reach for the same grant; if they do, the lease of the assignment
-//! decides, and the other goes on to the next.
+//! The due index is the queue; nothing else has to be kept consistent with it. If no slot is free, a worker marks its
+//! grant due, notifies the slot holders, sets a reminder in one minute and ends. Each holder checks its wake-up counter
+//! before it gives its slot back, so it finds the grant; the reminder is for the case that all holders die.
+//!
+//! Break-glass access comes first, then access that has to be taken away, then the rest. Within an urgency, tenants are
+//! served round robin, and so are the principals of a tenant: all work of a principal is in one shard, a worker takes
+//! one grant from a shard before it reads the next shard, and within a shard it takes one of each principal in turn. A
+//! principal with thousands of due grants therefore delays others by one grant at a time. Each slot begins at another
+//! shard, so that two workers rarely take the same grant; if they do, one gets the lease of the assignment and the
+//! other continues with the next grant.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -20,27 +22,28 @@ use crate::domain::{Grant, Quota, SlotTable, Urgency};
 use crate::schedule::ScheduledWorker;
 use crate::store::{DueItem, Work, keys, round_robin};
 
-/// When a worker is called again for what it left: others have done it by then, unless they died.
+/// When a worker is called again for work it left to others. They have done it by then, unless they died.
 const LEFT: SignedDuration = SignedDuration::from_mins(1);
 
-/// At most so many are read at once.
+/// How many due items are read at once.
 const MOST: i32 = 25;
 
-/// What a run has found, and where it has yet to look.
+/// What a run has tried, and the shards it has not read yet.
 struct Queue {
     number: usize,
-    /// The shard to begin with, of each urgency.
+    /// The shard to begin with, in each urgency.
     begin: usize,
-    /// Once a run each: what fails is tried again when it is due again, by whom it reminds.
+    /// What this run has tried, each once: a failed attempt has set its own time and reminder for the next one.
     tried: HashSet<GrantCall>,
-    /// Where something may be due, by urgency: one grant is taken from a shard, and then the next shard is looked at.
+    /// The shards to read, by urgency: one grant is taken from a shard, and then the next shard is read.
     shards: [(Urgency, VecDeque<u8>); 2],
     /// How many slots there are.
     slots: usize,
 }
 
 impl Workers {
-    /// Whether there is a slot for what is to be done about a grant. If not, that is left to those who have one.
+    /// Takes a slot for the work on a grant and returns whether the run holds one. If not, the work is left to the
+    /// workers that do.
     pub(super) async fn has_slot(&self, run: &mut WorkerRun<'_>, grant: &Grant) -> Result<bool, WorkerError> {
         let due = self.is_due(grant);
         if run.take(grant.urgency(), due).await? {
@@ -53,7 +56,7 @@ impl Workers {
             }
         }
         if run.called {
-            // A live holder takes access away in its slot; a dead one must not delay that until the reminder comes.
+            // A live holder takes access away in its own slot. A dead one must not delay that until the reminder.
             if grant.urgency() == Urgency::Ending && run.reclaim(Urgency::Ending).await? {
                 return Ok(true);
             }
@@ -62,7 +65,7 @@ impl Workers {
         Ok(false)
     }
 
-    /// Leaves a grant to whoever is at its assignment.
+    /// Leaves a grant to the worker that holds its assignment's lease.
     pub(super) async fn leave(&self, grant: &Grant) -> Result<(), WorkerError> {
         if !self.is_due(grant) {
             self.make_due(grant).await?;
@@ -70,13 +73,13 @@ impl Workers {
         self.remind_if_left(grant).await
     }
 
-    /// Whether there is nothing to write down before a grant is left: it is due, and need not be announced as late.
+    /// Whether the grant can be left to others without a write: it is due, and does not have to be announced as late.
     fn is_due(&self, grant: &Grant) -> bool {
         let now = self.now();
         grant.next_attempt_at <= now && announce_if_late(&mut grant.clone(), now).is_none()
     }
 
-    /// To wait is no failed attempt, and counts as none.
+    /// Marks a grant due now. Waiting for a slot does not count as a failed attempt.
     async fn make_due(&self, grant: &Grant) -> Result<(), WorkerError> {
         self.change_grant(GrantCall::of(grant), |grant| {
             let now = self.now();
@@ -100,13 +103,13 @@ impl Workers {
         Ok(self.schedules.remind(reminder, grant.tenant_id, grant.id, self.now() + LEFT).await?)
     }
 
-    /// Ends what a worker was called for: goes on with what others left, as long as there is time, and gives the slot back.
+    /// Ends a worker run: takes on further due work while there is time, then gives the slot back.
     pub(super) async fn drain_queue(&self, mut run: WorkerRun<'_>) {
         run.called = false;
         if let Err(error) = self.drain_queue_until_empty(&mut run).await {
-            tracing::warn!(cause = %error, "what is due is left to others");
+            tracing::warn!(cause = %error, "could not take on further due work");
             if let Err(error) = run.give_back(false).await {
-                tracing::warn!(cause = %error, "a slot runs out instead of being given back");
+                tracing::warn!(cause = %error, "could not release the slot; its lease will expire");
             }
         }
     }
@@ -119,9 +122,9 @@ impl Workers {
             while run.has_time() && run.number().is_some() {
                 let Some((urgency, call)) = self.next(&mut looking).await? else { break };
                 if let Err(error) = self.carry_out(run, urgency, call).await {
-                    tracing::warn!(grant_id = %call.grant_id, cause = %error, "what is due was not done");
+                    tracing::warn!(grant_id = %call.grant_id, cause = %error, "due work failed");
                 }
-                // What fell due meanwhile may be more urgent, or somebody's whose shard was empty.
+                // Work that became due meanwhile may be more urgent, or in a shard that was empty.
                 if run.has_wakeup().await? {
                     break;
                 }
@@ -131,12 +134,12 @@ impl Workers {
         Ok(())
     }
 
-    /// The next grant that is due, if there is one.
+    /// The next grant that is due; `None` if there is no further one.
     async fn next(&self, queue: &mut Queue) -> Result<Option<(Urgency, GrantCall)>, WorkerError> {
         let now = self.now();
         let urgent = self.table.due_in(Urgency::BreakGlass, 0, now, MOST).await?;
         let urgent = queue.untried(urgent);
-        // Others are at the first of them.
+        // Workers in lower slots take the ones before it.
         let ours = urgent.get(queue.number.checked_rem(urgent.len()).unwrap_or_default()).copied();
         if let Some(call) = ours {
             queue.tried.insert(call);
@@ -146,7 +149,7 @@ impl Workers {
             while let Some((urgency, shard)) = queue.next_shard(place) {
                 let due = self.table.due_in(urgency, shard, now, MOST).await?;
                 let due = queue.untried(round_robin(due));
-                // The first are done by as many workers as there are slots, each at one of them.
+                // As many workers as there are slots share the first grants, one each.
                 let first = due.len().min(queue.slots.max(1));
                 if let Some(call) = due.get(queue.number.checked_rem(first).unwrap_or_default()).copied() {
                     queue.tried.insert(call);
@@ -158,7 +161,7 @@ impl Workers {
         Ok(None)
     }
 
-    /// Does what is to be done about a grant that is due.
+    /// Provisions or revokes a due grant.
     pub(super) async fn carry_out(
         &self,
         run: &mut WorkerRun<'_>,
@@ -173,14 +176,14 @@ impl Workers {
 }
 
 impl Queue {
-    /// All of it, from the shards on that are this slot's.
+    /// A queue of all shards, beginning with this slot's share of them.
     fn new(quota: &Quota, number: usize) -> Self {
         let begin = number * usize::from(keys::due_shards(Urgency::Ending)) / quota.count().max(1);
         let shards = [Urgency::Ending, Urgency::Other].map(|urgency| (urgency, VecDeque::new()));
         Self { number, begin, tried: HashSet::new(), shards, slots: quota.count() }.anew(quota)
     }
 
-    /// All of it once more, from the shard on that is next.
+    /// The same queue with all shards to be read again, beginning with the next one.
     fn anew(self, quota: &Quota) -> Self {
         let shards = self.shards.map(|(urgency, _)| {
             let suits = SlotTable::may_serve(quota, self.number, urgency);
@@ -196,7 +199,7 @@ impl Queue {
         Some((*urgency, shards.pop_front()?))
     }
 
-    /// A shard had something: it is looked at once more after all the others.
+    /// Puts a shard that had work at the end, so that it is read again after all others.
     fn look_again(&mut self, place: usize, shard: u8) {
         self.begin = usize::from(shard) + 1;
         if let Some((_, shards)) = self.shards.get_mut(place) {

@@ -1,5 +1,5 @@
-//! Policy is asked again before a grant is given: its decision may be old, or have been made by policies that are not in
-//! force any more.
+//! Policy is evaluated again before a grant is given: its decision may be old, or made by policies that are no longer
+//! in force.
 
 use futures_util::future::try_join4;
 
@@ -17,11 +17,11 @@ use crate::store::{Record, StoreError, Transaction};
 
 /// Whether a grant may be given now.
 pub(super) enum Confirmation {
-    /// It may, as long as what it was evaluated by does not change before the commit.
+    /// It may, on condition that what it was evaluated by does not change before the commit.
     Confirmed(Box<Confirmed>),
-    /// It may not: it ends unused.
+    /// It may not: it ends without having been given.
     Refused(Refusal),
-    /// It cannot be told: tried again later.
+    /// Policy could not be evaluated, with the cause: it is tried again later.
     Unknown(String),
 }
 
@@ -30,21 +30,22 @@ pub(super) struct Confirmed {
     tenant: Tenant,
     versions: Versions,
     current: CurrentRecords,
-    /// Its request, with the people it is about as the directory links them now.
+    /// Its request, with requester and approvers as the directory links them now.
     request: AccessRequest,
-    /// Who is to have it, as they are known now.
+    /// The principal who is to have the access, as the directory links them now.
     requester: Principal,
-    /// By what it was evaluated anew, and on which terms; none when nothing had changed. An emergency has no terms.
+    /// What it was evaluated again by, and the terms of that; `None` if nothing had changed. Break-glass access has no
+    /// terms.
     evaluated: Option<(DecisionBasis, Option<Terms>)>,
 }
 
 impl Workers {
-    /// INVARIANT 10 (nothing is given that policy would refuse now): asks again if anything changed since a grant was last
-    /// evaluated, or its begin lies too long after that.
+    /// INVARIANT 10 (nothing is given that policy would refuse now): evaluates a grant again if anything changed since
+    /// it was last evaluated, or if it begins too long after that.
     pub(super) async fn reconsider(&self, grant: &Grant) -> Result<Confirmation, WorkerError> {
         let table = self.table.tenant(grant.tenant_id);
         let Some(request_id) = grant.request_id else {
-            return Ok(Confirmation::Refused("no request asks for it".into()));
+            return Ok(Confirmation::Refused("the grant has no request".into()));
         };
         let permission_set = async {
             match ResourceRef::new(ResourceType::AwsPermissionSet, &grant.permission_set_arn) {
@@ -63,7 +64,7 @@ impl Workers {
             return Ok(Confirmation::Refused(refusal));
         }
         let (Some(tenant), Some(mut versions), Some(mut request)) = (tenant, versions, request) else {
-            return Ok(Confirmation::Unknown("its tenant cannot be read".to_owned()));
+            return Ok(Confirmation::Unknown("could not read its tenant".to_owned()));
         };
         let current = CurrentRecords::read(&table, &request).await?;
         let stored = request.clone();
@@ -71,13 +72,13 @@ impl Workers {
         people::look_up(&table, &mut request).await?;
         let now = self.now();
         let start_at = grant.granted_at;
-        // Longer than can be asked for is longer than any policy's maximum, too.
+        // A duration that does not fit is also longer than any policy's maximum.
         let duration = Seconds::new(grant.expires_at.duration_since(start_at).as_secs()).unwrap_or(Seconds::MAX);
         let mut facts =
             EvaluationInputs { tenant: &tenant, current: &current, now, start_at, duration, held_seconds: 0 };
         let outdated = is_outdated(grant, versions, &facts) || request != stored;
         let outcome = if request.break_glass {
-            // Its settings have just been read.
+            // The tenant's settings have just been read.
             reconsider_break_glass(&request, &facts)
         } else if outdated {
             let engine = match self.engines.of(versions, &table).await {
@@ -86,7 +87,7 @@ impl Workers {
             };
             facts.held_seconds = held_seconds_besides(&engine, &table, &request, now).await?;
             let outcome = reconsider(&engine, &request, None, &facts);
-            // They may be newer than those that were read a moment ago.
+            // They may be newer than the versions that were read above.
             versions = engine.versions;
             match outcome {
                 Ok(outcome) => outcome,
@@ -116,37 +117,37 @@ impl Workers {
                 }))
             }
             Reconsidered::NeedsApprovals { terms } => Confirmation::Refused(Refusal {
-                reason: format!("{} people have to approve it now, and fewer did", terms.required_approvals),
+                reason: format!("policy now requires {} approvals, and fewer were given", terms.required_approvals),
                 notices: Vec::new(),
             }),
             Reconsidered::Refused(Refusal { reason, notices }) => {
-                Confirmation::Refused(Refusal { reason: format!("refused when it was to begin: {reason}"), notices })
+                Confirmation::Refused(Refusal { reason: format!("refused at its begin: {reason}"), notices })
             }
         })
     }
 }
 
-/// A fault of ours is no decision: nothing is given, and it is tried again.
+/// An internal error is not a decision: nothing is given, and it is tried again.
 fn unknown(error: AccessError) -> Result<Confirmation, WorkerError> {
     if let AccessError::Store(error) = error {
         return Err(error.into());
     }
-    tracing::error!(cause = %error, "a grant cannot be evaluated");
-    Ok(Confirmation::Unknown("the tenant's policies cannot be evaluated".to_owned()))
+    tracing::error!(cause = %error, "could not evaluate a grant");
+    Ok(Confirmation::Unknown("could not evaluate the tenant's policies".to_owned()))
 }
 
 impl Confirmed {
-    /// Who is to have the access, linked as the directory links them now.
+    /// The principal who is to have the access, as the directory links them now.
     pub(super) fn requester(&self) -> &Principal {
         &self.requester
     }
 
-    /// Whether policy was asked, and what it was asked by has to be written down.
+    /// Whether policy was evaluated again, so that its basis has to be recorded.
     pub(super) fn is_new(&self) -> bool {
         self.evaluated.is_some()
     }
 
-    /// Writes down by what a grant was evaluated, and the terms it has now where they are stricter.
+    /// Records what the grant was evaluated by, and its new terms where they are stricter.
     pub(super) fn note(&self, grant: &mut Grant) {
         let Some((evaluation, terms)) = &self.evaluated else { return };
         grant.grantee = self.requester.clone();
@@ -158,7 +159,7 @@ impl Confirmed {
         }
     }
 
-    /// Makes a commit conditional on it.
+    /// Makes a commit conditional on what the grant was evaluated by.
     pub(super) fn check(&self, writes: &mut Transaction) -> Result<(), StoreError> {
         people::hold(writes, &self.request);
         check(&self.tenant, self.versions, &self.current, writes)

@@ -1,4 +1,4 @@
-//! Taking access away, until it is gone.
+//! Revocation: takes access away, and tries until it is confirmed to be gone.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,14 +10,15 @@ use crate::metrics::Measurement;
 use crate::schedule::ScheduledWorker;
 use crate::store::{CommitError, Transaction};
 
-/// A reminder may come early by as much as clocks differ: so much is waited for, the rest is another reminder's.
+/// A reminder may come early, since clocks differ. Up to this long the worker waits for the end; if more is left, it
+/// sets another reminder.
 const EARLY: SignedDuration = SignedDuration::from_secs(20);
-/// From so long after its end on, access that is not gone is announced as late.
+/// How long after its end access that is not gone is announced as late.
 const LATE: SignedDuration = SignedDuration::from_mins(1);
 
 impl Workers {
-    /// Brings a grant to where it should be now: ended if its time is over, and gone if it has ended. A call that is
-    /// early, stale or doubled changes nothing.
+    /// Ends a grant whose time is over, and takes the access of an ended grant away. A call that is early, stale or
+    /// repeated changes nothing.
     pub(super) async fn revoke(&self, run: &mut WorkerRun<'_>, call: GrantCall) -> Result<(), WorkerError> {
         let table = self.table.tenant(call.tenant_id);
         let Some(grant) = read_grant(&table, call.grant_id).await? else { return Ok(()) };
@@ -56,7 +57,7 @@ impl Workers {
         let (grant, assignment) = self.release(grant.clone(), key).await?;
         let purpose = Purpose { grant: &grant, since: None };
         match self.reconcile(run, &purpose, key, assignment).await {
-            // INVARIANT 3: what is settled and exists is held by another live grant, or stint did not create it.
+            // INVARIANT 3: a settled assignment that exists is held by another live grant, or stint did not create it.
             Ok(Reconciled::Settled(_)) => self.done(run, call, &grant).await,
             Ok(Reconciled::Unsettled(why) | Reconciled::Permanent(why)) => self.not_yet(call, why).await,
             Ok(Reconciled::Left) => Ok(()),
@@ -67,8 +68,8 @@ impl Workers {
     async fn done(&self, run: &mut WorkerRun<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
         let may_have_given = grant.may_have_given_access || grant.activated_at().is_some();
         let credentials_valid_until = match may_have_given {
-            // Without a set that can be described there are no new sessions, and old ones last twelve hours at most (AWS
-            // IAM Identity Center, "Set session duration").
+            // If the permission set cannot be described, it gives no new sessions, and existing ones last at most
+            // twelve hours (AWS IAM Identity Center, "Set session duration").
             true => {
                 if !self.has_slot(run, grant).await? {
                     return Ok(());
@@ -90,20 +91,23 @@ impl Workers {
             Step::Change(EventKind::GrantRevocationDone)
         })
         .await?;
-        // A reminder that stays behind finds nothing to do. Of what was given there is none to give it.
+        // A reminder that could not be deleted does no harm: its worker finds nothing to do. A grant that was given has
+        // no provisioning reminder.
         let given = matches!(grant.provisioning, Provisioning::Successful { .. });
         for reminder in
             [Some(ScheduledWorker::Revoke), (!given).then_some(ScheduledWorker::Provision)].into_iter().flatten()
         {
             if let Err(error) = self.schedules.forget(reminder, call.grant_id).await {
-                tracing::warn!(grant_id = %call.grant_id, cause = %error, "a schedule was left behind");
+                tracing::warn!(grant_id = %call.grant_id, cause = %error, "could not delete a reminder");
             }
         }
         Ok(())
     }
 
-    /// INVARIANT 2 (nothing without an obligation): the grant stays due, Scheduler reminds us, and `sweep` finds it if
-    /// Scheduler does not. There is no last attempt.
+    /// Records a failed attempt.
+    ///
+    /// INVARIANT 2 (nothing without an obligation): the grant stays due, Scheduler calls a worker again, and if it does
+    /// not, `sweep` finds the grant. There is no last attempt.
     async fn not_yet(&self, call: GrantCall, why: String) -> Result<(), WorkerError> {
         tracing::warn!(grant_id = %call.grant_id, cause = why, "access is not taken away yet");
         let noted = self
@@ -122,7 +126,7 @@ impl Workers {
             .await?;
         match noted {
             Some(grant) if grant.due_at().is_some() => {
-                // Until its next attempt it is not due, and `sweep` does not see it; overdue it is.
+                // The grant is not due before its next attempt, so `sweep` does not count it as overdue.
                 let now = self.now();
                 self.metrics.record(Measurement::OldestOverdueSeconds(overdue(&grant, now)), now);
                 let at = grant.next_attempt_at;
@@ -132,8 +136,8 @@ impl Workers {
         }
     }
 
-    /// Takes a grant off the holders of an assignment, and notes whether it may have given access meanwhile, in one
-    /// transaction. Returns both as they are then.
+    /// Removes a grant from the holders of an assignment, and records whether it may have given access, in one
+    /// transaction. Returns both as they are afterwards.
     pub(super) async fn release(
         &self,
         mut grant: Grant,
@@ -171,7 +175,7 @@ impl Workers {
     }
 }
 
-/// Access that is not gone a minute after its end is announced as late, once: by the event that is returned.
+/// Marks access as late if it is not gone one minute after its end. Returns the event that announces it, once.
 pub(super) fn announce_if_late(grant: &mut Grant, now: Timestamp) -> Option<EventKind> {
     let pending = !matches!(grant.revocation.status, RevocationStatus::None | RevocationStatus::Done);
     let late = grant.ended_at.is_some_and(|ended_at| now >= ended_at + LATE);

@@ -1,8 +1,8 @@
-//! A worker's time at work: it takes a slot at Identity Center when it needs one, and keeps to its pace.
+//! A worker run: it takes a slot at Identity Center when it needs one, and keeps to the slot's request rate.
 //!
-//! Identity Center is reached through [`WorkerRun::center`] only, which waits until the slot permits the next request, and fails
-//! if the slot went to somebody else. A process may die between any two lines: at worst a slot stays taken for as long as
-//! its lease.
+//! [`WorkerRun::center`] is the only way to Identity Center. It waits until the slot permits the next request, and
+//! fails if another worker took the slot over. A process may die between any two lines: at worst its slot stays taken
+//! until the slot's lease expires.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,25 +15,25 @@ use crate::domain::{LEASE, LEASE_POLL, LEASE_RENEWAL, SlotTable, Urgency};
 use crate::identity_center::{IdentityCenter, IdentityCenterError};
 use crate::store::CommitError;
 
-/// How long a worker goes on with the work of others. It leaves time for the last of it before Lambda ends it after five
-/// minutes.
+/// How long a worker run takes on further due work. The rest of the five minutes until Lambda ends it is for finishing
+/// the last change.
 const LENGTH: SignedDuration = SignedDuration::from_mins(4);
-/// How long the length of a permission set's sessions is remembered.
+/// How long a run keeps the session duration it read of a permission set.
 const SESSIONS_KEPT: SignedDuration = SignedDuration::from_mins(1);
-/// How often Identity Center is asked for it.
+/// How many times Identity Center is asked for a session duration before the run continues without it.
 const ASKED: usize = 3;
 
-/// A worker's time at work.
+/// One invocation of a worker.
 pub(super) struct WorkerRun<'a> {
     workers: &'a Workers,
-    /// Whether it is at what it was called for, or goes on with what others left.
+    /// True while the run does the work it was called for; false when it takes on further due work.
     pub(super) called: bool,
     ends_at: Timestamp,
     slot: Option<Held>,
     sessions: BTreeMap<String, (Timestamp, SignedDuration)>,
 }
 
-/// A slot that is ours, as far as we know.
+/// A slot that this run took, and has not been seen to lose.
 #[derive(Debug, Clone)]
 struct Held {
     number: usize,
@@ -42,7 +42,7 @@ struct Held {
     pace: Pace,
 }
 
-/// When the last two requests were made: what [`crate::domain::REQUESTS_A_WINDOW`] is about.
+/// When the last two requests were made: [`crate::domain::REQUESTS_A_WINDOW`] limits them.
 #[derive(Debug, Clone)]
 struct Pace {
     before_last: Timestamp,
@@ -50,24 +50,25 @@ struct Pace {
 }
 
 impl<'a> WorkerRun<'a> {
-    /// One that begins now, with what the worker was called for.
+    /// A run that begins now, with the work it was called for.
     pub(super) fn new(workers: &'a Workers) -> Self {
         let ends_at = workers.now() + LENGTH;
         Self { workers, called: true, ends_at, slot: None, sessions: BTreeMap::new() }
     }
 
-    /// Whether there is time for more.
+    /// Whether the run may take on more work.
     pub(super) fn has_time(&self) -> bool {
         self.workers.now() < self.ends_at
     }
 
-    /// The number of the slot it has.
+    /// The number of the slot it holds; `None` if it holds none.
     pub(super) fn number(&self) -> Option<usize> {
         self.slot.as_ref().map(|slot| slot.number)
     }
 
-    /// Sees to it that there is a slot for what is that urgent. Returns whether there is; if not, and `notifies`, those
-    /// who have one know that something is due, which it must be by now.
+    /// Takes a slot that may serve this urgency, unless the run holds one already. Returns whether it now holds a
+    /// suitable slot. If none is free and `notifies` is set, it notifies the workers that hold one; the work must be
+    /// due by then, or they would not find it.
     pub(super) async fn take(&mut self, urgency: Urgency, notifies: bool) -> Result<bool, WorkerError> {
         let quota = &self.workers.quota;
         if let Some(slot) = &self.slot {
@@ -96,8 +97,9 @@ impl<'a> WorkerRun<'a> {
         Ok(false)
     }
 
-    /// Waits for a slot as long as some holder shows no sign of life: a live one renews its slot every few seconds, and does
-    /// what was left to it; the slot of a dead one is free when its lease runs out. Returns whether there is a slot.
+    /// Waits for a slot while some holder has not renewed its lease. A live holder renews every few seconds and does
+    /// the due work itself; the slot of a dead one becomes free when its lease expires. Returns whether the run now
+    /// holds a slot.
     pub(super) async fn reclaim(&mut self, urgency: Urgency) -> Result<bool, WorkerError> {
         let first = self.workers.slots().await?;
         let mut slots = first.clone();
@@ -111,7 +113,7 @@ impl<'a> WorkerRun<'a> {
         Ok(false)
     }
 
-    /// How long until the pace of the slot permits the next request.
+    /// How long to wait until the slot's request rate permits the next request.
     pub(super) fn until_next_request(&self) -> Duration {
         let Some(slot) = &self.slot else { return Duration::ZERO };
         let at = slot.pace.before_last + self.workers.quota.window();
@@ -122,7 +124,7 @@ impl<'a> WorkerRun<'a> {
     ///
     /// # Errors
     ///
-    /// [`WorkerError::Busy`] without a slot, or when it went to somebody else.
+    /// [`WorkerError::Busy`] if the run holds no slot, or another worker took it over.
     pub(super) async fn center(&mut self) -> Result<&'a IdentityCenter, WorkerError> {
         let workers = self.workers;
         loop {
@@ -138,11 +140,11 @@ impl<'a> WorkerRun<'a> {
         Ok(&workers.identity_center)
     }
 
-    /// Renews the slot, if there is one and little of its lease is left.
+    /// Renews the slot's lease if the run holds a slot and little of the lease is left.
     ///
     /// # Errors
     ///
-    /// [`WorkerError::Busy`] when it went to somebody else.
+    /// [`WorkerError::Busy`] if another worker took the slot over.
     pub(super) async fn renew(&mut self) -> Result<(), WorkerError> {
         match &self.slot {
             Some(slot) if slot.until.duration_since(self.workers.now()) < LEASE_RENEWAL => self.keep().await,
@@ -150,8 +152,9 @@ impl<'a> WorkerRun<'a> {
         }
     }
 
-    /// How long to leave a change alone that was begun. Somebody may be waiting for what a worker was called for; for the
-    /// rest, a look that comes early is a request less for the next change.
+    /// How long to wait before asking for the progress of a change that was begun. It is shorter for the work a worker
+    /// was called for, since somebody may be waiting. For further work, an early question uses up a request that the
+    /// next change needs.
     pub(super) fn pause(&self) -> Duration {
         let window = self.workers.quota.window();
         if self.called { window / 2 } else { window }
@@ -178,24 +181,24 @@ impl<'a> WorkerRun<'a> {
         Err(CommitError::Conflict.into())
     }
 
-    /// Gives the slot back. If word was left that something is due since we last looked, and `unless_wanted`, it is kept.
-    /// Returns whether it was.
+    /// Gives the slot back, unless `unless_wanted` is set and the run was notified of due work since it last looked.
+    /// Returns whether it kept the slot.
     pub(super) async fn give_back(&mut self, unless_wanted: bool) -> Result<bool, WorkerError> {
         let Some(last) = self.slot.as_ref().map(|slot| slot.pace.last) else { return Ok(false) };
         self.give_back_from(last + self.workers.quota.window(), unless_wanted).await
     }
 
-    /// Whether word was left that something is due since we last looked.
+    /// Whether the run was notified of due work since it last looked.
     pub(super) async fn has_wakeup(&self) -> Result<bool, WorkerError> {
         let Some(slot) = &self.slot else { return Ok(false) };
         Ok(self.workers.slots().await?.has_wakeup(slot.number, slot.holder))
     }
 
-    /// Gives the slot back to be used after `rest`: what was begun under it is not known to be over.
+    /// Gives the slot back, to be used again after `rest`: a change that was begun under it may still be under way.
     pub(super) async fn give_back_unfinished(&mut self, rest: SignedDuration) {
         let from = self.workers.now() + rest;
         if let Err(error) = self.give_back_from(from, false).await {
-            tracing::warn!(cause = %error, "a slot runs out instead of being given back");
+            tracing::warn!(cause = %error, "could not release the slot; its lease will expire");
         }
     }
 
@@ -221,7 +224,7 @@ impl<'a> WorkerRun<'a> {
         Err(CommitError::Conflict.into())
     }
 
-    /// How long sessions of a permission set last; none if Identity Center does not say.
+    /// How long sessions of a permission set last; `None` if Identity Center does not answer.
     pub(super) async fn session_duration(
         &mut self,
         permission_set_arn: &str,

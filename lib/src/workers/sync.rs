@@ -1,9 +1,12 @@
-//! `sync`: the directory is read from AWS, and differences are written.
+//! `sync`: reads the directory from AWS and writes the differences.
 //!
-//! AWS is read once for all tenants that may use the Identity Center instance; the directory of any other tenant is left
-//! alone, since neither the instance nor its organization is theirs. It is read phase by phase ([`SyncPhase`]). A phase that fails does not keep the others from being
-//! read, and never counts as a full read: nothing is missing because of it. A run that is killed, or out of time, leaves
-//! the phase it was at for the next; what it added stays. One run works at a time: each write is conditional on its lease.
+//! AWS is read once for all tenants that may use the Identity Center instance. The directories of other tenants are not
+//! touched, since neither the instance nor its organization is theirs.
+//!
+//! The directory is read in phases ([`SyncPhase`]). If a phase fails, the others are still read; the failed one does
+//! not count as a full read, so nothing is marked missing because of it. A run that is killed or out of time leaves its
+//! phase to the next run; what it has added stays. Only one run works at a time: each write is conditional on the run's
+//! lease.
 
 mod lease;
 mod people;
@@ -22,44 +25,44 @@ use super::context::{WorkerError, Workers};
 use crate::domain::{ResourceType, SyncPhase, TenantId};
 use crate::metrics::Measurement;
 
-/// How long a run works. It leaves time for the last request before Lambda ends it after 15 minutes.
+/// How long a run works. The rest of the 15 minutes until Lambda ends it is for the last request.
 const LONGEST: SignedDuration = SignedDuration::from_mins(13);
-/// Of so many accounts a run reads the tags again: up to 500 accounts have tags as old as the last run.
+/// The most accounts whose tags a run reads again. With up to 500 accounts, every run refreshes all tags.
 const TAGS_A_RUN: usize = 500;
 
-/// What a sync is called with. The schedule's event has none of it.
+/// The input of a sync. The schedule's event sets none of these fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct SyncCall {
-    /// Only this tenant's directory; every tenant's if left out. What the schedule reads is read as well and as often.
+    /// Sync this tenant's directory only; every tenant's if `None`. The schedule's own progress is not affected.
     #[serde(default)]
     pub tenant_id: Option<TenantId>,
-    /// Whether an administrator says that much may be gone at once.
+    /// Whether an administrator accepts that many resources are gone at once.
     #[serde(default)]
     pub accepts_loss: bool,
 }
 
-/// What a sync did.
+/// The result of a sync.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Synced {
-    /// How many of each kind AWS has.
+    /// How many resources or people AWS has, by kind.
     pub found: BTreeMap<&'static str, usize>,
     /// How many records were written.
     pub written: usize,
-    /// What this read did not find, and the one before it did.
+    /// What this read did not find and the one before it did.
     pub missing: Vec<String>,
-    /// What is gone since this read.
+    /// What this read marked as gone.
     pub gone: Vec<String>,
-    /// What would be gone, but is too much at once.
+    /// What this read would have marked as gone, had it not been too much at once.
     pub held_back: Vec<String>,
-    /// Whether every phase was gone through; else the next run goes on.
+    /// Whether every phase was gone through; if not, the next run continues.
     pub finished: bool,
 }
 
-/// Handles a call of the clock, or of whoever cannot wait for it.
+/// Handles a call of the schedule, or of an administrator who does not want to wait for it.
 ///
 /// # Errors
 ///
-/// [`WorkerError`] when something was not read or not written; the rest was.
+/// [`WorkerError`] if something could not be read or written. Everything else was.
 pub async fn handle(workers: &Workers, call: Value) -> Result<Value, WorkerError> {
     let unreadable = |error: serde_json::Error| WorkerError::Event(error.to_string());
     let call: SyncCall =
@@ -70,7 +73,7 @@ pub async fn handle(workers: &Workers, call: Value) -> Result<Value, WorkerError
             tracing::info!(?found, written, missing, gone, held_back, finished, "the directory was read");
             Ok(Value::Null)
         }
-        // Another run is at it, and the schedule has no wish of its own.
+        // Another run is active, and a call of the schedule asks for nothing that it does not do.
         Err(WorkerError::Busy) if call == SyncCall::default() => Ok(Value::Null),
         Err(error) => Err(error),
     }
@@ -80,7 +83,8 @@ pub async fn handle(workers: &Workers, call: Value) -> Result<Value, WorkerError
 ///
 /// # Errors
 ///
-/// [`WorkerError::Busy`] when another run is at it; else when something was not read or not written; the rest was.
+/// [`WorkerError::Busy`] if another run is active; otherwise an error means that something could not be read or
+/// written. Everything else was.
 pub async fn run(workers: &Workers, call: &SyncCall) -> Result<Synced, WorkerError> {
     let Some(lease) = Lease::take(workers).await? else { return Err(WorkerError::Busy) };
     let mut run = Run {
@@ -104,13 +108,13 @@ pub async fn run(workers: &Workers, call: &SyncCall) -> Result<Synced, WorkerErr
 /// How a phase ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
-    /// All was read and written.
+    /// Everything was read and written.
     Complete,
-    /// The time is over.
+    /// The run is out of time.
     OutOfTime,
 }
 
-/// A run of the worker.
+/// One run of the worker.
 struct Run<'a> {
     workers: &'a Workers,
     lease: Lease<'a>,
@@ -133,11 +137,11 @@ impl Run<'_> {
             tenants.push(TenantDirectory::read(table.tenant(id)).await?);
         }
         if tenants.is_empty() {
-            tracing::warn!("no tenant may use the Identity Center instance yet: there is no directory to sync");
+            tracing::warn!("no tenant may use the Identity Center instance yet: nothing to sync");
             self.synced.finished = true;
             return Ok(());
         }
-        // Who asks for one tenant asks for all of it, and leaves the schedule's progress alone.
+        // A call for one tenant reads all phases, and does not change the schedule's progress.
         let first = if only.is_some() { SyncPhase::Organization } else { self.lease.state().phase };
         let (mut failed, mut gone_through) = (0, 0);
         for phase in SyncPhase::ALL.into_iter().skip_while(|phase| *phase != first) {
@@ -172,17 +176,17 @@ impl Run<'_> {
         }
     }
 
-    /// Whether there is time for more.
+    /// Whether the run has time for more.
     fn has_time(&self) -> bool {
         self.workers.now() < self.ends_at
     }
 
-    /// Notes what was found of a kind.
+    /// Counts what was found of a kind.
     fn found(&mut self, kind: &'static str, count: usize) {
         self.synced.found.insert(kind, count);
     }
 
-    /// Says that a loss was not applied.
+    /// Logs and measures a loss that was not applied.
     fn held_back(&mut self, tenant: TenantId, kind: &'static str, lost: Vec<String>) {
         if !lost.is_empty() {
             tracing::error!(
@@ -194,7 +198,7 @@ impl Run<'_> {
     }
 }
 
-/// The kinds as reports name them.
+/// The names of the kinds in reports.
 fn kind_name(kind: ResourceType) -> &'static str {
     kind.as_str()
 }

@@ -38,7 +38,7 @@ async fn a_grant_that_policy_alone_approved_does_not_begin_once_people_have_to()
     let grant = for_later(&world).await;
     edit(&world, SANDBOX_POLICY, json!({"approval_mode": "require"})).await;
     world.wait(3600).await;
-    assert_refused(&world, &grant, "1 people have to approve").await;
+    assert_refused(&world, &grant, "policy now requires 1 approvals").await;
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn what_differs_from_what_was_approved_is_not_given() {
         writes.update(&grant).unwrap();
         world.local.table().tenant(grant.tenant_id).commit(writes).await.unwrap();
         world.settle().await;
-        assert_refused(&world, &id, "no approved request asks for it").await;
+        assert_refused(&world, &id, "the grant does not match an approved request").await;
     }
 }
 
@@ -309,5 +309,5 @@ async fn a_grant_does_not_begin_whose_approver_administers_the_tenant_no_longer(
     world.settle().await;
     edit_tenant(&world, |tenant| tenant.roles.clear()).await;
     world.wait(60).await;
-    assert_refused(&world, approved["grant_ids"][0].as_str().unwrap(), "1 people have to approve").await;
+    assert_refused(&world, approved["grant_ids"][0].as_str().unwrap(), "policy now requires 1 approvals").await;
 }

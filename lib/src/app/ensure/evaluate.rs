@@ -1,4 +1,4 @@
-//! Decides one access on what is known of it.
+//! Decides one access by what is known of it.
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
@@ -16,19 +16,19 @@ use crate::domain::{
 };
 use crate::store::{EnsureSlot, StoreError, Transaction, keys};
 
-/// A grant is about to end within this part of its duration.
+/// A grant counts as about to end in the last 1/5 of its duration.
 const ABOUT_TO_END: i64 = 5;
-/// It is not extended again so soon: polls are the same call again and again.
+/// The shortest time between two extensions, since polls repeat the same call.
 const EXTENSION_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 
-/// One access, what is known of it, and by what it is decided.
+/// One access, what is known of it, and what it is evaluated by.
 pub(super) struct EnsureContext<'a> {
     pub(super) access: &'a OperationContext,
     pub(super) engine: &'a TenantEngine,
     pub(super) entitlement: &'a Entitlement,
     pub(super) justification: &'a Justification,
     pub(super) known: &'a AccessHistory,
-    /// For how many seconds the caller had this same access within the last 24 hours.
+    /// How many seconds of the last 24 hours the caller had this access.
     pub(super) held_seconds: i64,
 }
 
@@ -47,7 +47,7 @@ impl EnsureContext<'_> {
             }));
         }
         match self.last_word()? {
-            // A poll carries no reason: it must not reopen what was denied, lapsed or taken away.
+            // A poll has no reason, and must not reopen an access that was denied, expired or revoked.
             Some(ended) if !self.justification.has_reason() => Ok(self.nothing_to_do(ended)),
             Some(_) | None => self.new_request(),
         }
@@ -56,7 +56,7 @@ impl EnsureContext<'_> {
     fn outcome(&self, status: EnsureStatus) -> Result<Ensured, AccessError> {
         let resource = &self.entitlement.resource;
         let terms = self.terms()?;
-        // What an account is called, and that there is one, is for those who may have access to it or had it.
+        // The account's name and existence are shown only to callers who may have, or had, access to it.
         let is_told = terms.is_some() || !self.known.grants.is_empty();
         let account = self.engine.directory.get(resource).filter(|_| is_told);
         let account = account.map_or(resource.id(), |known| known.name.as_str());
@@ -75,7 +75,7 @@ impl EnsureContext<'_> {
         })
     }
 
-    /// The id of an access nobody has asked for yet: the same each time (a UUIDv8 of its key).
+    /// An id for an access without a request: the same each time (a UUIDv8 of its key).
     fn placeholder(&self) -> Uuid {
         let key = self.access_key();
         let mut bytes = [0; 16];
@@ -109,7 +109,7 @@ impl EnsureContext<'_> {
         }
     }
 
-    /// The terms on which policy permits it, if it does.
+    /// The terms on which policy permits the access; `None` if it does not.
     fn terms(&self) -> Result<Option<Terms>, AccessError> {
         match self.engine.decide(&self.request_context().question()) {
             Ok(decision) => Ok(decision.terms().cloned()),
@@ -118,11 +118,11 @@ impl EnsureContext<'_> {
         }
     }
 
-    /// Nothing was asked for: too many grants of the caller are not usable yet.
+    /// No request is made, since too many grants of the caller are pending.
     pub(super) fn too_many_pending(&self, limit: u32) -> Result<Ensured, AccessError> {
         let mut outcome = self.outcome(EnsureStatus::Revoked)?;
         outcome.diagnostics.push(Diagnostic::error(format!(
-            "it was not asked for: {limit} of your grants are not usable yet, which is the most your tenant allows; ask \
+            "no request was made: {limit} of your grants are not usable yet, which is the most your tenant allows; try \
              again when some of them are"
         )));
         Ok(outcome)
@@ -132,7 +132,8 @@ impl EnsureContext<'_> {
         Change::new(self.access.begin(), outcome)
     }
 
-    /// There is a live grant: it is reported, or extended when it is about to end and more time was asked for.
+    /// The result for a live grant: it is reported, or extended if it is about to end and the caller asked for more
+    /// time.
     fn live(&self, grant: &Grant) -> Result<Change<Ensured>, AccessError> {
         let now = self.access.now();
         let begins_later = grant.granted_at > now;
@@ -189,8 +190,8 @@ impl EnsureContext<'_> {
         }
     }
 
-    /// The end a grant may be given when it is to end at `until`: that, or earlier if policy allows less. Policy is asked
-    /// about each end, so what it judged is what is given.
+    /// The end that policy allows for a grant that is to end at `until`: that, or an earlier one. Policy is evaluated
+    /// for the end that is then given.
     fn extension(&self, grant: &Grant, until: Timestamp) -> Result<Timestamp, AccessError> {
         let extension = Extension {
             access: self.access,
@@ -214,7 +215,7 @@ impl EnsureContext<'_> {
         self.known.requests.iter().find(|request| Some(request.id) == grant.request_id).cloned()
     }
 
-    /// How the access last ended, if it did.
+    /// The result for an access that has ended; `None` if there was none.
     fn last_word(&self) -> Result<Option<Ensured>, AccessError> {
         let grant = self.known.grants.first();
         let request = self.known.requests.first();
@@ -225,11 +226,11 @@ impl EnsureContext<'_> {
                     (EnsureStatus::Revoked, format!("the request was denied{why}"))
                 }
                 (RequestState::Expired | RequestState::Pending { .. }, _) => {
-                    (EnsureStatus::Expired, "nobody decided the request in time".to_owned())
+                    (EnsureStatus::Expired, "the request expired without a decision".to_owned())
                 }
-                (RequestState::Cancelled, _) => (EnsureStatus::Revoked, "the request was withdrawn".to_owned()),
+                (RequestState::Cancelled, _) => (EnsureStatus::Revoked, "the request was cancelled".to_owned()),
                 (RequestState::Approved { .. }, Some(grant)) => ended(grant),
-                // Approved a moment ago: the index has the request and not yet the grant.
+                // Approved a moment ago: the index has the request but not the grant yet.
                 (RequestState::Approved { .. }, None) => (EnsureStatus::Provisioning, String::new()),
             },
             (None, Some(grant)) => ended(grant),
@@ -241,14 +242,14 @@ impl EnsureContext<'_> {
             ..self.outcome(status)?
         };
         if status != EnsureStatus::Provisioning {
-            // Asking again takes a reason, so a client that prompts for what is required prompts for one.
+            // A new request needs a reason, so that a client that prompts for required fields prompts for it.
             outcome.needs_reason = true;
-            outcome.diagnostics.push(Diagnostic::error(format!("{message}; to ask again, give a reason")));
+            outcome.diagnostics.push(Diagnostic::error(format!("{message}; to request it again, give a reason")));
         }
         Ok(Some(outcome))
     }
 
-    /// Asks for what is missing.
+    /// Creates a request for the missing access.
     fn new_request(&self) -> Result<Change<Ensured>, AccessError> {
         let asking = self.request_context();
         let mut outcome = self.outcome(EnsureStatus::Revoked)?;
@@ -297,7 +298,7 @@ impl EnsureContext<'_> {
         Ok(Change::new(writes, outcome))
     }
 
-    /// Everything that is missing, not just the first.
+    /// Everything that the request lacks, not only the first thing.
     fn what_is_missing(&self, first: &AccessError) -> Result<Vec<Diagnostic>, AccessError> {
         let mut found = Vec::new();
         if let Some(terms) = self.terms()? {
@@ -318,7 +319,7 @@ impl EnsureContext<'_> {
             if waits && !found.is_empty() {
                 found.push(Diagnostic {
                     level: Level::Info,
-                    message: "with that, the request goes to people for approval".to_owned(),
+                    message: "with that, the request goes to approvers".to_owned(),
                 });
             }
         }
@@ -328,7 +329,7 @@ impl EnsureContext<'_> {
         Ok(found)
     }
 
-    /// Writes a request into the slot of its access: of any number of ensures at once, one gets to.
+    /// Writes a request into the slot of its access, so that one of several simultaneous calls succeeds.
     fn open(&self, writes: &mut Transaction, request: &AccessRequest, kind: EventKind) -> Result<(), StoreError> {
         writes.create(request)?;
         record(self.access, writes, kind, request)?;
@@ -339,7 +340,7 @@ impl EnsureContext<'_> {
     }
 }
 
-/// A grant about to end, whose caller wants it to go on, and who was not heard just now.
+/// Whether to extend a grant: it is about to end, the caller asked for more time, and it was not extended just now.
 fn wants_extension(grant: &Grant, asked: Seconds, now: Timestamp) -> bool {
     let left = grant.expires_at.duration_since(now);
     let about_to_end = left.as_millis() * i128::from(ABOUT_TO_END) <= grant.duration_seconds.span().as_millis();
@@ -347,7 +348,7 @@ fn wants_extension(grant: &Grant, asked: Seconds, now: Timestamp) -> bool {
     about_to_end && !heard && now + asked.span() > grant.expires_at
 }
 
-/// How a grant ended: why it never became usable, if it did not.
+/// How a grant ended, and why it never became usable if it did not.
 fn ended(grant: &Grant) -> (EnsureStatus, String) {
     let status = match grant.status {
         GrantStatus::Revoked => EnsureStatus::Revoked,

@@ -1,49 +1,49 @@
-//! What became of an access that was ensured.
+//! The result of ensuring an access.
 
 use uuid::Uuid;
 
 use crate::domain::{AccessRequest, Grant, Seconds};
 
-/// What became of one access.
+/// The result for one access.
 #[derive(Debug, Clone)]
 pub struct Ensured {
-    /// The grant, if there is one.
+    /// The grant; `None` if there is none.
     pub grant: Option<Grant>,
-    /// The request, if there is one.
+    /// The request; `None` if there is none.
     pub request: Option<AccessRequest>,
-    /// Stands for the access while there is neither.
+    /// An id for the access if there is neither grant nor request.
     pub id: Uuid,
-    /// What people call it.
+    /// The display name of the access.
     pub name: String,
-    /// Where it stands.
+    /// The state of the access.
     pub status: EnsureStatus,
-    /// What this call changed, or would.
+    /// What this call changed, or would change.
     pub change: EnsureChange,
-    /// For how long.
+    /// How long the access lasts.
     pub duration: Seconds,
     /// Whether the policies require a reason.
     pub needs_reason: bool,
-    /// Whether they require a ticket.
+    /// Whether the policies require a ticket.
     pub needs_ticket: bool,
-    /// What the caller should read.
+    /// Messages for the caller.
     pub diagnostics: Vec<Diagnostic>,
-    /// Whether the request and the grant are of this call's making.
+    /// Whether this call created the request and the grant.
     pub(super) is_new: bool,
 }
 
-/// Where an access stands.
+/// The state of an access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EnsureStatus {
-    /// Usable.
+    /// It is usable.
     Active,
-    /// Waits for people.
+    /// It waits for approval by people.
     Pending,
-    /// Decided, not usable yet.
+    /// It was granted and is not usable yet.
     Provisioning,
-    /// Over, or nobody decided in time.
+    /// It ended, or its request expired without a decision.
     Expired,
-    /// Denied, refused or ended early.
+    /// It was denied, refused or ended early.
     Revoked,
 }
 
@@ -53,20 +53,20 @@ pub enum EnsureStatus {
 pub enum EnsureChange {
     /// Nothing.
     None,
-    /// It was granted.
+    /// The access was granted.
     Activated,
-    /// It was asked for.
+    /// The access was requested.
     Requested,
-    /// It lasts longer now.
+    /// The grant was extended.
     Extended,
 }
 
-/// Something the caller should read.
+/// A message for the caller.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Diagnostic {
     /// How much it matters.
     pub level: Level,
-    /// What it is.
+    /// The text.
     #[schema(example = "a reason is required by the policy that permits this")]
     pub message: String,
 }
@@ -77,14 +77,14 @@ pub struct Diagnostic {
 pub enum Level {
     /// Why there is no access.
     Error,
-    /// Something to know before it hurts.
+    /// A problem to expect.
     Warning,
-    /// Something to know.
+    /// Information.
     Info,
 }
 
 impl Ensured {
-    /// What a dry run decided exists nowhere: it must not name a request or a grant nobody can find.
+    /// Removes the ids of what a dry run decided, since no such request or grant exists.
     pub(super) fn imagined(mut self) -> Self {
         if self.is_new {
             self.request = None;
@@ -95,12 +95,12 @@ impl Ensured {
 }
 
 impl Diagnostic {
-    /// Why there is no access.
+    /// A message of level `error`.
     pub(super) fn error(message: impl Into<String>) -> Self {
         Self { level: Level::Error, message: message.into() }
     }
 
-    /// Something to know before it hurts.
+    /// A message of level `warning`.
     pub(super) fn warning(message: impl Into<String>) -> Self {
         Self { level: Level::Warning, message: message.into() }
     }

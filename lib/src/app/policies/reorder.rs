@@ -1,4 +1,4 @@
-//! Putting policies into another order.
+//! Reordering policies.
 
 use serde_json::json;
 
@@ -7,20 +7,20 @@ use crate::app::change::{About, metadata};
 use crate::app::{AccessError, Change, OperationContext};
 use crate::domain::{EventKind, EventSubject, Policy, PolicyId};
 
-/// A transaction has 100 items; ten are for what else belongs to the change.
+/// The most policies in one call: a transaction has 100 items, and ten are for the rest of the change.
 const MOST: usize = 90;
-/// A transaction has 4 MB.
+/// The most bytes in one call; a transaction has 4 MB.
 const MOST_BYTES: usize = 3_500_000;
 
-/// Puts policies into an order, highest priority first; the others keep theirs.
+/// Orders policies, highest priority first; policies that are not named keep their priority.
 ///
-/// The policies exchange the priorities they have among themselves. Where several share one, it is drawn apart, upwards,
-/// as far as it takes: policies of one priority decide together, so an order of them would mean nothing.
+/// The policies exchange the priorities that they have among themselves. Where several have the same one, some are
+/// raised as far as needed to make them different: policies of one priority decide together, so they have no order.
 ///
 /// # Errors
 ///
-/// [`AccessError::InvalidInput`] when an id is unknown or comes twice, there are too many, or priorities that are drawn
-/// apart would change how the policies stand to one that is not named.
+/// [`AccessError::InvalidInput`] if an id is unknown or repeated, there are too many, or raised priorities would change
+/// the order relative to a policy that is not named.
 pub fn reorder(
     access: &OperationContext,
     policies: &[Policy],
@@ -37,7 +37,7 @@ pub fn reorder(
             .find(|policy| policy.id == *id)
             .ok_or_else(|| refused(format!("there is no policy `{id}`")))?;
         if named.iter().any(|other| other.id == *id) {
-            return Err(refused(format!("`{id}` is there twice")));
+            return Err(refused(format!("`{id}` is repeated")));
         }
         named.push(policy);
     }
@@ -47,7 +47,7 @@ pub fn reorder(
         assigned(held, &others.iter().map(|other| other.priority).collect::<Vec<_>>()).map_err(|place| {
             let other = others.get(place).map(|other| other.name.as_str()).unwrap_or_default();
             refused(format!(
-                "some of these have the same priority, and `{other}` is in the way of drawing them apart: name it too"
+                "some of these have the same priority, and `{other}` prevents making them different: name it too"
             ))
         })?;
 
@@ -56,7 +56,7 @@ pub fn reorder(
     for (policy, priority) in named.into_iter().zip(priorities) {
         let mut policy = policy.clone();
         if policy.priority == priority {
-            // It keeps its priority because of the others': if somebody changed it, all of it is decided anew.
+            // It keeps its priority because of the others': if another writer changed it, all must be decided again.
             writes.check(&policy);
         } else {
             moved.push(json!({"policy_id": policy.id, "name": policy.name, "from": policy.priority, "to": priority}));
@@ -85,8 +85,8 @@ pub fn reorder(
     Ok(Change::new(writes, reordered))
 }
 
-/// The priorities of policies in their new order, of those they hold; or the place of the one among `others` to which
-/// they would not stand as before.
+/// The priorities of policies in their new order, made from those they hold; or the index of the one in `others` whose
+/// position relative to them would change.
 fn assigned(mut held: Vec<i32>, others: &[i32]) -> Result<Vec<i32>, usize> {
     held.sort_unstable_by(|left, right| right.cmp(left));
     let mut apart = held.clone();
@@ -132,6 +132,6 @@ mod tests {
         assert_eq!(assigned(vec![0, 0, 0], &[9, 1]), Err(1), "passed");
         assert_eq!(assigned(vec![0, 0], &[1]), Err(0), "met");
         assert_eq!(assigned(vec![0, 0], &[0]), Err(0), "left");
-        assert_eq!(assigned(vec![0, 5], &[0, 5, 3]), Ok(vec![5, 0]), "nothing is drawn apart");
+        assert_eq!(assigned(vec![0, 5], &[0, 5, 3]), Ok(vec![5, 0]), "nothing is raised");
     }
 }

@@ -1,4 +1,4 @@
-//! What a replaced text and an event make of rules.
+//! How replaced text changes rules, and what the event says of it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,7 +12,7 @@ fn id<I: From<Uuid>>(number: u128) -> I {
     Uuid::from_u128(number).into()
 }
 
-/// The rules of a text in the place of former ones; new ones are counted on from `next`.
+/// The rules of a text that replaces former ones; ids of new ones are counted from `next`.
 fn of_text(former: Vec<Rule>, text: &str, next: u128) -> Vec<Rule> {
     let next = Cell::new(next);
     replaced(former, parse_policy_set(text).unwrap(), Timestamp::UNIX_EPOCH, || id(next.replace(next.get() + 1)))

@@ -1,4 +1,4 @@
-//! The newest facts known of the people and machines a request is about.
+//! The current records of the people and machines a request is about.
 
 use std::collections::BTreeSet;
 
@@ -11,15 +11,15 @@ use crate::auth::api_key::ApiKey;
 use crate::domain::{AccessRequest, DirectoryLink, Principal, PrincipalKind, PrincipalRef, Tenant, User, Vote};
 use crate::store::{StoreError, TenantTable, Transaction};
 
-/// The attributes of a [`User`] that policy can ask about, and that say whom they receive access as.
+/// The attributes of a [`User`] that policy can use, and that decide which user receives the access.
 const USER_FIELDS: &[&str] = &["email", "groups", "link"];
-/// The attributes of an [`ApiKey`] that decide whether it is good, and for what.
+/// The attributes of an [`ApiKey`] that decide whether it is valid, and for what.
 pub(in crate::app) const KEY_FIELDS: &[&str] =
     &["expires_at", "groups", "identity_store_user_id", "revoked_at", "scopes"];
 
-/// The newest facts known of everybody a request is about: who is to have the access, and who approved it.
+/// The current records of everybody a request is about: the requester and the approvers.
 ///
-/// A change that relies on them is committed only if they are still the newest: see [`CurrentRecords::check`].
+/// A change that relies on them is committed only if they are still current: see [`CurrentRecords::check`].
 #[derive(Debug, Clone, Default)]
 pub struct CurrentRecords {
     people: Vec<Person>,
@@ -27,28 +27,28 @@ pub struct CurrentRecords {
 
 #[derive(Debug, Clone)]
 struct Person {
-    /// As the request has them.
+    /// The principal as stored in the request.
     stored: Principal,
     record: Record,
 }
 
 #[derive(Debug, Clone)]
 enum Record {
-    /// None was found or looked for: what the request has is the newest.
+    /// No record was found or looked for: the request has the newest facts.
     None,
-    /// A person's.
+    /// The record of a person.
     User(User),
-    /// A machine's.
+    /// The record of a machine.
     Key(ApiKey),
-    /// Who is calling, by their own credential.
+    /// The caller, by their own credential.
     Caller(Principal),
-    /// A machine whose key does not exist any more.
+    /// A machine whose key no longer exists.
     NoKey,
 }
 
 impl CurrentRecords {
-    /// What the request has, taken for the newest without a read: whether it is, the commit decides. None when that cannot
-    /// be done, because a machine is among them, whose key may have expired since.
+    /// Assumes that the request's own facts are current, without a read; the commit checks that. `None` if that is
+    /// impossible because a machine is involved, whose key may have expired since.
     #[must_use]
     pub fn presumed(request: &AccessRequest) -> Option<Self> {
         let people: Vec<Person> =
@@ -56,11 +56,11 @@ impl CurrentRecords {
         people.iter().all(|person| person.stored.who.kind == PrincipalKind::User).then_some(Self { people })
     }
 
-    /// Reads what the directory, or the API key, says of each of them.
+    /// Reads the record of each person, or the API key of each machine.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the table does not answer or an item is corrupt.
+    /// [`StoreError`] if the table does not answer or an item is corrupt.
     pub async fn read(table: &TenantTable, request: &AccessRequest) -> Result<Self, StoreError> {
         let people = involved(request).map(async |stored| {
             let id = stored.who.id.clone();
@@ -73,7 +73,7 @@ impl CurrentRecords {
         Ok(Self { people: try_join_all(people).await? })
     }
 
-    /// The same, knowing the caller by their own credential.
+    /// Replaces the caller's record with what their own credential says.
     #[must_use]
     pub(in crate::app) fn with_caller(mut self, caller: &Principal) -> Self {
         self.people.retain(|person| person.stored.who != caller.who);
@@ -81,26 +81,26 @@ impl CurrentRecords {
         self
     }
 
-    /// Makes a commit conditional on these facts still being the newest.
+    /// Makes a commit conditional on these records being current.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unstorable`] when a record cannot be turned into an item.
+    /// [`StoreError::Unstorable`] if a record cannot be turned into an item.
     pub fn check(&self, writes: &mut Transaction) -> Result<(), StoreError> {
         for Person { stored, record } in &self.people {
             match record {
                 Record::User(user) => writes.check_fields(user, USER_FIELDS)?,
                 Record::Key(key) => writes.check_fields(key, KEY_FIELDS)?,
                 Record::None => writes.check_absent_or_fields(&User::signed_in(stored, None, None), USER_FIELDS)?,
-                // Nothing is given to, or by, a key that is not there.
+                // Nothing is given to a key that does not exist, nor by it.
                 Record::NoKey | Record::Caller(_) => {}
             }
         }
         Ok(())
     }
 
-    /// Gives everybody a request is about the address and the ids that identify them now. What these lead to has to be
-    /// looked up after it, where they are not those that were stored.
+    /// Sets the current e-mail address and external id of everybody a request is about. Where they changed, the caller
+    /// has to look up the links afterwards.
     pub(crate) fn identify(&self, request: &mut AccessRequest, now: Timestamp) {
         let approvals = request.decisions.iter_mut().filter(|decision| decision.verdict == Vote::Approve);
         let approvers = approvals.map(|decision| &mut decision.decided_by);
@@ -111,8 +111,8 @@ impl CurrentRecords {
         }
     }
 
-    /// What is known of a principal of the request now, or why it is nobody any more. Their links are those looked up for
-    /// `stored`.
+    /// The current attributes of a principal of the request, or why it no longer counts. The links are those looked up
+    /// for `stored`.
     pub(super) fn of(&self, stored: &Principal, now: Timestamp) -> Result<Principal, &'static str> {
         match self.record(&stored.who) {
             None | Some(Record::None) => Ok(stored.clone()),
@@ -128,11 +128,11 @@ impl CurrentRecords {
                 link: DirectoryLink { service_user_id: key.identity_store_user_id.clone(), ..stored.link.clone() },
                 ..stored.clone()
             }),
-            Some(Record::Key(_) | Record::NoKey) => Err("the API key it was asked for with has expired or was revoked"),
+            Some(Record::Key(_) | Record::NoKey) => Err("the API key that requested it has expired or was revoked"),
         }
     }
 
-    /// Whether anything is known of them that the request does not have.
+    /// Whether any record differs from what the request has.
     pub(super) fn changed(&self, now: Timestamp) -> bool {
         self.people.iter().any(|person| match self.of(&person.stored, now) {
             Ok(current) => {
@@ -158,7 +158,7 @@ impl CurrentRecords {
     }
 }
 
-/// Everybody a request is about, each once: a transaction takes one condition an item.
+/// Everybody a request is about, each once: a transaction takes one condition per item.
 fn involved(request: &AccessRequest) -> impl Iterator<Item = &Principal> {
     let mut seen = BTreeSet::new();
     let approvers = request.decisions.iter().map(|decision| &decision.decided_by);

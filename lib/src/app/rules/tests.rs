@@ -1,4 +1,4 @@
-//! What becomes of a rule whose fields change.
+//! How changed fields change a rule.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -25,7 +25,7 @@ fn assignment() -> Assignment {
     Assignment::new(key, at(0))
 }
 
-/// One that a grant holds and stint created.
+/// An assignment that a grant holds and stint created.
 fn ours(on_drift: OnDrift) -> Assignment {
     let mut assignment = assignment();
     assignment.hold(tenant(1), grant(1), on_drift);
@@ -48,7 +48,7 @@ fn what_is_held_is_looked_for_before_it_is_created() {
     assert_eq!(assignment.next_step(None), NextStep::Look);
     assignment.record_creation(at(1));
     assert_eq!((assignment.next_step(None), assignment.wanted()), (NextStep::Follow, OperationKind::Create));
-    assert_eq!(assignment.origin, Some(Origin::Ours), "from the intent on");
+    assert_eq!(assignment.origin, Some(Origin::Ours), "from the recorded intent on");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn what_was_deleted_outside_is_made_again_only_for_who_joined_since_or_whose_pol
     joined.record_creation(at(3));
     assert_eq!((joined.holders.len(), joined.drifted.len()), (1, 1));
     assert!(joined.is_held_by(tenant(1), grant(2)) && joined.operation.is_some());
-    assert_eq!(joined.next_step(None), NextStep::AnnounceDrift, "before anything is made again");
+    assert_eq!(joined.next_step(None), NextStep::AnnounceDrift, "before anything is created again");
 
     let mut restored = ours(OnDrift::Restore);
     restored.record_creation(at(3));
@@ -112,7 +112,7 @@ fn what_was_deleted_outside_is_made_again_only_for_who_joined_since_or_whose_pol
     assert!(restored.operation.is_some());
 }
 
-/// A creation that was not answered may come late: it is ours, and has to go.
+/// An unresolved creation may be carried out late: it stays ours, and has to be deleted.
 #[test]
 fn what_is_in_doubt_stays_ours() {
     let mut assignment = ours(OnDrift::Report);

@@ -34,6 +34,6 @@ async fn get_audit_log_entry(call: AuthenticatedCall<scope::AuditRead>, id: Inpu
         })
         .await?;
     let entry = found.records.into_iter().find(|entry| entry.event.id == id);
-    let entry = entry.ok_or(AccessError::NotFound("there is no such audit entry, or you may not know of it"))?;
+    let entry = entry.ok_or(AccessError::NotFound("there is no such audit entry, or you may not see it"))?;
     Ok(Json(view::AuditLogEntry::from(entry)).into_response())
 }

@@ -1,4 +1,5 @@
-//! The lease of an assignment: who has it changes the record and Identity Center, nobody else does.
+//! The lease of an assignment: only the worker that holds it changes the assignment's record and its state at Identity
+//! Center.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -11,24 +12,25 @@ use crate::domain::{
 };
 use crate::store::{CommitError, Transaction};
 
-/// An assignment under our lease.
+/// An assignment under this worker's lease.
 pub(super) struct Leased<'a> {
     pub(super) workers: &'a Workers,
     pub(super) grant: &'a Grant,
     pub(super) since: Option<Timestamp>,
     pub(super) assignment: Assignment,
-    /// Whether we began a creation, which may be carried out after the lease went to another.
+    /// Whether this worker began a creation. It may still be carried out after another worker took the lease over.
     pub(super) began_creation: bool,
-    /// Whether a creation was sent of which the record does not say yet what Identity Center answered.
+    /// Whether a creation was sent and the record does not hold Identity Center's answer yet.
     pub(super) creation_unresolved: bool,
-    /// Whether it was confirmed to exist and we are the first to delete it: if it is gone then, somebody else deleted it.
+    /// Whether the assignment was confirmed present and this worker is the first to delete it. If it turns out to be
+    /// absent, somebody outside stint deleted it.
     pub(super) sees_drift: bool,
-    /// Whether that is so.
+    /// Whether the assignment was found to have been deleted outside stint.
     pub(super) is_drift: bool,
     owner: Uuid,
 }
 
-/// What came of asking for the lease.
+/// The answer to a worker that asks for the lease.
 pub(super) enum Taken<'a> {
     Ours(Box<Leased<'a>>),
     Theirs,
@@ -52,7 +54,7 @@ impl Workers {
                 None => self.table.assignment(key).await?,
             };
             let Some(mut assignment) = assignment else {
-                // Nobody ever held it, so nobody ever created it.
+                // Without a record no grant ever held it, so stint never created it.
                 return Ok(Taken::Settled(Settled { presence: Presence::Absent, persists: false }));
             };
             let next_step = assignment.next_step(since);
@@ -94,7 +96,7 @@ impl Workers {
         Err(CommitError::Conflict.into())
     }
 
-    /// Writes the record of an assignment over the version that was read.
+    /// Writes the record of an assignment, on condition that it is still at the version that was read.
     async fn save(&self, tenant: TenantId, assignment: &mut Assignment) -> Result<(), CommitError> {
         assignment.updated_at = self.now();
         let mut writes = Transaction::new(tenant);
@@ -106,11 +108,11 @@ impl Workers {
 }
 
 impl Leased<'_> {
-    /// Whoever else has the lease now keeps it.
+    /// Gives the lease up. If another worker has taken it over, that worker keeps it.
     ///
-    /// INVARIANT 9 (nothing is deleted that stint did not create): a creation that is recorded and was refused, or never
-    /// sent, is dropped. The next run may come much later, and somebody else may have created the same by then: it looks
-    /// again.
+    /// INVARIANT 9 (nothing is deleted that stint did not create): a recorded creation that was refused or never sent
+    /// is dropped. The next run may come much later, and by then somebody else may have created the same assignment, so
+    /// that run asks Identity Center again.
     pub(super) async fn release(mut self) -> Result<(), WorkerError> {
         if !self.is_ours() {
             return Ok(());
@@ -130,8 +132,8 @@ impl Leased<'_> {
         self.assignment.lease.as_ref().is_some_and(|lease| lease.owner == self.owner)
     }
 
-    /// Changes the record while the lease is ours, which that renews. Holders come and go meanwhile: theirs is kept, and
-    /// seen by the next step.
+    /// Changes the record while this worker holds the lease, and renews the lease with it. If grants became or stopped
+    /// being holders meanwhile, their change is kept and the next step sees it.
     pub(super) async fn write(&mut self, change: impl Fn(&mut Assignment)) -> Result<(), WorkerError> {
         for _ in 0..ATTEMPTS {
             let mut changed = self.assignment.clone();
@@ -167,12 +169,12 @@ impl Leased<'_> {
         Ok(())
     }
 
-    /// The lease went to another while we were at it. What we did in Identity Center may undo what they saw: they must not
-    /// trust it.
+    /// Another worker took the lease over during a change. What this worker did at Identity Center may have changed
+    /// what the other one saw, so the record says that the assignment's presence is unknown.
     async fn yield_lease(&mut self) -> Result<(), WorkerError> {
         for _ in 0..ATTEMPTS {
             self.assignment.presence = Presence::Unknown;
-            // If it is gone now, that may be our own doing, and is not taken for somebody else's.
+            // If the assignment is absent now, this worker may have deleted it: that must not be reported as drift.
             self.assignment.holders.iter_mut().for_each(|holder| holder.confirmed = false);
             if self.began_creation {
                 self.assignment.was_ours = true;
@@ -188,8 +190,8 @@ impl Leased<'_> {
     }
 }
 
-/// A creation was not answered. It may be on its way, or not even sent by a worker that hangs: one that had the lease until
-/// `since` ends in less than [`LONGEST_RUN`] from then.
+/// Marks a creation as unresolved: Identity Center's answer was lost. It may be under way, or a worker that hangs may
+/// not have sent it yet. A worker that held the lease until `since` ends less than [`LONGEST_RUN`] after that.
 pub(super) fn mark_unresolved(assignment: &mut Assignment, since: Timestamp) {
     if let Some(Operation { kind: OperationKind::Create, request_id: None, .. }) = assignment.operation {
         assignment.was_ours = true;

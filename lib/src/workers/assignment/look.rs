@@ -1,5 +1,5 @@
-//! What Identity Center says of an assignment: before one is created, after one was deleted, and when it is gone that
-//! should not be.
+//! What Identity Center says of an assignment: asked before one is created, after one was deleted, and when one is
+//! unexpectedly absent.
 
 use super::super::context::{GrantCall, Step, WorkerError};
 use super::super::run::WorkerRun;
@@ -9,13 +9,14 @@ use crate::domain::{EventKind, Holder, OnDrift, Provisioning};
 use crate::identity_center::IdentityCenterError;
 
 impl Leased<'_> {
-    /// INVARIANT 9 (nothing is deleted that stint did not create): before the first creation, and whenever a grant joins or
-    /// is extended, Identity Center is asked what exists. Only what is seen to be absent is created, and the intent is
-    /// recorded with what was seen.
+    /// INVARIANT 9 (nothing is deleted that stint did not create): before the first creation, and whenever a grant
+    /// becomes a holder or is extended, Identity Center is asked what exists. stint creates an assignment only if it
+    /// was seen to be absent, and records its intent together with what it saw.
     ///
-    /// Between the look and the creation somebody else may create the same: Identity Center takes no condition, so that is
-    /// taken for ours. That is about a second, and as long as a run's patience where Identity Center refuses the creation
-    /// for the moment: a run that gives up drops it, and the next one looks again.
+    /// Somebody else may create the same assignment between the question and the creation. Identity Center takes no
+    /// condition, so stint would take that assignment for its own. The window is about a second; if Identity Center
+    /// refuses the creation for the moment, it is as long as a run's patience. A run that gives up drops the creation,
+    /// and the next one asks again.
     pub(super) async fn look_before_creation(&mut self, run: &mut WorkerRun<'_>) -> Result<Next, WorkerError> {
         let seen = self.assignment.holders.clone();
         match self.list(run, false).await? {
@@ -39,8 +40,8 @@ impl Leased<'_> {
         }
     }
 
-    /// Whether the assignment exists, and whether the person has the same access through a group, which is not asked if
-    /// only the first matters.
+    /// Whether the assignment exists, and whether the person has the same access through a group. With `alone`, the
+    /// second is not looked up and is `false`.
     async fn list(
         &mut self,
         run: &mut WorkerRun<'_>,
@@ -68,7 +69,8 @@ impl Leased<'_> {
         Ok(in_group.map(|in_group| (is_there, in_group)))
     }
 
-    /// It does not exist any more. If it was gone before we first tried to delete it, somebody else had deleted it.
+    /// Records that the assignment is absent. If it was absent before stint first tried to delete it, somebody outside
+    /// stint deleted it.
     pub(super) async fn found_absent(&mut self) -> Result<Next, WorkerError> {
         let drifted = std::mem::take(&mut self.is_drift).then_some(Holder {
             tenant_id: self.grant.tenant_id,
@@ -84,7 +86,7 @@ impl Leased<'_> {
         Ok(Next::Go)
     }
 
-    /// Tells each grant whose access was deleted outside stint that it was, once, in its own tenant.
+    /// Announces the drift to each grant whose access was deleted outside stint: once, in the grant's own tenant.
     pub(super) async fn announce_drift(&mut self) -> Result<Next, WorkerError> {
         let drifted = self.assignment.drifted.clone();
         for holder in &drifted {
@@ -92,7 +94,7 @@ impl Leased<'_> {
             let now = self.workers.now();
             self.workers
                 .change_grant(call, |grant| {
-                    // What was never said to be usable is not said to be missing: it is given yet.
+                    // Access that was never reported as usable is not reported as missing: it is still being given.
                     let was_usable = matches!(grant.provisioning, Provisioning::Successful { .. });
                     if !was_usable || grant.missing_since.is_some() {
                         return Step::Nothing;
@@ -112,13 +114,14 @@ impl Leased<'_> {
         Ok(Next::Go)
     }
 
-    /// INVARIANT 3 (done means gone): what could not be deleted, or was while a creation was in doubt, is only taken for
-    /// absent once Identity Center is not creating it, for somebody whose answer was lost, and does not list it, and no such
-    /// creation can come any more. In this order: what comes or is created in between is found.
+    /// INVARIANT 3 (done means gone): an assignment that could not be deleted, or was deleted while a creation was
+    /// unresolved, counts as absent only when all of this holds, checked in this order: no unresolved creation can be
+    /// carried out any more; Identity Center is not creating it for a call whose answer was lost; Identity Center does
+    /// not list it. The order matters: a creation that ends between two checks is found by the later one.
     pub(super) async fn look_for_it(&mut self, run: &mut WorkerRun<'_>) -> Result<Next, WorkerError> {
         let now = self.workers.now();
         if let Some(until) = self.assignment.unresolved_until.filter(|until| now < *until) {
-            let why = format!("a creation was never answered, and may be carried out until {until}");
+            let why = format!("a creation is unresolved: it may still be carried out until {until}");
             return self.drop_operation(Next::Stop(Reconciled::Unsettled(why))).await;
         }
         match self.find(run).await? {
@@ -128,7 +131,7 @@ impl Leased<'_> {
         }
     }
 
-    /// Why the assignment cannot be taken for absent, if it cannot.
+    /// Why the assignment does not count as absent; `None` if it does.
     async fn find(
         &mut self,
         run: &mut WorkerRun<'_>,
@@ -153,7 +156,7 @@ impl Leased<'_> {
             }
         }
         match self.list(run, true).await? {
-            Ok((true, _)) => Ok(Ok(Some("Identity Center lists the assignment and would not delete it"))),
+            Ok((true, _)) => Ok(Ok(Some("Identity Center lists the assignment but did not delete it"))),
             Ok((false, _)) => Ok(Ok(None)),
             Err(fault) => Ok(Err(fault)),
         }

@@ -1,8 +1,9 @@
-//! Keeping an assignment's lease while its holder works.
+//! Keeps an assignment's lease while its holder works.
 //!
-//! Leases are short, so that a dead worker's delays nobody for long ([`LEASE`]); a live one renews its own before each
-//! request and each wait, and never sends a request that could outlive it. Each step of a change is written to the record,
-//! which renews the lease at no cost: a change that takes Identity Center a few seconds costs no write more.
+//! Leases are short ([`LEASE`]), so that the lease of a dead worker delays nobody for long. A live worker renews its
+//! lease before each request and each wait, and never sends a request that could outlive it. Each step of a change is
+//! written to the record, which also renews the lease: a change that takes Identity Center a few seconds needs no extra
+//! write.
 
 use std::time::Duration;
 
@@ -13,16 +14,17 @@ use crate::domain::{LEASE, LEASE_RENEWAL, LONGEST_REQUEST};
 use crate::identity_center::IdentityCenter;
 
 impl Leased<'_> {
-    /// Identity Center, as soon as the slot permits a request, with enough of both leases left for it.
+    /// Identity Center, as soon as the slot permits a request and both leases last long enough for it.
     ///
     /// # Errors
     ///
-    /// [`WorkerError::LeaseLost`] or [`WorkerError::Busy`] when one went to somebody else, or could not be renewed in time.
+    /// [`WorkerError::LeaseLost`] or [`WorkerError::Busy`] if another worker took a lease over, or it could not be
+    /// renewed in time.
     pub(super) async fn center<'s>(&mut self, run: &mut WorkerRun<'s>) -> Result<&'s IdentityCenter, WorkerError> {
         for _ in 0..ATTEMPTS {
             self.sleep(run, run.until_next_request()).await?;
             let center = run.center().await?;
-            // To renew the slot may have taken as long as a lease lasts.
+            // Renewing the slot may have taken as long as the assignment's lease lasts.
             if self.is_left(LONGEST_REQUEST) {
                 return Ok(center);
             }
@@ -30,7 +32,7 @@ impl Leased<'_> {
         Err(WorkerError::Busy)
     }
 
-    /// Sleeps, and renews both leases before that, after that, and as often as it takes meanwhile.
+    /// Sleeps, and renews both leases before, after, and as often as needed in between.
     pub(super) async fn sleep(&mut self, run: &mut WorkerRun<'_>, time: Duration) -> Result<(), WorkerError> {
         let mut left = time;
         loop {

@@ -1,4 +1,5 @@
-//! The lease of a run: two runs at once would each take the other's half-written directory for AWS's.
+//! The lease of a sync run. Without it, two runs at once would each compare AWS with the other's half-written
+//! directory.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -7,7 +8,7 @@ use super::super::context::{WorkerError, Workers};
 use crate::domain::{SYNC_LEASE, SyncPhase, SyncState};
 use crate::store::CommitError;
 
-/// A lease that is ours, as far as we know.
+/// A lease that this run took, and has not been seen to lose.
 pub(super) struct Lease<'a> {
     workers: &'a Workers,
     holder: Uuid,
@@ -29,22 +30,22 @@ impl<'a> Lease<'a> {
         }
     }
 
-    /// As it stands.
+    /// The state of the sync, as last read or written.
     pub(super) fn state(&self) -> &SyncState {
         &self.state
     }
 
-    /// Renews the lease if it is half over.
+    /// Renews the lease if less than half of it is left.
     pub(super) async fn keep(&mut self) -> Result<(), WorkerError> {
         if self.workers.now() + SYNC_LEASE / 2 < self.state.until { Ok(()) } else { self.write(|_| ()).await }
     }
 
-    /// Finds out whether the lease is still ours, by renewing it.
+    /// Checks that this run still holds the lease, by renewing it.
     pub(super) async fn confirm(&mut self) -> Result<(), WorkerError> {
         self.write(|_| ()).await
     }
 
-    /// Notes that a phase is passed, and whether it was completed.
+    /// Records that a phase was gone through, and whether it was completed.
     pub(super) async fn passed(&mut self, phase: SyncPhase, completed: bool) -> Result<(), WorkerError> {
         let now = self.workers.now();
         self.write(|state| {
@@ -56,12 +57,12 @@ impl<'a> Lease<'a> {
         .await
     }
 
-    /// Notes whose tags were read last.
+    /// Records the account whose tags were read last; the next run continues after it.
     pub(super) async fn read_tags_to(&mut self, account: Option<String>) -> Result<(), WorkerError> {
         self.write(|state| state.tags_after = account).await
     }
 
-    /// Gives it back. If it went to another run, it is left to that.
+    /// Gives the lease up. If another run has taken it over, that run keeps it.
     pub(super) async fn give_back(mut self) -> Result<(), WorkerError> {
         (self.state.holder, self.state.until) = (None, Timestamp::UNIX_EPOCH);
         match self.workers.table.put_sync_state(&self.state).await {

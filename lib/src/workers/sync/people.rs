@@ -1,4 +1,4 @@
-//! People: the Identity Store's users, and what leads to them.
+//! People: the Identity Store's users and the links to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,12 @@ use super::{Ended, Run};
 use crate::directory::compare;
 use crate::domain::{Person, PersonLink};
 
-/// DynamoDB takes a hundred items in a transaction. A person has ten external ids and one address at most (quotas of the
-/// Identity Store), so one more person and all links that change with them always fit in.
+/// The most items in one transaction before it is committed; DynamoDB takes a hundred. A person has at most ten
+/// external ids and one address (quotas of the Identity Store), so one more person and all links that change with them
+/// always fit.
 const BATCH: usize = 50;
 
-/// Which users each key leads to.
+/// The user ids that each link key leads to.
 type Links = BTreeMap<String, BTreeSet<String>>;
 
 impl Run<'_> {

@@ -1,7 +1,8 @@
-//! Permission sets: their ARNs are listed; only those nobody knows are described, for names never change.
+//! Permission sets: their ARNs are listed, and only unknown ones are described, since the name of a permission set
+//! never changes.
 //!
-//! Identity Center's requests are scarce. A run takes a slot as everybody does who is not urgent, a few requests at a time,
-//! and gives it back in between: what is to be given or taken away goes before.
+//! Identity Center permits few requests. A run takes a slot for non-urgent work, makes a few requests, and gives the
+//! slot back, so that access that has to be given or taken away goes first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,21 +15,21 @@ use crate::directory::{DirectoryError, permission_set};
 use crate::domain::{AwsResource, ResourceType, Urgency};
 use crate::identity_center::{IdentityCenter, IdentityCenterError};
 
-/// So many requests are made before the slot is given back.
+/// How many requests are made before the slot is given back.
 const REQUESTS_A_SLOT: usize = 10;
-/// So many new permission sets are written at once: what was read of them is kept if the run ends.
+/// How many new permission sets are described before they are written: if the run ends, it loses no more than that.
 const NEW_SETS: usize = 20;
 /// How long to wait when no slot is free.
 const WAIT: Duration = Duration::from_secs(5);
-/// How often a request is made again.
+/// How often one request is made at most.
 const TRIES: u32 = 5;
 
-/// Identity Center, a few requests at a time.
+/// Requests to Identity Center under slots that are given back after every few of them.
 struct Requests<'a> {
     run: WorkerRun<'a>,
-    /// Under this slot.
+    /// How many requests were made under the present slot.
     made: usize,
-    /// Of the request that is being made.
+    /// How often the present request was made.
     tries: u32,
 }
 
@@ -88,7 +89,7 @@ impl Run<'_> {
         Ok(Ended::Complete)
     }
 
-    /// The ARNs on one page, and the name of the next; `None` when the time is over before there is a slot.
+    /// The ARNs on one page, and the token of the next page; `None` if the run is out of time before there is a slot.
     async fn arns(
         &mut self,
         requests: &mut Requests<'_>,
@@ -104,8 +105,8 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// The name of a permission set, if it was not deleted since the list was read; `None` when the time is over before
-    /// there is a slot.
+    /// The name of a permission set; the inner `None` if it was deleted since it was listed, the outer `None` if the
+    /// run is out of time before there is a slot.
     async fn name(&mut self, requests: &mut Requests<'_>, arn: &str) -> Result<Option<Option<String>>, WorkerError> {
         requests.tries = 0;
         while let Some(center) = self.slot(requests).await? {
@@ -118,7 +119,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// Identity Center, as soon as there is a slot for the next request; `None` when the time is over before.
+    /// Identity Center, as soon as a slot permits the next request; `None` if the run is out of time before that.
     async fn slot<'a>(&mut self, requests: &mut Requests<'a>) -> Result<Option<&'a IdentityCenter>, WorkerError> {
         while self.has_time() {
             self.lease.keep().await?;
@@ -133,7 +134,7 @@ impl Run<'_> {
             requests.made += 1;
             match requests.run.center().await {
                 Ok(center) => return Ok(Some(center)),
-                // The slot went to somebody else.
+                // Another worker took the slot over.
                 Err(WorkerError::Busy) => {}
                 Err(error) => return Err(error),
             }
@@ -141,7 +142,7 @@ impl Run<'_> {
         Ok(None)
     }
 
-    /// Waits before a request is made again, if that can help.
+    /// Waits before a request is made again; fails if another attempt cannot help.
     async fn wait_after(&self, requests: &mut Requests<'_>, fault: IdentityCenterError) -> Result<(), WorkerError> {
         requests.tries += 1;
         match fault {

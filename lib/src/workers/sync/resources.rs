@@ -1,4 +1,4 @@
-//! Units and accounts: the organization is read as a whole, then compared and written.
+//! Organizational units and accounts: the organization is read as a whole, then compared and written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +8,12 @@ use crate::directory::{Difference, compare};
 use crate::domain::{AwsResource, ResourceRef, ResourceType};
 use crate::store::{CommitError, TenantTable, Transaction};
 
-/// DynamoDB takes a hundred items in a transaction; beside the records there are the lease and the version.
+/// The most records in one transaction. DynamoDB takes a hundred items; the lease and the directory version need some.
 const BATCH: usize = 90;
-/// So many new accounts are written at once: what was read of them is kept if the run ends.
+/// How many new accounts are tagged before they are written: if the run ends, it loses no more than that.
 const NEW_ACCOUNTS: usize = 25;
 
-/// The directory of a tenant, as it is stored.
+/// The directory of a tenant, as stored.
 pub(super) struct TenantDirectory {
     pub(super) table: TenantTable,
     resources: BTreeMap<ResourceRef, AwsResource>,
@@ -33,7 +33,7 @@ impl TenantDirectory {
 /// An organization, read in full.
 #[derive(Default)]
 struct Tree {
-    /// The root first, each unit after the one above it.
+    /// The root first, and each unit after its parent.
     units: Vec<AwsResource>,
     accounts: Vec<AwsResource>,
     closed: BTreeSet<ResourceRef>,
@@ -48,7 +48,7 @@ impl Run<'_> {
         for tenant in tenants {
             let units = self.compare(tenant, ResourceType::AwsOrganizationalUnit, &tree.units, &BTreeSet::new());
             let accounts = self.compare(tenant, ResourceType::AwsAccount, &tree.accounts, &tree.closed);
-            // First the units: an account below a unit that is not known would escape the rules on what is above that.
+            // Units first: rules on a unit would not match an account below it while its parents are unknown.
             self.write(tenant, [units.added, units.changed].concat()).await?;
             self.write(tenant, accounts.changed).await?;
             if self.add_accounts(tenant, accounts.added, &mut tags).await? == Ended::OutOfTime {
@@ -105,7 +105,7 @@ impl Run<'_> {
         Ok(tree)
     }
 
-    /// Compares a kind with a full read of it, and says what comes of it.
+    /// Compares the stored resources of a kind with a full read, and adds the result to the report.
     pub(super) fn compare(
         &mut self,
         tenant: &TenantDirectory,
@@ -122,7 +122,7 @@ impl Run<'_> {
         difference
     }
 
-    /// Adds accounts, each with its tags: one without them would escape the rules on tags.
+    /// Adds accounts together with their tags: rules on tags would not match an account without them.
     async fn add_accounts(
         &mut self,
         tenant: &mut TenantDirectory,
@@ -138,7 +138,7 @@ impl Run<'_> {
                 let id = account.resource.id();
                 if !tags.contains_key(id) {
                     self.lease.keep().await?;
-                    // If it is gone since the list was read, the next read says so.
+                    // The account was closed or removed since it was listed; the next read finds that.
                     let Some(read) = self.workers.directory.organizations.tags_of(id).await? else { continue };
                     tags.insert(id.to_owned(), read);
                 }
@@ -150,7 +150,7 @@ impl Run<'_> {
         Ok(Ended::Complete)
     }
 
-    /// Reads the tags of accounts that are known, beginning with those read longest ago.
+    /// Reads the tags of known accounts again, beginning with those read longest ago.
     pub(super) async fn account_tags(&mut self, tenants: &mut [TenantDirectory]) -> Result<Ended, WorkerError> {
         let live =
             tenants.iter().flat_map(|tenant| tenant.of(ResourceType::AwsAccount)).filter(|known| known.is_live());
@@ -183,7 +183,7 @@ impl Run<'_> {
         Ok(Ended::Complete)
     }
 
-    /// Writes resources, each batch with the directory's version if decisions depend on any of it.
+    /// Writes resources in batches. A batch raises the directory version if decisions depend on any of its resources.
     pub(super) async fn write(
         &mut self,
         tenant: &mut TenantDirectory,
@@ -207,7 +207,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Commits writes, conditional on the lease.
+    /// Commits writes on condition that this run holds the lease.
     pub(super) async fn commit(
         &mut self,
         table: &TenantTable,
@@ -220,7 +220,7 @@ impl Run<'_> {
             fill(&mut writes)?;
             match table.commit(writes).await {
                 Ok(()) => return Ok(()),
-                // Somebody else wrote the tenant's item at that moment, or the lease went to another run.
+                // Another writer changed the tenant's item at that moment, or another run took the lease over.
                 Err(CommitError::Conflict) => self.lease.confirm().await?,
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
@@ -229,8 +229,8 @@ impl Run<'_> {
     }
 }
 
-/// Whether decisions depend on what changes: not on when it was read, nor on that one read did not find it. Of permission
-/// sets they do: one that was not found gives way to another of its name.
+/// Whether decisions depend on the change. The time of the last read does not matter, nor does being missing once,
+/// except for a permission set: a missing one no longer has precedence over another one of its name.
 fn matters(known: Option<&AwsResource>, new: &AwsResource) -> bool {
     let decided_by = |one: &AwsResource| AwsResource {
         last_synced_at: jiff::Timestamp::UNIX_EPOCH,

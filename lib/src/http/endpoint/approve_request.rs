@@ -27,7 +27,7 @@ pub fn router() -> OpenApiRouter<Api> {
     path = "/v1/requests/{id}/approve",
     operation_id = "approveRequest",
     tag = "Requests",
-    extensions(("x-table" = json!({"get": true, "query": ["table", "by_holder"], "put": ["EVENT", "GRANT", "IDEMPOTENCY", "REFUSAL", "REQUEST", "USER"], "update": ["PENDING"], "check": ["APIKEY", "LINK", "USER"]}))),
+    extensions(("x-table" = json!({"get": true, "query": ["table", "by_holder"], "put": ["EVENT", "GRANT", "IDEMPOTENCY", "REQUEST", "USER"], "update": ["PENDING"], "check": ["APIKEY", "LINK", "USER"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), TenantHeader, IdempotencyHeader),
     request_body = Option<view::Decide>,
     responses((status = 200, description = "The request, approved if this approval completed the quorum.", body = view::AccessRequest), WriteFailures, NotFoundFailure),

@@ -27,7 +27,7 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 
 /// Every fourth world, from the one with that number on.
 fn worlds_from(first: u64) {
-    let count = setting("HISTORIES", 300).div_ceil(HISTORIES_A_WORLD);
+    let count = setting("HISTORIES", 100).div_ceil(HISTORIES_A_WORLD);
     let (steps, seed) = (setting("STEPS", 20), setting("SEED", 0));
     let mut total = Summary::default();
     for world in (first..count).step_by(usize::try_from(PARTS).unwrap()) {

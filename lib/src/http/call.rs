@@ -20,7 +20,7 @@ use super::app::{Api, RequestInfo};
 use super::body::{Body, Input};
 use super::error::Error;
 use super::precondition::etag;
-use crate::app::{AccessError, Change, OperationContext, people};
+use crate::app::{Change, OperationContext, people};
 use crate::auth::{AuthError, Credential, RequiredScope, authenticate};
 use crate::domain::{PrincipalRef, TenantId};
 use crate::store::{CommitError, IdempotencyRecord, TenantTable};
@@ -179,6 +179,27 @@ impl<S: RequiredScope> AuthenticatedCall<S> {
         AF: Future<Output = Result<Change<T>, Error>>,
         T: Serialize,
     {
+        self.change_visible(status, body, read, |_, _| async { Ok(()) }, act).await
+    }
+
+    /// Makes a change to something that the caller may no longer be able to see when the call is repeated: `check_visible`
+    /// gets what was read, and fails if the caller may not see the stored answer either.
+    ///
+    /// The stored answer is given without `act`, which may have effects of its own.
+    pub(super) async fn change_visible<B, L, LF, VF, T, AF>(
+        &self,
+        status: StatusCode,
+        body: &Body<B>,
+        read: impl Fn(TenantTable) -> LF,
+        check_visible: impl Fn(OperationContext, L) -> VF,
+        act: impl Fn(OperationContext, L) -> AF,
+    ) -> Result<Response, Error>
+    where
+        LF: Future<Output = Result<L, Error>>,
+        VF: Future<Output = Result<(), Error>>,
+        AF: Future<Output = Result<Change<T>, Error>>,
+        T: Serialize,
+    {
         let key = self.stored_answer_key().await?;
         for attempt in 0..ATTEMPTS {
             let read = |table: TenantTable| {
@@ -189,19 +210,15 @@ impl<S: RequiredScope> AuthenticatedCall<S> {
             };
             let (access, (stored, known, loaded)) = self.open(read).await?;
             let access = access.in_attempt(attempt).recognize(known).await?;
+            let forgotten = match stored {
+                Some(stored) if stored.expires_at > access.now() => {
+                    check_visible(access, loaded).await?;
+                    return replay(stored, &body.fingerprint);
+                }
+                other => other,
+            };
             let table = access.table().clone();
             let now = access.now();
-            let (kept, forgotten) = match stored {
-                Some(stored) if stored.expires_at > now => (Some(stored), None),
-                other => (None, other),
-            };
-            if let Some(stored) = kept {
-                // Who may not see what the call was about any more does not see it in the stored answer either.
-                return match act(access, loaded).await {
-                    Err(error @ Error::Access(AccessError::NotFound(_))) => Err(error),
-                    Ok(_) | Err(_) => replay(stored, &body.fingerprint),
-                };
-            }
             let Change { mut writes, answer, version } = match act(access.clone(), loaded).await {
                 Ok(mut change) => {
                     if !change.writes.is_empty() {

@@ -304,6 +304,21 @@ async fn a_policy_posted_twice_with_one_key_is_made_once() {
 }
 
 #[tokio::test]
+async fn a_policy_deleted_twice_with_one_key_gets_the_same_answer() {
+    let world = World::start().await;
+    let policy = world.post(As::Key, "/v1/policies", two_statements()).await.expect(StatusCode::CREATED);
+    let path = format!("/v1/policies/{}", policy["id"].as_str().unwrap());
+    for replayed in [false, true] {
+        let call = world.call(As::Key, Method::DELETE, path.clone()).header("idempotency-key", "gone-1");
+        let answer = call.send().await;
+        assert_eq!(
+            (answer.status, answer.headers.contains_key("idempotent-replayed")),
+            (StatusCode::NO_CONTENT, replayed)
+        );
+    }
+}
+
+#[tokio::test]
 async fn evaluate_says_what_would_be_decided_and_records_nothing() {
     let world = World::start().await;
     let evaluate = async |body: Value| world.post(As::Key, "/v1/policies/evaluate", body).await.expect(StatusCode::OK);

@@ -1,6 +1,6 @@
 //! Ensure, as a Granted client uses it: a dry run, the call, and polls that are the same call without a justification.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint_local::aws::{Fault, FaultKind, Faults, Service};
 use stint_local::seed::Seed;
@@ -209,4 +209,24 @@ async fn what_begins_later_is_pending_and_says_when() {
     let grant = &ensured["grants"][0];
     assert_eq!((&grant["status"], &grant["change"]), (&json!("pending"), &json!("none")), "{grant}");
     assert!(grant.to_string().contains("begins at 2026-01-06T05:00:00Z"), "{grant}");
+}
+
+/// The stored answer is given, and nothing is ensured again.
+#[tokio::test]
+async fn a_call_that_is_sent_again_with_its_key_ensures_nothing() {
+    let world = World::start().await;
+    let body = json!({
+        "entitlements": [{"target": format!("AWS::Account::{SANDBOX}"), "role": "PowerUserAccess"}],
+        "justification": {"reason": "roll out", "attachments": []},
+    });
+    let ensure = || {
+        let call = world.call(As::Person("alice"), Method::POST, "/v1/access/ensure").json(&body);
+        call.header("idempotency-key", "once").send()
+    };
+    let first = ensure().await.expect(StatusCode::OK);
+    world.settle().await;
+    world.wait(8 * 3600 + 60).await;
+    assert_eq!(world.assignments(), [""; 0]);
+    assert_eq!(ensure().await.expect(StatusCode::OK), first);
+    assert_eq!((world.items("GRANT").len(), world.items("REQUEST").len()), (1, 1));
 }

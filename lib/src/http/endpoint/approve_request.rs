@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::prelude::*;
-use crate::app::decide;
+use crate::app::{decide, request_visible};
 use crate::app::reconsider::CurrentRecords;
 use crate::domain::{AccessRequest, RequestId, Vote};
 use crate::store::TenantTable;
@@ -48,7 +48,7 @@ pub(super) async fn decide_request(
     let body = call.accept(body.into()).await?;
     let tried = AtomicBool::new(false);
     call
-        .change(
+        .change_visible(
             StatusCode::OK,
             &body,
             |table| {
@@ -62,6 +62,7 @@ pub(super) async fn decide_request(
                     Ok((request, newest))
                 }
             },
+            |access, (request, _)| async move { Ok(request_visible(&access, request).await.map(drop)?) },
             |access, (request, newest)| {
                 let reasoning = body.value.clone().reasoning();
                 async move {

@@ -1,7 +1,7 @@
 //! `POST /v1/requests/{id}/cancel`.
 
 use super::prelude::*;
-use crate::app::cancel;
+use crate::app::{cancel, request_visible};
 use crate::domain::{AccessRequest, RequestId};
 
 /// The operation's router.
@@ -26,10 +26,11 @@ async fn cancel_request(call: AuthenticatedCall<scope::AccessRequest>, id: Input
     let id = call.accept(id).await?.0;
     let body = call.accept(body.into()).await?;
     call
-        .change(
+        .change_visible(
             StatusCode::OK,
             &body,
             |table| read::<AccessRequest>(table, id),
+            |access, request| async move { Ok(request_visible(&access, request).await.map(drop)?) },
             |access, request| async move { Ok(cancel(&access, request).await?.map(view::AccessRequest::from)) },
         )
         .await

@@ -1,7 +1,7 @@
 //! `POST /v1/requests/{id}/messages`.
 
 use super::prelude::*;
-use crate::app::add_message;
+use crate::app::{add_message, request_visible};
 use crate::domain::{AccessRequest, RequestId};
 
 /// The operation's router.
@@ -26,10 +26,11 @@ async fn create_request_message(call: AuthenticatedCall<scope::RequestsRead>, id
     let id = call.accept(id).await?.0;
     let body = call.accept(body).await?;
     call
-        .change(
+        .change_visible(
             StatusCode::CREATED,
             &body,
             |table| read::<AccessRequest>(table, id),
+            |access, request| async move { Ok(request_visible(&access, request).await.map(drop)?) },
             |access, request| {
                 let (content, metadata) = (body.value.content(), body.value.metadata());
                 async move {

@@ -1,7 +1,7 @@
 //! `POST /v1/grants/{id}/extend`.
 
 use super::prelude::*;
-use crate::app::extend;
+use crate::app::{extend, grant_visible};
 use crate::domain::{Grant, GrantId};
 
 /// The operation's router.
@@ -29,10 +29,11 @@ async fn extend_grant(call: AuthenticatedCall<scope::AccessRequest>, id: Input<P
     let id = call.accept(id).await?.0;
     let body = call.accept(body).await?;
     call
-        .change(
+        .change_visible(
             StatusCode::OK,
             &body,
             |table| read::<Grant>(table, id),
+            |access, grant| async move { Ok(grant_visible(&access, grant).await.map(drop)?) },
             |access, grant| {
                 let (by, reason) = (body.value.duration_seconds, body.value.reason());
                 async move { Ok(extend(&access, grant, by, reason?.as_deref()).await?.map(view::Grant::from)) }

@@ -1,7 +1,7 @@
 //! `DELETE /v1/grants/{id}`: ends a grant early.
 
 use super::prelude::*;
-use crate::app::revoke;
+use crate::app::{grant_visible, revoke};
 use crate::domain::{Grant, GrantId};
 
 /// The operation's router.
@@ -25,10 +25,11 @@ async fn revoke_grant(call: AuthenticatedCall<scope::GrantsRevoke>, id: Input<Pa
     let id = call.accept(id).await?.0;
     let body = call.accept(body.into()).await?;
     call
-        .change(
+        .change_visible(
             StatusCode::ACCEPTED,
             &body,
             |table| read::<Grant>(table, id),
+            |access, grant| async move { Ok(grant_visible(&access, grant).await.map(drop)?) },
             |access, grant| async move { Ok(revoke(&access, grant).await?.map(view::Grant::from)) },
         )
         .await

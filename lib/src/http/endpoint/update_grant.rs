@@ -1,7 +1,7 @@
 //! `PATCH /v1/grants/{id}`.
 
 use super::prelude::*;
-use crate::app::set_audit;
+use crate::app::{grant_visible, set_audit};
 use crate::domain::{Grant, GrantId};
 
 /// The operation's router.
@@ -26,10 +26,11 @@ async fn update_grant(call: AuthenticatedCall<scope::GrantsWrite>, id: Input<Pat
     let id = call.accept(id).await?.0;
     let body = call.accept(body).await?;
     call
-        .change(
+        .change_visible(
             StatusCode::OK,
             &body,
             |table| read::<Grant>(table, id),
+            |access, grant| async move { Ok(grant_visible(&access, grant).await.map(drop)?) },
             |access, grant| {
                 let audit = body.value.audit_enabled;
                 async move { Ok(set_audit(&access, grant, audit).await?.map(view::Grant::from)) }

@@ -164,7 +164,7 @@ async fn serve(
 /// What workers run on, with these clients and settings.
 #[must_use]
 pub fn workers(aws: &SdkConfig, settings: Settings, clock: Clock, metrics: Metrics) -> Workers {
-    // A request that the SDK made again by itself would be one beyond the quota; workers ask again in their slot. Nor may one
+    // A request that the SDK made again by itself would be one beyond the quota; workers retry within the rate of their slot. Nor may one
     // outlive the lease it is sent under.
     let limit = TimeoutConfig::builder().operation_timeout(LONGEST_REQUEST.unsigned_abs()).build();
     let sso = aws_sdk_ssoadmin::config::Builder::from(aws).retry_config(RetryConfig::disabled());

@@ -33,6 +33,8 @@ pub use principal::{Auth, Circumstances, DirectoryLink, Principal, PrincipalKind
 pub use request::{
     AccessRequest, ApprovedBy, ApproverDecision, AuthorType, RequestMessage, RequestState, RequestStatus, Vote,
 };
+#[cfg(test)]
+pub(crate) use resource::SAMPLES;
 pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef};
 pub use slot::{LEASE, LEASE_POLL, LEASE_RENEWAL, LONGEST_REQUEST, Quota, REQUESTS_A_WINDOW, Slot, SlotTable, Urgency};
 pub(crate) use stored::required;

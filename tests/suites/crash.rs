@@ -36,7 +36,7 @@ const LASTING: usize = 3;
 const BEFORE_THE_FIRST_START: usize = 5;
 /// Every so many kills is of a process that is starting.
 const WHILE_STARTING: usize = 4;
-/// How long everything may take to run out: two leases, a creation in doubt, and some attempts.
+/// How long everything may take to run out: two leases, an unresolved creation, and some attempts.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(15);
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {

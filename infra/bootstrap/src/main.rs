@@ -9,7 +9,7 @@ use clap::Parser;
 use stint::clock::Clock;
 use stint_bootstrap::{Arguments, run};
 
-/// Identity Center takes 20 calls a second of everybody together: a sync waits its slot.
+/// Identity Center takes 20 calls a second of everybody together: a sync waits for a slot.
 const MAX_ATTEMPTS: u32 = 8;
 
 #[tokio::main]

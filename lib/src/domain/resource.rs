@@ -280,6 +280,17 @@ impl AwsResource {
     }
 }
 
+/// A resource of each type.
+#[cfg(test)]
+pub(crate) const SAMPLES: [(ResourceType, &str); 6] = [
+    (ResourceType::AwsAccount, "111111111111"),
+    (ResourceType::AwsPermissionSet, "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"),
+    (ResourceType::AwsS3Bucket, "my-bucket.example"),
+    (ResourceType::AwsRdsInstance, "arn:aws:rds:eu-west-1:111111111111:db:orders"),
+    (ResourceType::AwsEc2Instance, "i-0123456789abcdef0"),
+    (ResourceType::AwsOrganizationalUnit, "ou-ab12-12345678"),
+];
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -287,16 +298,8 @@ mod tests {
 
     #[test]
     fn each_type_accepts_its_own_format_and_no_other() {
-        let samples = [
-            (ResourceType::AwsAccount, "111111111111"),
-            (ResourceType::AwsPermissionSet, "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"),
-            (ResourceType::AwsS3Bucket, "my-bucket.example"),
-            (ResourceType::AwsRdsInstance, "arn:aws:rds:eu-west-1:111111111111:db:orders"),
-            (ResourceType::AwsEc2Instance, "i-0123456789abcdef0"),
-            (ResourceType::AwsOrganizationalUnit, "ou-ab12-12345678"),
-        ];
-        for (kind, _) in samples {
-            for (other, id) in samples {
+        for (kind, _) in SAMPLES {
+            for (other, id) in SAMPLES {
                 // Twelve digits are also a valid bucket name, and so are ids of instances and units.
                 let also_a_bucket = kind == ResourceType::AwsS3Bucket && !id.starts_with("arn:");
                 assert_eq!(ResourceRef::new(kind, id).is_ok(), kind == other || also_a_bucket, "{kind} {id}");

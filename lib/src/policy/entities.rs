@@ -325,19 +325,12 @@ fn resource_node(
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::domain::SAMPLES;
     use crate::policy::model::TenantSchema;
 
     #[test]
     fn every_entity_fits_the_schema() {
-        let ids = [
-            (ResourceType::AwsAccount, "111111111111"),
-            (ResourceType::AwsPermissionSet, "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"),
-            (ResourceType::AwsS3Bucket, "my-bucket.example"),
-            (ResourceType::AwsRdsInstance, "arn:aws:rds:eu-west-1:111111111111:db:orders"),
-            (ResourceType::AwsEc2Instance, "i-0123456789abcdef0"),
-            (ResourceType::AwsOrganizationalUnit, "ou-ab12-12345678"),
-        ];
-        let known = ids.map(|(kind, id)| AwsResource {
+        let known = SAMPLES.map(|(kind, id)| AwsResource {
             resource: ResourceRef::new(kind, id).unwrap(),
             name: "a name".to_owned(),
             account_id: (kind != ResourceType::AwsOrganizationalUnit)
@@ -362,7 +355,7 @@ mod tests {
         };
         let schema = TenantSchema::new(&directory).unwrap();
         for entities in [full, empty] {
-            let resources = ids.map(|(kind, id)| entities.resource(&ResourceRef::new(kind, id).unwrap()).unwrap());
+            let resources = SAMPLES.map(|(kind, id)| entities.resource(&ResourceRef::new(kind, id).unwrap()).unwrap());
             let principals =
                 [PrincipalKind::User, PrincipalKind::ServiceAccount].map(|kind| Node::principal(&who(kind)).unwrap());
             let entities = resources.into_iter().chain(principals).map(|node| node.entity);

@@ -225,7 +225,7 @@ async fn everybody_sees_what_is_theirs_to_see() {
             let status = world.get(who.clone(), format!("/v1/requests/{id}")).await.status;
             assert_eq!(status == StatusCode::OK, expected.contains(id), "{who:?}: {status}");
         }
-        // RequestContext for what is another's shows no more.
+        // Asking for what is another's shows no more.
         let alices = paged(&world, who, "/v1/requests", &[("requester_id", "alice")], 50).await;
         assert!(alices.iter().all(|id| expected.contains(id)), "{who:?}");
     }

@@ -119,10 +119,10 @@ async fn permanently_failing_grants_of_one_person_hardly_delay_another() {
     for max_pending_grants in [20, 1000] {
         let beside = seconds_until_bob_has_access(true, max_pending_grants).await;
         eprintln!(
-            "bob waits {alone} s alone, {beside} s beside {} permanently_failing grants",
+            "bob waits {alone} s alone, {beside} s beside {} permanently failing grants",
             MISSING.min(max_pending_grants as usize)
         );
-        // A slot that bob waits for is taken by one permanently_failing grant after another, of three requests each.
+        // A slot that bob waits for is taken by one permanently failing grant after another, of three requests each.
         assert!(beside <= alone + 4.0, "{beside} s instead of {alone} s");
     }
 }

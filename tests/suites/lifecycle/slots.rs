@@ -1,4 +1,4 @@
-//! SlotTable at Identity Center: one change each, and what becomes of those who find none free.
+//! Slots at Identity Center: one change each, and what becomes of those who find none free.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stint::auth::api_key::ApiKey;
 use stint::domain::{
     AccessRequest, Assignment, AwsResource, Event, Grant, InstanceTenants, Person, PersonLink, Policy, RequestMessage,
-    SlotTable, SyncState, Tenant, User,
+    SlotTable, SyncState, Tenant, User, Versions,
 };
 use stint::store::{AuditHead, EnsureSlot, IdempotencyRecord, OutboxEvent, Record, RecordedRefusal};
 use stint_tests::{As, PRODUCTION, SANDBOX, World, ask, plain};
@@ -96,6 +96,7 @@ async fn no_field_of_a_record_can_be_lost_unnoticed() {
     let lost = [
         optional::<Tenant>("TENANT", &world.items("TENANT")),
         optional::<ApiKey>("APIKEY", &world.items("APIKEY")),
+        optional::<Versions>("VERSIONS", &world.items("VERSIONS")),
         optional::<User>("USER", &world.items("USER")),
         optional::<Person>("PERSON", &world.items("PERSON")),
         optional::<PersonLink>("LINK", &world.items("LINK")),

@@ -1,4 +1,4 @@
-//! RequestContext.
+//! Requests: what is granted at once, what waits for people, and what is refused.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use crate::domain::{
 };
 use crate::http::error::Error;
 
-/// OperationContext somebody has for a stint. `active` with `provisioning_status: pending` means decided, not usable yet.
+/// Access that a principal has for a limited time. `active` with `provisioning_status: pending` means decided, not usable yet.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "019a3f5e-7c1b-7000-8000-000000000002",
@@ -41,7 +41,7 @@ pub struct Grant {
     pub request_id: Option<RequestId>,
     /// Who has it.
     pub grantee_id: String,
-    /// OperationContext to what.
+    /// The resource the access is to.
     pub resource: ResourceRef,
     /// Which access.
     pub action: String,

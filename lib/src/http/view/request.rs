@@ -1,4 +1,4 @@
-//! OperationContext requests on the wire.
+//! Access requests on the wire.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ use crate::http::error::Error;
     "duration_seconds": 3600
 }))]
 pub struct CreateRequest {
-    /// OperationContext to what.
+    /// The resource the access is to.
     #[schema(value_type = ResourceRef)]
     pub resource: UncheckedResourceRef,
     /// Which access: the permission set's name for `aws_account`, `assume` for `aws_permission_set`.
@@ -167,7 +167,7 @@ pub struct AccessRequest {
     pub id: RequestId,
     /// Identity of the user requesting access (subject claim from JWT), or the id of the API key.
     pub requester_id: String,
-    /// OperationContext to what.
+    /// The resource the access is to.
     pub resource: ResourceRef,
     /// Which access.
     pub action: String,

@@ -1,4 +1,4 @@
-//! RequestContext: a question becomes Cedar's, and the answers about the targets of an access become one.
+//! Turns a question into Cedar's, and combines the decisions on the targets of an access into one.
 
 use std::collections::HashMap;
 

@@ -7,6 +7,7 @@ mod audit;
 mod due;
 mod error;
 mod instance;
+mod issuers;
 pub mod keys;
 mod pending;
 mod people;
@@ -22,8 +23,9 @@ pub use audit::{AuditEntry, AuditHead, HIGHEST_SEQUENCE, StoredEntry, audit_entr
 pub use due::{DueItem, Work, round_robin};
 pub use error::{CommitError, StoreError};
 pub use instance::InstanceRecord;
+pub use issuers::{IssuerEntry, IssuerKeys};
 pub use query::{Listing, Page};
 pub use record::{Index, Record};
-pub use records::{EnsureSlot, IdempotencyRecord, IssuerEntry, OutboxEvent, RecordedRefusal, messages_of};
+pub use records::{EnsureSlot, IdempotencyRecord, OutboxEvent, RecordedRefusal, messages_of};
 pub use table::{Table, TenantTable};
 pub use transaction::Transaction;

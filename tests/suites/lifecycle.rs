@@ -17,6 +17,8 @@ mod fairness;
 mod held;
 #[path = "lifecycle/invariants.rs"]
 mod invariants;
+#[path = "lifecycle/issuer_keys.rs"]
+mod issuer_keys;
 #[path = "lifecycle/judged.rs"]
 mod judged;
 #[path = "lifecycle/leases.rs"]

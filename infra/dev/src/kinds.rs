@@ -29,6 +29,9 @@ const OF_A_TENANT: [&str; 17] = [
 /// The kinds that belong to the Identity Center instance: `<KIND>#<instance ARN>`.
 const OF_THE_INSTANCE: [&str; 3] = ["ASSIGNMENT", "SLOTS", "SYNC"];
 
+/// The kinds that belong to an issuer of tokens, whichever it is: `<KIND>#<issuer>`.
+const OF_AN_ISSUER: [&str; 2] = ["ISSUERKEYS", "KEYLOOKUP"];
+
 /// What `dynamodb:LeadingKeys` has to be like for a record of this kind, as a value of the template.
 ///
 /// # Errors
@@ -42,6 +45,8 @@ pub(crate) fn leading_key(kind: &str) -> Result<String, GenerateError> {
         Ok(format!("T#{UUID}#{kind}"))
     } else if OF_THE_INSTANCE.contains(&kind) {
         Ok(format!("!Sub {kind}#${{IdentityCenterInstanceArn}}"))
+    } else if OF_AN_ISSUER.contains(&kind) {
+        Ok(format!("{kind}#*"))
     } else {
         Err(GenerateError::UnknownKind(kind.to_owned()))
     }

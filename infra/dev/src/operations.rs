@@ -54,14 +54,20 @@ fn read(document: &Value, path: &str, method: &str, operation: &Value) -> Result
     let lacks = |what: &str| wrong(format!("it has no {what}"));
     let declared = operation.get(stint::http::TABLE_EXTENSION);
     let declared = declared.ok_or_else(|| lacks(&format!("`{}`", stint::http::TABLE_EXTENSION)))?;
+    let mut table = TableAccess::deserialize(declared).map_err(|error| wrong(error.to_string()))?;
+    let scope = text("/security/0/api_key/0");
+    if scope.is_some() {
+        // Checking a token may count a lookup of its key.
+        table.update.push("KEYLOOKUP".to_owned());
+    }
     Ok(Operation {
         name: snake(&id),
         method: method.to_uppercase(),
         path: path.to_owned(),
         area: text("/tags/0").ok_or_else(|| lacks("tag"))?,
-        scope: text("/security/0/api_key/0"),
+        scope,
         summary: text("/summary").ok_or_else(|| lacks("summary"))?,
-        table: TableAccess::deserialize(declared).map_err(|error| wrong(error.to_string()))?,
+        table,
         body: example_of_body(document, operation),
         id,
     })

@@ -54,7 +54,7 @@ pub(crate) fn all() -> Vec<Worker> {
             table: TableAccess {
                 get: true,
                 query: kinds(&["table"]),
-                put: kinds(&["LINK", "PERSON", "RESOURCE", "SYNC", "SLOTS"]),
+                put: kinds(&["ISSUERKEYS", "LINK", "PERSON", "RESOURCE", "SYNC", "SLOTS"]),
                 update: kinds(&["VERSIONS"]),
                 check: kinds(&["SYNC"]),
                 ..TableAccess::default()

@@ -1,7 +1,12 @@
-//! The public keys of issuers, cached.
+//! The public keys of issuers: in memory, in the table, and at the issuer.
 //!
-//! Keys are fetched again when they are an hour old, and once more, at most every minute, when a token names a key we
-//! do not have: that is how an issuer rotates. While an issuer cannot be reached, the keys we have go on for a day.
+//! Keys are used until an hour after the issuer published them. Then they are read from the table, where `sync` writes
+//! them, so that a function that just started does not have to ask the issuer. The issuer is asked if the table has
+//! none of that hour. While the issuer does not answer, keys are used for a day.
+//!
+//! A token may name a key that is not in memory, since issuers rotate keys. It is looked up in the table and then at the
+//! issuer: at most once a minute by one function, and at most [`MOST_LOOKUPS`] times a minute by all of them. What a
+//! function finds stays in its memory, because only `sync` may write keys.
 
 mod fetch;
 mod keys;
@@ -19,6 +24,7 @@ pub use fetch::{JwksError, check_issuer};
 pub(super) use keys::{KeySet, NoKey, VerificationKey};
 
 use crate::clock::Clock;
+use crate::store::{IssuerKeys, Table};
 
 /// From this age on keys are fetched again.
 const MAX_AGE: Duration = Duration::from_secs(60 * 60);
@@ -28,11 +34,15 @@ const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
 const COOL_DOWN: Duration = Duration::from_secs(60);
 /// After a failure that leaves us without keys.
 const RETRY: Duration = Duration::from_secs(5);
+/// How often all functions together ask an issuer for unknown keys in a minute.
+pub const MOST_LOOKUPS: u32 = 10;
 
 /// Keys by issuer. Cheap to clone; clones share what they hold.
 #[derive(Clone)]
 pub struct JwksCache {
     clock: Clock,
+    /// Where `sync` writes keys; `None` if they come from issuers alone.
+    table: Option<Table>,
     issuers: Arc<Mutex<HashMap<String, Arc<Issuer>>>>,
 }
 
@@ -45,6 +55,7 @@ struct Issuer {
 
 #[derive(Default, Clone)]
 struct State {
+    /// With the time when the issuer published them.
     keys: Option<(Arc<KeySet>, Timestamp)>,
     looked_for_unknown_at: Option<Timestamp>,
     failed_at: Option<Timestamp>,
@@ -58,10 +69,16 @@ impl State {
 }
 
 impl JwksCache {
-    /// An empty cache.
+    /// An empty cache of keys that come from issuers alone.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { clock, issuers: Arc::default() }
+        Self { clock, table: None, issuers: Arc::default() }
+    }
+
+    /// An empty cache of keys that come from the table, if it has them.
+    #[must_use]
+    pub fn of_table(clock: Clock, table: Table) -> Self {
+        Self { table: Some(table), ..Self::new(clock) }
     }
 
     /// The keys of `issuer`, if they are in memory and fresh.
@@ -95,16 +112,33 @@ impl JwksCache {
         if state.failed_at.is_some_and(|failed_at| is_within(failed_at, pause, now)) {
             return stale.ok_or(JwksError::BackingOff);
         }
+        let stored = self.stored(issuer).await;
+        if let Some((keys, published_at)) = &stored
+            && is_within(*published_at, MAX_AGE, now)
+        {
+            return Ok(entry.remember(keys, *published_at));
+        }
         match self.fetch(issuer, &entry).await {
             Ok(keys) => Ok(keys),
-            Err(error) => stale.ok_or(error),
+            Err(error) => {
+                if let Some((keys, published_at)) = stored {
+                    entry.remember(&keys, published_at);
+                }
+                entry.read().keys_within(MAX_STALE, now).ok_or(error)
+            }
         }
     }
 
-    /// The keys of `issuer`, for a caller who did not find one in `seen`: newer ones, if there are any to be had.
+    /// The keys of `issuer` for a caller who did not find the one that is `wanted` in `seen`: newer ones, if there are
+    /// any to be had.
     ///
     /// While the issuer is down that is `seen` itself: a token those keys do not know is refused, not left open.
-    pub(super) async fn keys_newer_than(&self, seen: &Arc<KeySet>, issuer: &str) -> Arc<KeySet> {
+    pub(super) async fn keys_newer_than(
+        &self,
+        seen: &Arc<KeySet>,
+        issuer: &str,
+        wanted: impl Fn(&KeySet) -> bool,
+    ) -> Arc<KeySet> {
         let entry = self.entry(issuer);
         let _guard = entry.fetching.lock().await;
         let (state, now) = (entry.read(), self.clock.now());
@@ -118,14 +152,40 @@ impl JwksCache {
             return Arc::clone(seen);
         }
         entry.write(|state| state.looked_for_unknown_at = Some(now));
-        self.fetch(issuer, &entry).await.unwrap_or_else(|_| Arc::clone(seen))
+        let mut newest = Arc::clone(seen);
+        if let Some((keys, published_at)) = self.stored(issuer).await {
+            newest = entry.remember(&keys, published_at);
+        }
+        if wanted(&newest) || !self.may_look_up(issuer, now).await {
+            return newest;
+        }
+        self.fetch(issuer, &entry).await.unwrap_or(newest)
+    }
+
+    /// The keys in the table, with the time when the issuer published them.
+    async fn stored(&self, issuer: &str) -> Option<(Arc<KeySet>, Timestamp)> {
+        let table = self.table.as_ref()?;
+        let unusable =
+            |error: &dyn fmt::Display| tracing::warn!(issuer, %error, "the stored keys of an issuer are no use");
+        let stored = table.issuer_keys(issuer).await.inspect_err(|error| unusable(error)).ok()??;
+        let keys = KeySet::of_stored(&stored.jwks).inspect_err(|error| unusable(error)).ok()?;
+        Some((Arc::new(keys), stored.fetched_at))
+    }
+
+    /// Whether the issuer may be asked for an unknown key once more in this minute. If that cannot be told, it is not.
+    async fn may_look_up(&self, issuer: &str, now: Timestamp) -> bool {
+        let Some(table) = &self.table else { return true };
+        let counted = table.count_key_lookup(issuer, MOST_LOOKUPS, now).await;
+        counted
+            .inspect_err(|error| tracing::warn!(issuer, %error, "a lookup of a key could not be counted"))
+            .unwrap_or(false)
     }
 
     /// Call with `entry.fetching` held.
     async fn fetch(&self, issuer: &str, entry: &Issuer) -> Result<Arc<KeySet>, JwksError> {
         match fetch::fetch(issuer).await {
-            Ok(keys) => {
-                let keys = Arc::new(keys);
+            Ok(document) => {
+                let keys = Arc::new(KeySet::from(document));
                 let fetched = (Arc::clone(&keys), self.clock.now());
                 entry.write(|state| {
                     state.keys = Some(fetched);
@@ -148,6 +208,19 @@ impl JwksCache {
     }
 }
 
+/// Asks an issuer for its keys, to be stored.
+///
+/// # Errors
+///
+/// [`JwksError`] if there is no answer, or none that can be used.
+pub async fn fetch_keys(issuer: &str, clock: &Clock) -> Result<IssuerKeys, JwksError> {
+    // What it publishes is as old as the question.
+    let fetched_at = clock.now();
+    let document = fetch::fetch(issuer).await?.usable();
+    let jwks = serde_json::to_string(&document).map_err(JwksError::Malformed)?;
+    Ok(IssuerKeys { issuer: issuer.to_owned(), jwks, fetched_at })
+}
+
 impl fmt::Debug for JwksCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwksCache").finish_non_exhaustive()
@@ -157,6 +230,18 @@ impl fmt::Debug for JwksCache {
 impl Issuer {
     fn read(&self) -> State {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of keys from the table, unless those in memory are as new. Returns the newer ones.
+    fn remember(&self, stored: &Arc<KeySet>, published_at: Timestamp) -> Arc<KeySet> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match &state.keys {
+            Some((keys, at)) if *at >= published_at => Arc::clone(keys),
+            Some(_) | None => {
+                state.keys = Some((Arc::clone(stored), published_at));
+                Arc::clone(stored)
+            }
+        }
     }
 
     fn write(&self, change: impl FnOnce(&mut State)) {

@@ -194,7 +194,11 @@ impl Verifier {
                 .map(|key: &VerificationKey| key.verifies(parts.signature, parts.message))
         };
         let verified = match find(&keys) {
-            Err(NoKey::UnknownId) => find(&cache.keys_newer_than(&keys, &trust.issuer).await),
+            Err(NoKey::UnknownId) => {
+                let knows_it =
+                    |keys: &KeySet| !matches!(keys.find(header.kid.as_deref(), algorithm), Err(NoKey::UnknownId));
+                find(&cache.keys_newer_than(&keys, &trust.issuer, knows_it).await)
+            }
             found => found,
         };
         match verified {

@@ -32,7 +32,7 @@ impl Api {
     /// On this table, by this clock.
     #[must_use]
     pub fn new(table: Table, clock: Clock) -> Self {
-        let keys = JwksCache::new(clock.clone());
+        let keys = JwksCache::of_table(clock.clone(), table.clone());
         let ids = Ids::new(clock.clone());
         Self { table, keys, seen: SeenCredentials::default(), engines: Engines::default(), ids, clock }
     }

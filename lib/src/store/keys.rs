@@ -8,7 +8,9 @@
 //! | a tenant's records, by kind | `T#<tenant>#<KIND>` | the record's own key |
 //! | the versions of a tenant's policies and directory | `T#<tenant>#VERSIONS` | `VERSIONS` |
 //! | the ids of a principal's grants that are not usable yet | `T#<tenant>#PENDING` | the principal |
-//! | the directory of issuers (no tenant's data) | `ISSUER#<issuer>` | `AUD#<audience>` |
+//! | the directory of issuers (no tenant's data) | `ISSUER#<issuer>` | the audience |
+//! | the public keys of an issuer (no tenant's data) | `ISSUERKEYS#<issuer>` | `ISSUERKEYS` |
+//! | the lookups of unknown keys at an issuer (no tenant's data) | `KEYLOOKUP#<issuer>` | the minute |
 //! | an assignment of an Identity Center instance (of no tenant alone) | `ASSIGNMENT#<instance>` | its own key |
 //! | the tenants that may use an Identity Center instance | `INSTANCE#<instance>` | `INSTANCE` |
 //! | the slot table of an Identity Center instance (no tenant's data) | `SLOTS#<instance>` | `SLOTS` |
@@ -174,6 +176,22 @@ pub fn parse_due_time(text: &str) -> Option<Timestamp> {
 #[must_use]
 pub fn issuer_partition(issuer: &str) -> String {
     format!("ISSUER#{issuer}")
+}
+
+/// The sort key of an issuer's public keys.
+pub const ISSUER_KEYS: &str = "ISSUERKEYS";
+
+/// The partition of an issuer's public keys. It is not that of the directory of issuers: who may write one may not
+/// write the other.
+#[must_use]
+pub fn issuer_keys_partition(issuer: &str) -> String {
+    format!("{ISSUER_KEYS}#{issuer}")
+}
+
+/// The partition of the counters of lookups of unknown keys at an issuer.
+#[must_use]
+pub fn key_lookup_partition(issuer: &str) -> String {
+    format!("KEYLOOKUP#{issuer}")
 }
 
 /// The partition of an Identity Center instance's records of one kind.

@@ -274,10 +274,3 @@ impl Record for RecordedRefusal {
         Some(self.recorded_at + SignedDuration::from_hours(1))
     }
 }
-
-/// The tenant that an issuer's tokens for an audience belong to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IssuerEntry {
-    /// The id of the tenant.
-    pub tenant_id: TenantId,
-}

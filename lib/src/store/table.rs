@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 
 use super::keys;
-use super::record::{Item, from_item};
-use super::{CommitError, IssuerEntry, StoreError};
+use super::record::Item;
+use super::{CommitError, StoreError};
 use crate::domain::TenantId;
 
 /// The whole table. Only authentication and the workers open it for a tenant.
@@ -45,27 +45,6 @@ impl Table {
     /// [`StoreError`] if it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.get_raw("HEALTH".to_owned(), "HEALTH".to_owned()).await.map(|_| ())
-    }
-
-    /// Reads which tenant an issuer's tokens for an audience belong to; `None` if none.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the table does not answer or the item is corrupt.
-    pub async fn issuer(&self, issuer: &str, audience: &str) -> Result<Option<IssuerEntry>, StoreError> {
-        self.get_raw(keys::issuer_partition(issuer), audience.to_owned()).await?.map(from_item).transpose()
-    }
-
-    /// Writes which tenant an issuer's tokens for an audience belong to.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the table does not answer.
-    pub async fn put_issuer(&self, issuer: &str, audience: &str, entry: &IssuerEntry) -> Result<(), StoreError> {
-        let item = issuer_item(issuer, audience, entry)?;
-        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
-        put.send().await.map_err(StoreError::sdk)?;
-        Ok(())
     }
 
     /// Writes an item on condition that it is still at the version that was read; version 0 means that it does not
@@ -116,14 +95,6 @@ impl Table {
             .map_err(StoreError::sdk)?;
         Ok(answer.item)
     }
-}
-
-/// The item of an issuer's entry, with its keys.
-pub(super) fn issuer_item(issuer: &str, audience: &str, entry: &IssuerEntry) -> Result<Item, StoreError> {
-    let mut item: Item = serde_dynamo::to_item(entry).map_err(|error| StoreError::Unstorable(error.to_string()))?;
-    item.insert(keys::PK.to_owned(), AttributeValue::S(keys::issuer_partition(issuer)));
-    item.insert(keys::SK.to_owned(), AttributeValue::S(audience.to_owned()));
-    Ok(item)
 }
 
 /// One tenant's part of the table.

@@ -7,11 +7,11 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem, Update};
 
 use super::instance::{self, InstanceRecord};
+use super::issuers::entry_item;
 use super::keys;
 use super::pending::{self, PendingWrite};
 use super::record::{Item, to_item};
 use super::sync::ListedTenant;
-use super::table::issuer_item;
 use super::{CommitError, IssuerEntry, OutboxEvent, Record, StoreError, TenantTable};
 use crate::domain::{Event, Grant, PersonLink, SyncState, TenantId, Versions};
 
@@ -207,7 +207,7 @@ impl Transaction {
     ///
     /// [`StoreError::Unstorable`] if it cannot be turned into an item.
     pub fn trust(&mut self, issuer: &str, audience: &str) -> Result<(), StoreError> {
-        let item = issuer_item(issuer, audience, &IssuerEntry { tenant_id: self.tenant })?;
+        let item = entry_item(issuer, audience, &IssuerEntry { tenant_id: self.tenant })?;
         self.writes.push(Write::Trust { item, tenant: self.tenant });
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! `sync`: reads the directory from AWS and writes the differences.
+//! `sync`: reads the directory from AWS and writes the differences. First, it reads the keys of token issuers.
 //!
 //! AWS is read once for all tenants that may use the Identity Center instance. The directories of other tenants are not
 //! touched, since neither the instance nor its organization is theirs.
@@ -8,6 +8,7 @@
 //! phase to the next run; what it has added stays. Only one run works at a time: each write is conditional on the run's
 //! lease.
 
+mod issuers;
 mod lease;
 mod people;
 mod permission_sets;
@@ -131,9 +132,11 @@ impl Run<'_> {
         if only.is_some_and(|only| !may_use(only)) {
             return Err(WorkerError::NotShared);
         }
-        let wanted = |id: &TenantId| may_use(*id) && only.is_none_or(|only| only == *id);
+        let mut ids = table.tenants().await?;
+        ids.retain(|id| only.is_none_or(|only| only == *id));
+        issuers::refresh(self.workers, &ids).await?;
         let mut tenants = Vec::new();
-        for id in table.tenants().await?.into_iter().filter(wanted) {
+        for id in ids.into_iter().filter(|id| may_use(*id)) {
             tenants.push(TenantDirectory::read(table.tenant(id)).await?);
         }
         if tenants.is_empty() {

@@ -16,6 +16,7 @@ use stint_tests::permissions::{ByFunction, excess, granted, missing, needed_by_l
 use stint_tests::{As, PRODUCTION, SANDBOX, STAGING, World, ask};
 
 use super::operations::{Calls, Ready, every, get, policy, policy_and_rules, post, seed, send, waiting};
+use super::unauthenticated::with_header;
 
 /// The three that give and take access.
 const WORKERS: [&str; 3] = ["provision_grant", "deprovision_grant", "sweep"];
@@ -116,6 +117,14 @@ impl Cold {
             let answer = call.send().await;
             assert!(answer.status.as_u16() < 500, "{name}: {}", answer.body);
         }
+        // A key that nobody knows is looked up once a minute.
+        self.world.pass(60);
+        let forged = with_header(&self.world.token("dave"), |header| header["kid"] = json!("unheard-of"));
+        let mut call = self.world.call(As::Token(&forged), method.clone(), path.clone());
+        if let Some(body) = body {
+            call = call.json(body);
+        }
+        call.send().await;
     }
 }
 

@@ -13,7 +13,7 @@ use stint_tests::{Answer, As, PRODUCTION, SANDBOX, World, ask};
 use super::round_trips::depth;
 
 /// A token with another header, which its signature then is not for.
-fn with_header(token: &str, edit: impl FnOnce(&mut Value)) -> String {
+pub(super) fn with_header(token: &str, edit: impl FnOnce(&mut Value)) -> String {
     let (header, rest) = token.split_once('.').unwrap();
     let mut header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
     edit(&mut header);

@@ -9,7 +9,7 @@ use stint::domain::{
     AccessRequest, Assignment, AwsResource, Event, Grant, InstanceTenants, Person, PersonLink, Policy, RequestMessage,
     SlotTable, SyncState, Tenant, User, Versions,
 };
-use stint::store::{AuditHead, EnsureSlot, IdempotencyRecord, OutboxEvent, Record, RecordedRefusal};
+use stint::store::{AuditHead, EnsureSlot, IdempotencyRecord, IssuerKeys, OutboxEvent, Record, RecordedRefusal};
 use stint_tests::{As, PRODUCTION, SANDBOX, World, ask, plain};
 
 /// Maps whose keys are data, so that none of them is required.
@@ -86,7 +86,7 @@ async fn full() -> World {
 #[tokio::test]
 async fn no_field_of_a_record_can_be_lost_unnoticed() {
     let world = full().await;
-    let of_instance = |kind: &str| {
+    let outside_tenants = |kind: &str| {
         let items = world.local.aws().items().into_iter();
         items.filter(|item| item["pk"]["S"].as_str().unwrap().starts_with(&format!("{kind}#"))).collect::<Vec<_>>()
     };
@@ -111,10 +111,11 @@ async fn no_field_of_a_record_can_be_lost_unnoticed() {
         optional::<EnsureSlot>("SLOT", &world.items("SLOT")),
         optional::<IdempotencyRecord>("IDEMPOTENCY", &world.items("IDEMPOTENCY")),
         optional::<RecordedRefusal>("REFUSAL", &world.items("REFUSAL")),
-        optional::<Assignment>("ASSIGNMENT", &of_instance("ASSIGNMENT")),
-        optional::<InstanceTenants>("INSTANCE", &of_instance("INSTANCE")),
-        optional::<SlotTable>("SLOTS", &of_instance("SLOTS")),
-        optional::<SyncState>("SYNC", &of_instance("SYNC")),
+        optional::<Assignment>("ASSIGNMENT", &outside_tenants("ASSIGNMENT")),
+        optional::<InstanceTenants>("INSTANCE", &outside_tenants("INSTANCE")),
+        optional::<SlotTable>("SLOTS", &outside_tenants("SLOTS")),
+        optional::<SyncState>("SYNC", &outside_tenants("SYNC")),
+        optional::<IssuerKeys>("ISSUERKEYS", &outside_tenants("ISSUERKEYS")),
     ]
     .concat();
     // What the audit chain adds to an event is not the event's.

@@ -8,7 +8,7 @@ use reqwest::{Client, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::keys::{JwkSetDocument, KeySet};
+use super::keys::JwkSetDocument;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_BYTES: usize = 256 * 1024;
@@ -56,7 +56,7 @@ struct Discovery {
     jwks_uri: String,
 }
 
-pub(super) async fn fetch(issuer: &str) -> Result<KeySet, JwksError> {
+pub(super) async fn fetch(issuer: &str) -> Result<JwkSetDocument, JwksError> {
     let base = issuer_url(issuer)?;
     let discovery_url = format!("{}/.well-known/openid-configuration", issuer.strip_suffix('/').unwrap_or(issuer));
     let discovery_url = Url::parse(&discovery_url).map_err(|_| JwksError::IssuerUrl)?;
@@ -74,8 +74,7 @@ pub(super) async fn fetch(issuer: &str) -> Result<KeySet, JwksError> {
     if discovery.issuer != issuer {
         return Err(JwksError::OtherIssuer);
     }
-    let keys: JwkSetDocument = get(&client, keys_url(&discovery.jwks_uri, &base)?).await?;
-    Ok(keys.into())
+    get(&client, keys_url(&discovery.jwks_uri, &base)?).await
 }
 
 async fn get<T: DeserializeOwned>(client: &Client, url: Url) -> Result<T, JwksError> {

@@ -2,7 +2,7 @@
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A key that verifies signatures of one algorithm.
 pub(in crate::auth) struct VerificationKey {
@@ -33,19 +33,34 @@ pub(in crate::auth) enum NoKey {
 pub(in crate::auth) struct KeySet(Vec<VerificationKey>);
 
 /// Each key is read on its own: one of a kind we do not know must not cost us the others (RFC 7517, section 5).
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct JwkSetDocument {
     keys: Vec<serde_json::Value>,
 }
 
-impl From<JwkSetDocument> for KeySet {
-    fn from(document: JwkSetDocument) -> Self {
-        let jwks = document.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok());
-        Self(jwks.filter_map(|jwk| verification_key(&jwk)).collect())
+impl JwkSetDocument {
+    /// The same without keys that verify nothing.
+    pub(super) fn usable(self) -> Self {
+        Self { keys: self.keys.into_iter().filter(|key| read_key(key).is_some()).collect() }
     }
 }
 
+impl From<JwkSetDocument> for KeySet {
+    fn from(document: JwkSetDocument) -> Self {
+        Self(document.keys.iter().filter_map(read_key).collect())
+    }
+}
+
+fn read_key(key: &serde_json::Value) -> Option<VerificationKey> {
+    verification_key(&Jwk::deserialize(key).ok()?)
+}
+
 impl KeySet {
+    /// The keys of a stored document.
+    pub(super) fn of_stored(jwks: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str::<JwkSetDocument>(jwks).map(Self::from)
+    }
+
     /// The one key for a token that says `kid` and `algorithm`.
     pub(in crate::auth) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Result<&VerificationKey, NoKey> {
         if kid.is_some() && !self.0.iter().any(|key| key.kid.as_deref() == kid) {

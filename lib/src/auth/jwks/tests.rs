@@ -33,7 +33,7 @@ impl World {
         if keys.find(Some(kid), Algorithm::ES256).is_ok() {
             return true;
         }
-        let newer = self.cache.keys_newer_than(&keys, &self.issuer.url).await;
+        let newer = self.cache.keys_newer_than(&keys, &self.issuer.url, |_| false).await;
         newer.find(Some(kid), Algorithm::ES256).is_ok()
     }
 }

@@ -1,0 +1,226 @@
+//! The keys of an issuer: `sync` stores them, functions that just started use them, and a key that nobody knows yet is
+//! looked up at the issuer, not too often.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use stint::auth::jwks::MOST_LOOKUPS;
+use stint::auth::{AuthError, Caller, Credential, JwksCache, authenticate};
+use stint::domain::{OidcConfig, Tenant};
+use stint::store::{IssuerKeys, Transaction};
+use stint_local::oidc::{DevIssuer, SigningKeyStore};
+use stint_tests::World;
+use tower::ServiceExt;
+
+const HOUR: u64 = 3600;
+
+/// A world whose tenant trusts an issuer that can rotate its key, and be down.
+struct Trusting {
+    world: World,
+    url: String,
+    issuer: Arc<Mutex<DevIssuer>>,
+    is_down: Arc<Mutex<bool>>,
+    /// How often it was asked for its keys.
+    fetches: Arc<AtomicUsize>,
+}
+
+impl Trusting {
+    async fn start() -> Self {
+        let world = World::start().await;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let issuer = Arc::new(Mutex::new(issuer(&world, &url)));
+        let (fetches, is_down) = (Arc::<AtomicUsize>::default(), Arc::<Mutex<bool>>::default());
+        let (serves, counts, fails) = (Arc::clone(&issuer), Arc::clone(&fetches), Arc::clone(&is_down));
+        let answer = move |request: Request| async move {
+            if request.uri().path() == "/jwks" {
+                counts.fetch_add(1, Ordering::SeqCst);
+            }
+            let router = serves.lock().unwrap().router();
+            if *fails.lock().unwrap() {
+                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            }
+            router.oneshot(request).await.into_response()
+        };
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+
+        let table = world.local.table().tenant(world.local.tenant_id());
+        let mut tenant: Tenant = table.get("TENANT").await.unwrap().unwrap();
+        tenant.oidc = Some(OidcConfig::new(&url, "stint"));
+        let mut writes = Transaction::new(tenant.id);
+        writes.put(&tenant).unwrap();
+        table.commit(writes).await.unwrap();
+        Self { world, url, issuer, is_down, fetches }
+    }
+
+    fn rotates(&self) {
+        *self.issuer.lock().unwrap() = issuer(&self.world, &self.url);
+    }
+
+    fn is_down(&self, is_down: bool) {
+        *self.is_down.lock().unwrap() = is_down;
+    }
+
+    fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
+    }
+
+    fn token(&self) -> String {
+        self.issuer.lock().unwrap().token("alice", None, None, 12 * 3600).unwrap()
+    }
+
+    /// What a function that just started knows.
+    fn cold(&self) -> JwksCache {
+        JwksCache::of_table(self.world.clock.clone(), self.world.local.table().clone())
+    }
+
+    async fn checked(&self, function: &JwksCache, token: &str) -> Result<Caller, AuthError> {
+        let (table, tenant) = (self.world.local.table(), self.world.local.tenant_id());
+        authenticate(table, function, &Credential::token(token).unwrap(), tenant, None, self.world.now()).await
+    }
+
+    async fn stored(&self) -> IssuerKeys {
+        self.world.local.table().issuer_keys(&self.url).await.unwrap().unwrap()
+    }
+}
+
+fn issuer(world: &World, url: &str) -> DevIssuer {
+    DevIssuer::new(url, "stint", Vec::new(), &SigningKeyStore::Memory, world.clock.clone()).unwrap()
+}
+
+#[track_caller]
+fn refused(checked: &Result<Caller, AuthError>) {
+    assert!(matches!(checked, Err(AuthError::Unauthenticated(_))), "{checked:?}");
+}
+
+#[tokio::test]
+async fn functions_that_just_started_ask_the_table_and_not_the_issuer() {
+    let trusting = Trusting::start().await;
+    trusting.checked(&trusting.cold(), &trusting.token()).await.unwrap();
+    assert_eq!(trusting.fetches(), 1, "nothing is stored yet");
+    trusting.world.sync().await;
+    assert_eq!(trusting.fetches(), 2);
+    for _ in 0..5 {
+        let function = trusting.cold();
+        trusting.checked(&function, &trusting.token()).await.unwrap();
+        let forged = issuer(&trusting.world, &trusting.url).token("dave", None, None, 60).unwrap();
+        refused(&trusting.checked(&function, &format!("{forged}x")).await);
+    }
+    assert!(trusting.fetches() <= 2 + 5, "a forger costs one lookup for each function");
+}
+
+#[tokio::test]
+async fn what_sync_stored_is_used_while_it_is_no_older_than_an_hour() {
+    let trusting = Trusting::start().await;
+    let function = trusting.cold();
+    for fetches in 1..8 {
+        trusting.world.sync().await;
+        trusting.checked(&function, &trusting.token()).await.unwrap();
+        assert_eq!(trusting.fetches(), fetches, "only sync asks");
+        trusting.world.pass(HOUR - 60);
+    }
+    // The schedule does not come: the function asks for itself.
+    trusting.world.pass(60);
+    trusting.checked(&function, &trusting.token()).await.unwrap();
+    assert_eq!(trusting.fetches(), 8);
+}
+
+#[tokio::test]
+async fn a_new_key_is_looked_up_so_many_times_a_minute_by_all_functions() {
+    let trusting = Trusting::start().await;
+    trusting.world.sync().await;
+    let old = trusting.token();
+    let functions: Vec<JwksCache> = (0..=MOST_LOOKUPS).map(|_| trusting.cold()).collect();
+    for function in &functions {
+        trusting.checked(function, &old).await.unwrap();
+    }
+    assert_eq!(trusting.fetches(), 1);
+
+    trusting.rotates();
+    let (new, most) = (trusting.token(), usize::try_from(MOST_LOOKUPS).unwrap());
+    for function in &functions[..most] {
+        trusting.checked(function, &new).await.unwrap();
+    }
+    assert_eq!(trusting.fetches(), 1 + most);
+    let last = &functions[most];
+    refused(&trusting.checked(last, &new).await);
+    assert_eq!(trusting.fetches(), 1 + most, "it may not ask in this minute");
+    refused(&trusting.checked(&trusting.cold(), &new).await);
+
+    trusting.world.pass(60);
+    trusting.checked(last, &new).await.unwrap();
+    assert_eq!(trusting.fetches(), 2 + most);
+
+    // Once it is stored, everybody knows it, and nobody asks.
+    trusting.world.sync().await;
+    assert_eq!(trusting.fetches(), 3 + most);
+    for _ in 0..3 {
+        let function = trusting.cold();
+        trusting.checked(&function, &new).await.unwrap();
+    }
+    assert_eq!(trusting.fetches(), 3 + most);
+}
+
+#[tokio::test]
+async fn a_function_finds_a_new_key_in_the_table_first() {
+    let trusting = Trusting::start().await;
+    trusting.world.sync().await;
+    let function = trusting.cold();
+    trusting.checked(&function, &trusting.token()).await.unwrap();
+    trusting.rotates();
+    trusting.world.pass(1);
+    trusting.world.sync().await;
+    trusting.checked(&function, &trusting.token()).await.unwrap();
+    assert_eq!(trusting.fetches(), 2, "only sync asked");
+}
+
+#[tokio::test]
+async fn a_key_that_was_withdrawn_is_refused_after_an_hour() {
+    let trusting = Trusting::start().await;
+    trusting.world.sync().await;
+    let (function, old) = (trusting.cold(), trusting.token());
+    trusting.checked(&function, &old).await.unwrap();
+    trusting.rotates();
+    trusting.world.pass(HOUR);
+    trusting.world.sync().await;
+    refused(&trusting.checked(&function, &old).await);
+    refused(&trusting.checked(&trusting.cold(), &old).await);
+}
+
+#[tokio::test]
+async fn stored_keys_go_on_for_a_day_while_the_issuer_is_down() {
+    let trusting = Trusting::start().await;
+    trusting.world.sync().await;
+    let stored = trusting.stored().await;
+    trusting.is_down(true);
+    trusting.world.pass(2 * HOUR);
+    trusting.world.sync().await;
+    assert_eq!(trusting.stored().await, stored, "a failure replaces nothing");
+    let token = trusting.issuer.lock().unwrap().token("alice", None, None, 48 * 3600).unwrap();
+    trusting.checked(&trusting.cold(), &token).await.unwrap();
+
+    trusting.world.pass(22 * HOUR - 1);
+    let function = trusting.cold();
+    trusting.checked(&function, &token).await.unwrap();
+    trusting.world.pass(1);
+    for function in [function, trusting.cold()] {
+        let checked = trusting.checked(&function, &token).await;
+        assert!(matches!(checked, Err(AuthError::Unavailable(_))), "{checked:?}");
+    }
+    trusting.is_down(false);
+    trusting.checked(&trusting.cold(), &token).await.unwrap();
+}
+
+#[tokio::test]
+async fn stored_keys_that_are_damaged_are_not_used() {
+    let trusting = Trusting::start().await;
+    trusting.world.sync().await;
+    let damaged = IssuerKeys { jwks: "{\"keys\":".to_owned(), ..trusting.stored().await };
+    trusting.world.local.table().put_issuer_keys(&damaged).await.unwrap();
+    trusting.checked(&trusting.cold(), &trusting.token()).await.unwrap();
+    assert_eq!(trusting.fetches(), 2, "the issuer was asked instead");
+}

@@ -294,7 +294,11 @@ impl Picture {
         };
         let believed = believed.unwrap_or(exists);
         if believed != exists {
-            wrong.push(format!("invariant 3: {access:?} is taken for {:?}, and is not", assignment.presence));
+            let deleted = self.deleted_outside.get(access);
+            wrong.push(format!(
+                "invariant 3: {access:?} is taken for {:?}, and is not; it was last deleted outside at {deleted:?}: {assignment:?}",
+                assignment.presence
+            ));
         }
         wrong
     }

@@ -29,12 +29,16 @@ impl OtherTenant {
         made.expect(StatusCode::CREATED);
     }
 
+    /// Somebody asks for a role in the sandbox.
+    pub async fn request(&self, world: &World, who: &str, role: &str, seconds: i64) -> Answer {
+        let token = world.token_with(who, |claims| claims["aud"] = json!(self.audience));
+        let body = ask(SANDBOX, role, seconds);
+        self.call(world, As::Token(&token), Method::POST, "/v1/requests", Some(body)).await
+    }
+
     /// Alice asks for a role in the sandbox, which policy grants at once; the grant's id.
     pub async fn granted(&self, world: &World, role: &str, seconds: i64) -> String {
-        let token = world.token_with("alice", |claims| claims["aud"] = json!(self.audience));
-        let body = ask(SANDBOX, role, seconds);
-        let request = self.call(world, As::Token(&token), Method::POST, "/v1/requests", Some(body)).await;
-        let request = request.expect(StatusCode::CREATED);
+        let request = self.request(world, "alice", role, seconds).await.expect(StatusCode::CREATED);
         request["grant_ids"][0].as_str().unwrap().to_owned()
     }
 

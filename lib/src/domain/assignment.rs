@@ -93,7 +93,7 @@ pub struct Assignment {
     pub presence: Presence,
     /// Whether the person had the same access through a group when that was last looked up.
     pub group_access: bool,
-    /// When its presence was last confirmed; `None` if never.
+    /// It existed at this time or later, as Identity Center confirmed; `None` if it never did.
     #[serde(deserialize_with = "required")]
     pub confirmed_at: Option<Timestamp>,
     /// Former and present holders whose access was deleted outside stint, and whose grants do not show it yet.
@@ -249,10 +249,11 @@ impl Assignment {
         (is_left && self.presence == Presence::Present) || self.group_access
     }
 
-    /// Records that Identity Center lists the assignment. `seen` are the holders from before Identity Center was asked.
-    pub fn confirm_present(&mut self, seen: &[Holder], now: Timestamp) {
+    /// Records that the assignment existed at the time `since` or later: Identity Center was asked then, or a creation
+    /// that succeeded was begun then. `seen` are the holders from before Identity Center was asked.
+    pub fn confirm_present(&mut self, seen: &[Holder], since: Timestamp) {
         self.presence = Presence::Present;
-        self.confirmed_at = Some(now);
+        self.confirmed_at = Some(since);
         self.operation = None;
         if self.origin.is_none() {
             self.origin = Some(if self.was_ours { Origin::Unowned } else { Origin::Standing });

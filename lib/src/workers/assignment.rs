@@ -128,10 +128,10 @@ impl Leased<'_> {
             let step = match (self.assignment.next_step(self.since), self.assignment.operation.clone()) {
                 (NextStep::Nothing, _) => return Ok(Reconciled::Settled((&self.assignment).into())),
                 (NextStep::AnnounceDrift, _) => self.announce_drift().await?,
-                (_, Some(Operation { kind, request_id: Some(request), .. })) => {
-                    self.look_at_change(run, kind, &request).await?
-                }
-                (_, Some(Operation { kind, request_id: None, .. })) => self.begin(run, kind).await?,
+                (_, Some(operation)) => match &operation.request_id {
+                    Some(request) => self.look_at_change(run, &operation, request).await?,
+                    None => self.begin(run, operation.kind).await?,
+                },
                 (NextStep::Delete, None) => {
                     let now = self.workers.now();
                     self.write(|assignment| assignment.record_deletion(now)).await?;
@@ -225,17 +225,22 @@ impl Leased<'_> {
     async fn look_at_change(
         &mut self,
         run: &mut WorkerRun<'_>,
-        kind: OperationKind,
+        operation: &Operation,
         request: &str,
     ) -> Result<Next, WorkerError> {
+        let Operation { kind, started_at, .. } = *operation;
         let instance = self.assignment.key.instance_arn.clone();
         let seen = self.assignment.holders.clone();
         match self.center(run).await?.progress(kind, &instance, request).await {
             Ok(Progress::InProgress) => Ok(Next::Wait("Identity Center is still making the change".to_owned())),
             Ok(Progress::Succeeded) => match kind {
+                // It was created after `started_at`, which says little if that is long ago: somebody may have deleted
+                // it since. Then Identity Center is asked whether it exists.
+                OperationKind::Create if self.since.is_some_and(|since| started_at < since) => {
+                    self.drop_operation(Next::Go).await
+                }
                 OperationKind::Create => {
-                    let now = self.workers.now();
-                    self.write(|assignment| assignment.confirm_present(&seen, now)).await?;
+                    self.write(|assignment| assignment.confirm_present(&seen, started_at)).await?;
                     Ok(Next::Go)
                 }
                 OperationKind::Delete if self.assignment.unresolved_until.is_some() => self.look_for_it(run).await,

@@ -77,3 +77,18 @@ fn what_was_deleted_by_hand_was_made_again() {
     ];
     play(3, &[steps]);
 }
+
+/// Its worker died when it was created, and the next one was told that the creation had succeeded.
+#[test]
+fn what_was_deleted_by_hand_before_it_was_confirmed_was_taken_for_present() {
+    let (who, account, role) = ("alice", SANDBOX, "ReadOnlyAccess");
+    let steps = vec![
+        Step::Submit { who, account, role, seconds: 3600, how: How::AtOnce },
+        Step::Fail { service: Some(Service::SsoAdmin), kind: FaultKind::DieAfter, after: 2, times: 1, seconds: 1 },
+        Step::Deliver,
+        Step::Pass { seconds: 60 },
+        Step::DeleteByHand { assignment: 0 },
+        Step::Rest,
+    ];
+    play(3, &[steps]);
+}

@@ -7,8 +7,9 @@
 //! Policy is asked again before access is given (invariant 10). A worker may refuse a grant only at a moment at which the
 //! policies in force refuse it, and give it only at one at which they permit it.
 //!
-//! What somebody deletes by hand is gone for the grants that had it; only another grant makes it again. Only the histories of
-//! `found` have such steps: a deletion while a worker records what it saw a moment before is not in the model.
+//! What somebody deletes by hand is gone for the grants that had it; only another grant makes it again.
+//!
+//! Two tenants share the Identity Center instance. Access is there while a grant of either one gives it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -120,6 +121,7 @@ impl Status {
 /// What the API says of a grant.
 struct Said {
     id: String,
+    of_other: bool,
     access: Access,
     from: Timestamp,
     to: Timestamp,
@@ -128,9 +130,10 @@ struct Said {
 }
 
 impl Said {
-    fn of(grant: &Value) -> Self {
+    fn of(grant: &Value, of_other: bool) -> Self {
         Self {
             id: grant["id"].as_str().unwrap().to_owned(),
+            of_other,
             access: access(&grant["grantee_id"], &grant["action"], &grant["resource"]["id"]),
             from: time(&grant["granted_at"]),
             to: time(&grant["expires_at"]),
@@ -304,14 +307,16 @@ impl Model {
 
     /// What is live of that access lasts until then at most, and for as long as before at least.
     pub(super) fn perhaps_lasts(&mut self, access: &str, to: Timestamp) {
-        for promise in self.grants.values_mut().filter(|promise| promise.terms.access == access) {
+        for promise in
+            self.grants.values_mut().filter(|promise| promise.terms.access == access && !promise.terms.of_other)
+        {
             promise.perhaps_to = promise.perhaps_to.max(to);
         }
     }
 
     /// It was ended early, or had ended by itself, as the answer says.
     pub(super) fn ended(&mut self, answer: &Value, now: Timestamp) {
-        let said = Said::of(answer);
+        let said = Said::of(answer, false);
         let latest = self.latest;
         let Some(promise) = self.grants.get_mut(&said.id) else { return };
         promise.perhaps_revoked = true;
@@ -346,8 +351,10 @@ impl Model {
     }
 
     /// All is at rest: what the API says has to be what was promised, and removes every doubt.
-    pub(super) fn read_back(&mut self, grants: &[Value], now: Timestamp) {
-        let mut said: BTreeMap<_, _> = grants.iter().map(Said::of).map(|said| (said.id.clone(), said)).collect();
+    pub(super) fn read_back(&mut self, here: &[Value], there: &[Value], now: Timestamp) {
+        let here = here.iter().map(|grant| Said::of(grant, false));
+        let said = here.chain(there.iter().map(|grant| Said::of(grant, true)));
+        let mut said: BTreeMap<_, _> = said.map(|said| (said.id.clone(), said)).collect();
         let latest = self.latest;
         for (id, promise) in &mut self.grants {
             let said = said.remove(id).unwrap_or_else(|| panic!("grant {id} is gone"));
@@ -359,7 +366,8 @@ impl Model {
             assert_eq!(promise.provisioning, said.provisioning, "grant {id}, where the table says {promise:?}");
         }
         for (id, said) in said {
-            let asked = self.unanswered.iter().position(|one| one.terms.access == said.access);
+            let is_it = |one: &Unanswered| (&one.terms.access, one.terms.of_other) == (&said.access, said.of_other);
+            let asked = self.unanswered.iter().position(is_it);
             let asked = asked.unwrap_or_else(|| panic!("grant {id} gives {}, and nobody asked", said.access));
             let Unanswered { terms, giving } = self.unanswered.remove(asked);
             self.granted(&id, terms, said.from, said.to.duration_since(said.from));

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use stint_tests::{Answer, As, ask};
+use stint_tests::{Answer, As, SANDBOX, ask};
 
 use super::model::time;
 use super::play::{Played, span};
@@ -80,6 +80,29 @@ impl Played {
         }
     }
 
+    /// Somebody asks in the other tenant, which uses the same Identity Center.
+    pub(super) async fn other_submit(&mut self, who: &str, role: &str, seconds: i64) {
+        let terms = Terms { of_other: true, ..terms(who, SANDBOX, role, seconds) };
+        match answered(self.other.request(&self.world, who, role, seconds).await) {
+            Some(answer) if answer.status == StatusCode::CREATED => self.granted(&terms, &answer.body),
+            Some(_) => {}
+            None => self.model.perhaps_granted(terms),
+        }
+    }
+
+    /// A grant of the first tenant is not found in the other one.
+    pub(super) async fn other_revoke(&mut self, grant: usize) {
+        let Some(id) = self.model.grant(grant).cloned() else { return };
+        let now = self.now();
+        let path = format!("/v1/grants/{id}");
+        let call = self.other.call(&self.world, As::ApiKey(&self.other.key), Method::DELETE, &path, None);
+        match answered(call.await) {
+            Some(answer) if answer.status == StatusCode::ACCEPTED => self.model.ended(&answer.body, now),
+            Some(_) => {}
+            None => self.model.perhaps_ended(&id),
+        }
+    }
+
     pub(super) async fn edit_policy(&mut self, policy: usize, edit: Edit) {
         let policy = policy % self.policies.len();
         self.edited.insert(policy);
@@ -133,7 +156,7 @@ impl Played {
 /// What is asked for, approved by nobody yet.
 fn terms(who: &str, account: &str, role: &str, seconds: i64) -> Terms {
     let access = format!("{who} {role} {account}");
-    Terms { access, seconds: Some(seconds), approvals: Some(0), break_glass: false }
+    Terms { access, seconds: Some(seconds), approvals: Some(0), break_glass: false, of_other: false }
 }
 
 /// The answer; none if it says that it was our fault: then it may have been carried out or not.

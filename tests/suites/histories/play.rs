@@ -6,13 +6,13 @@ use std::ops::AddAssign;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint_local::aws::{Faults, Limits, User};
 use stint_local::oidc::DevUser;
 use stint_local::seed::Seed;
 use stint_tests::invariants::{assert_invariants, rest};
-use stint_tests::{As, STAGING, World, plain};
+use stint_tests::{As, OtherTenant, STAGING, World, plain};
 
 use super::model::{Access, Model};
 use super::policies::{Policies, Terms};
@@ -64,6 +64,8 @@ pub(super) fn play(latency: u64, histories: &[Vec<Step>]) -> Summary {
 /// A history that is being played.
 pub(super) struct Played {
     pub(super) world: World,
+    /// A second tenant on the same Identity Center instance.
+    pub(super) other: OtherTenant,
     pub(super) model: Model,
     /// Every request that waited for people when it was made, with what it asks for; the last first.
     pub(super) requests: Vec<(String, Terms)>,
@@ -113,6 +115,10 @@ pub(super) fn span(seconds: i64) -> SignedDuration {
 impl Played {
     async fn begin(latency: u64) -> Self {
         let world = World::limited(seed(), Limits::identity_center(), Duration::from_secs(latency)).await;
+        let other = world.second_tenant().await;
+        other.let_engineering_in(&world).await;
+        assert!(world.share_instance(&other).await);
+        world.settle().await;
         let policies = world.get(As::Key, "/v1/policies").await.expect(StatusCode::OK);
         let policies = policies["data"].as_array().unwrap().clone();
         let mut in_force = Policies::default();
@@ -120,6 +126,7 @@ impl Played {
         world.local.aws().clear_calls();
         Self {
             world,
+            other,
             model: Model::default(),
             requests: Vec::new(),
             policies,
@@ -143,6 +150,8 @@ impl Played {
             Step::Decide { who, request, verb } => self.decide(who, request, verb).await,
             Step::Extend { who, grant, seconds } => self.extend(who, grant, seconds).await,
             Step::Revoke { who, grant } => self.revoke(who, grant).await,
+            Step::OtherSubmit { who, role, seconds } => self.other_submit(who, role, seconds).await,
+            Step::OtherRevoke { grant } => self.other_revoke(grant).await,
             Step::EditPolicy { policy, edit } => self.edit_policy(policy, edit).await,
             Step::AssignByHand { who, account, role } => self.assign_by_hand(who, account, role),
             Step::DeleteByHand { assignment } => self.delete_by_hand(assignment),
@@ -242,9 +251,14 @@ impl Played {
         rest(&self.world).await;
         self.worked();
         let now = self.now();
-        let grants = self.world.get(As::Key, "/v1/grants?limit=250").await.expect(StatusCode::OK);
-        assert_eq!(grants["has_more"], false, "more grants than a page has");
-        self.model.read_back(grants["data"].as_array().unwrap(), now);
+        let all = "/v1/grants?limit=250";
+        let of_other = self.other.call(&self.world, As::ApiKey(&self.other.key), Method::GET, all, None).await;
+        let [here, there] = [self.world.get(As::Key, all).await, of_other].map(|answer| {
+            let mut grants = answer.expect(StatusCode::OK);
+            assert_eq!(grants["has_more"], false, "more grants than a page has");
+            grants["data"].take()
+        });
+        self.model.read_back(here.as_array().unwrap(), there.as_array().unwrap(), now);
         assert_eq!(self.existing(), &self.model.live(now) | &self.standing, "all is at rest");
         self.was_set_back = false;
     }

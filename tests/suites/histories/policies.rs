@@ -26,6 +26,14 @@ pub(super) struct Terms {
     pub(super) approvals: Option<u64>,
     /// No policy is asked about an emergency, and the settings stay what they are.
     pub(super) break_glass: bool,
+    /// It was asked for in the other tenant, whose policy permits it and stays what it is.
+    pub(super) of_other: bool,
+}
+
+impl Terms {
+    fn is_always_permitted(&self) -> bool {
+        self.break_glass || self.of_other
+    }
 }
 
 /// The policies in force, and the states each may be in.
@@ -52,12 +60,14 @@ impl Policies {
 
     /// Whether access may be permitted now.
     pub(super) fn may_permit(&self, terms: &Terms) -> bool {
-        terms.break_glass || self.of(terms).is_some_and(|states| states.iter().any(|state| may_permit(state, terms)))
+        terms.is_always_permitted()
+            || self.of(terms).is_some_and(|states| states.iter().any(|state| may_permit(state, terms)))
     }
 
     /// Whether access may be refused now.
     pub(super) fn may_refuse(&self, terms: &Terms) -> bool {
-        !terms.break_glass && self.of(terms).is_none_or(|states| states.iter().any(|state| may_refuse(state, terms)))
+        !terms.is_always_permitted()
+            && self.of(terms).is_none_or(|states| states.iter().any(|state| may_refuse(state, terms)))
     }
 
     /// The states of the one policy that can permit it.

@@ -15,7 +15,7 @@ const PARTS: u64 = 4;
 const HISTORIES_A_WORLD: u64 = 5;
 
 /// After so many attempts to leave something out, what is left is told.
-const ATTEMPTS_TO_SHRINK: u32 = 300;
+const ATTEMPTS_TO_SHRINK: u32 = 40;
 
 fn setting(name: &str, otherwise: u64) -> u64 {
     match std::env::var(name) {

@@ -10,20 +10,74 @@ use stint_tests::{PRODUCTION, SANDBOX, STAGING};
 /// One thing that happens. Requests, grants and policies are told by their number, counted round and round.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    Submit { who: &'static str, account: &'static str, role: &'static str, seconds: i64, how: How },
-    Ensure { who: &'static str, account: &'static str, role: &'static str, seconds: i64 },
-    Decide { who: &'static str, request: usize, verb: &'static str },
-    Extend { who: &'static str, grant: usize, seconds: i64 },
-    Revoke { who: &'static str, grant: usize },
-    EditPolicy { policy: usize, edit: Edit },
-    AssignByHand { who: &'static str, account: &'static str, role: &'static str },
-    DeleteByHand { assignment: usize },
-    MoveAccount { account: &'static str, unit: &'static str },
-    Pass { seconds: u64 },
-    SetBack { seconds: u64 },
+    Submit {
+        who: &'static str,
+        account: &'static str,
+        role: &'static str,
+        seconds: i64,
+        how: How,
+    },
+    Ensure {
+        who: &'static str,
+        account: &'static str,
+        role: &'static str,
+        seconds: i64,
+    },
+    Decide {
+        who: &'static str,
+        request: usize,
+        verb: &'static str,
+    },
+    Extend {
+        who: &'static str,
+        grant: usize,
+        seconds: i64,
+    },
+    Revoke {
+        who: &'static str,
+        grant: usize,
+    },
+    /// In the other tenant, in the sandbox.
+    OtherSubmit {
+        who: &'static str,
+        role: &'static str,
+        seconds: i64,
+    },
+    /// With the key of the other tenant.
+    OtherRevoke {
+        grant: usize,
+    },
+    EditPolicy {
+        policy: usize,
+        edit: Edit,
+    },
+    AssignByHand {
+        who: &'static str,
+        account: &'static str,
+        role: &'static str,
+    },
+    DeleteByHand {
+        assignment: usize,
+    },
+    MoveAccount {
+        account: &'static str,
+        unit: &'static str,
+    },
+    Pass {
+        seconds: u64,
+    },
+    SetBack {
+        seconds: u64,
+    },
     Deliver,
     Sweep,
-    Fail { service: Option<Service>, kind: FaultKind, after: u32, times: u32, seconds: i64 },
+    Fail {
+        service: Option<Service>,
+        kind: FaultKind,
+        after: u32,
+        times: u32,
+        seconds: i64,
+    },
     Restart,
     Rest,
 }
@@ -156,9 +210,13 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (decider, number(), verb).prop_map(|(who, request, verb)| Step::Decide { who, request, verb }),
         3 => (who(), number(), length()).prop_map(|(who, grant, seconds)| Step::Extend { who, grant, seconds }),
         4 => (who(), number()).prop_map(|(who, grant)| Step::Revoke { who, grant }),
+        2 => (select(&["alice", "bob"]), select(&ROLES), length())
+            .prop_map(|(who, role, seconds)| Step::OtherSubmit { who, role, seconds }),
+        1 => number().prop_map(|grant| Step::OtherRevoke { grant }),
         2 => (number(), edit()).prop_map(|(policy, edit)| Step::EditPolicy { policy, edit }),
         1 => (who(), place())
             .prop_map(|(who, (account, role))| Step::AssignByHand { who, account, role }),
+        1 => number().prop_map(|assignment| Step::DeleteByHand { assignment }),
         1 => (select(&[SANDBOX, STAGING, PRODUCTION]), select(&["Root", "Sandbox", "Staging", "Production"]))
             .prop_map(|(account, unit)| Step::MoveAccount { account, unit }),
         6 => pass.prop_map(|seconds| Step::Pass { seconds }),

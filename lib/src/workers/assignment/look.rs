@@ -18,14 +18,14 @@ impl Leased<'_> {
     /// refuses the creation for the moment, it is as long as a run's patience. A run that gives up drops the creation,
     /// and the next one asks again.
     pub(super) async fn look_before_creation(&mut self, run: &mut WorkerRun<'_>) -> Result<Next, WorkerError> {
-        let seen = self.assignment.holders.clone();
+        let (seen, asked_at) = (self.assignment.holders.clone(), self.workers.now());
         match self.list(run, false).await? {
             Ok((is_there, in_group)) => {
                 let now = self.workers.now();
                 self.write(|assignment| {
                     assignment.group_access = in_group;
                     if is_there {
-                        assignment.confirm_present(&seen, now);
+                        assignment.confirm_present(&seen, asked_at);
                     } else {
                         assignment.record_creation(now);
                     }

@@ -12,16 +12,16 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing_subscriber::EnvFilter;
 
+use crate::aws::event_bus::Bus;
+use crate::aws::identity_center::IdentityCenter;
+use crate::aws::scheduler::{ScheduleSettings, Schedules};
+use crate::aws::{self, DirectoryError, DirectorySource, IdentityStore, Organizations};
 use crate::clock::Clock;
-use crate::directory::{self, DirectoryError, DirectorySource, IdentityStore, Organizations};
 use crate::domain::{LONGEST_REQUEST, Quota};
-use crate::events::Bus;
 use crate::http::Api;
-use crate::identity_center::IdentityCenter;
 use crate::metrics::Metrics;
-use crate::schedule::{ScheduleSettings, Schedules};
+use crate::provision::{Services, WorkerError, Workers};
 use crate::store::Table;
-use crate::workers::{Services, WorkerError, Workers};
 
 pub use lambda_runtime::Error;
 
@@ -202,7 +202,7 @@ pub async fn sync_workers(
     instance_arn: Option<&str>,
     clock: Clock,
 ) -> Result<Workers, DirectoryError> {
-    let instance = directory::instance(&aws_sdk_ssoadmin::Client::new(aws), instance_arn, &clock).await?;
+    let instance = aws::instance(&aws_sdk_ssoadmin::Client::new(aws), instance_arn, &clock).await?;
     let settings = Settings {
         table_name,
         event_bus_name: String::new(),
@@ -226,7 +226,7 @@ pub async fn sync_workers(
 ///
 /// [`DirectoryError`] when it cannot be told which instance is meant.
 pub async fn instance_arn(aws: &SdkConfig, named: Option<&str>, clock: &Clock) -> Result<String, DirectoryError> {
-    Ok(directory::instance(&aws_sdk_ssoadmin::Client::new(aws), named, clock).await?.arn)
+    Ok(aws::instance(&aws_sdk_ssoadmin::Client::new(aws), named, clock).await?.arn)
 }
 
 /// The template's `IdentityCenterSlots`.

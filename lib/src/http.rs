@@ -2,7 +2,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `endpoint/` | the operations, one file each |
+//! | `endpoint/` | the operations by area, one file each |
 //! | `view/` | what goes over the wire, and how it is made of domain types |
 //! | `call` | the credential and the tenant; the only way to the table |
 //! | `body` | parses input once, naming what is wrong with it |

@@ -9,25 +9,13 @@
 //! | [`drain_guard`] | CloudFormation, before it deletes the stack |
 //! | [`sync`] | a schedule, every fifteen minutes, and an administrator on demand: it reads the directory from AWS |
 //!
-//! A worker that changes an assignment needs a slot at Identity Center (`run`). If no slot is free, the worker marks
-//! its grant due and ends; a worker that holds a slot does that work (`queue`).
-//!
 //! Each worker may be called twice, late, out of order or not at all. What it does depends only on what the table says
 //! when it is called.
 
-mod assignment;
-mod context;
 pub mod deprovision_grant;
 pub mod drain_guard;
 mod outbox;
-mod provision;
 pub mod provision_grant;
 pub mod publish_events;
-mod queue;
-mod reconsider;
-mod revoke;
-mod run;
 pub mod sweep;
 pub mod sync;
-
-pub use context::{LONGEST_RUN, Services, WorkerError, Workers};

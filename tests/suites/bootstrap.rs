@@ -252,7 +252,7 @@ async fn a_sync_finds_what_there_is_and_keeps_what_only_we_know() {
     assert_eq!(names, expected.map(plain).collect::<Vec<_>>());
 
     let ranked = AwsResource { rank: Some(7), ..found[0].clone() };
-    let closed = stint::directory::account("999999999999", "closed", "r-5717", world.now()).unwrap();
+    let closed = AwsResource::account("999999999999", "closed", "r-5717", world.now()).unwrap();
     tenant.put_all(&[ranked.clone(), closed]).await.unwrap();
     let version = async || tenant.versions().await.unwrap().directory_version;
     let before = version().await;

@@ -5,5 +5,5 @@ use stint::http::{app, endpoint};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let api = context::api_without_connections().await?;
-    lambda_http::run(app(endpoint::get_open_api::router(), api)).await
+    lambda_http::run(app(endpoint::service::get_open_api::router(), api)).await
 }

@@ -5,5 +5,5 @@ use stint::http::{app, endpoint};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let api = context::api().await?;
-    lambda_http::run(app(endpoint::validate_policies::router(), api)).await
+    lambda_http::run(app(endpoint::policies::validate_policies::router(), api)).await
 }

@@ -16,16 +16,17 @@ use stint::app::Ids;
 use stint::auth::api_key::{ApiKey, ApiKeySecret};
 use stint::auth::jwks::{JwksError, check_issuer};
 use stint::auth::scope::scopes_of;
+use stint::aws::DirectoryError;
 use stint::clock::Clock;
 use stint::context::{self, RandomError, random_bytes};
-use stint::directory::DirectoryError;
 use stint::domain::{
     ApiKeyId, BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Seconds, Tenant, TenantId, TenantSettings,
 };
+use stint::provision::WorkerError;
 use stint::store::{CommitError, Record as _, StoreError, TenantTable};
 use stint::tenancy::{self, InstanceError, NewKey, NewTenant, Slug, SlugError, TenancyError};
+use stint::workers;
 use stint::workers::sync::SyncCall;
-use stint::workers::{self, WorkerError};
 
 pub use drain::{DrainArguments, DrainError, drain};
 

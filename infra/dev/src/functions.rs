@@ -14,7 +14,8 @@ pub(crate) fn binaries(operations: &[Operation], workers: &[Worker]) -> Vec<Gene
     all.map(|(name, text)| Generated::new(format!("functions/src/bin/{name}.rs"), text)).collect()
 }
 
-fn endpoint(Operation { name, method, path, table, .. }: &Operation) -> String {
+fn endpoint(Operation { name, method, path, area, table, .. }: &Operation) -> String {
+    let area = area.replace(' ', "_").to_lowercase();
     // Without the table there is nothing to connect to.
     let api = if table.is_none() { "api_without_connections" } else { "api" };
     format!(
@@ -25,7 +26,7 @@ use stint::http::{{app, endpoint}};
 #[tokio::main(flavor = \"current_thread\")]
 async fn main() -> Result<(), Error> {{
     let api = context::{api}().await?;
-    lambda_http::run(app(endpoint::{name}::router(), api)).await
+    lambda_http::run(app(endpoint::{area}::{name}::router(), api)).await
 }}
 "
     )

@@ -13,8 +13,8 @@ use stint::clock::Clock;
 use stint::domain::TenantId;
 use stint::http::{Api, app, endpoint};
 use stint::metrics::Metrics;
+use stint::provision::Workers;
 use stint::store::{CommitError, Table, Transaction};
-use stint::workers::Workers;
 use uuid::Uuid;
 
 use crate::aws::{AwsEndpoint, Limits, Options};

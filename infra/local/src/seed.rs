@@ -8,7 +8,6 @@ use serde_json::Value;
 use stint::auth::ApiScope;
 use stint::auth::api_key::ApiKeySecret;
 use stint::context::{RandomError, random_bytes};
-use stint::directory;
 use stint::domain::{
     ApiKeyId, AwsResource, BreakGlass, DirectoryLink, ExternalId, InstanceTenants, OidcConfig, Person, PersonLink,
     ResourceError, Role, Seconds, Tenant, TenantId, TenantSettings, User, Versions,
@@ -213,16 +212,16 @@ impl Seed {
         let mut resources = Vec::new();
         let mut units: Vec<(&Unit, Option<&str>)> = vec![(&self.aws.root, None)];
         while let Some((unit, parent)) = units.pop() {
-            resources.push(directory::unit(&unit.id, &unit.name, parent, now)?);
+            resources.push(AwsResource::unit(&unit.id, &unit.name, parent, now)?);
             for account in &unit.accounts {
                 let tags = account.tags.clone();
-                let account = directory::account(&account.id, &account.name, &unit.id, now)?;
+                let account = AwsResource::account(&account.id, &account.name, &unit.id, now)?;
                 resources.push(AwsResource { tags, ..account });
             }
             units.extend(unit.units.iter().map(|below| (below, Some(unit.id.as_str()))));
         }
         for (rank, set) in (1..).zip(&self.aws.permission_sets) {
-            let set = directory::permission_set(&set.arn, &set.name, now)?;
+            let set = AwsResource::permission_set(&set.arn, &set.name, now)?;
             resources.push(AwsResource { rank: Some(rank), ..set });
         }
         Ok(resources)

@@ -13,14 +13,15 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use stint::app::Ids;
 use stint::auth::api_key::ApiKeySecret;
+use stint::aws::scheduler::ScheduleSettings;
 use stint::clock::Clock;
 use stint::context::Settings;
 use stint::domain::{OidcConfig, Policy, TenantId};
 use stint::http::{Api, SourceIp, app, endpoint};
 use stint::metrics::{Measurement, Metrics};
-use stint::schedule::ScheduleSettings;
+use stint::provision::Workers;
 use stint::store::{CommitError, Table};
-use stint::workers::{Workers, deprovision_grant, drain_guard, provision_grant, publish_events, sweep, sync};
+use stint::workers::{deprovision_grant, drain_guard, provision_grant, publish_events, sweep, sync};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use utoipa_axum::router::OpenApiRouter;
@@ -330,7 +331,7 @@ const SYNC_EVERY: Duration = Duration::from_mins(15);
 pub(crate) async fn start_aws(options: Options) -> Result<Arc<AwsEndpoint>, StartError> {
     let rule = |detail_types: &[&str], function: &str| Rule {
         bus: BUS.to_owned(),
-        source: stint::events::SOURCE.to_owned(),
+        source: stint::aws::event_bus::SOURCE.to_owned(),
         detail_types: detail_types.iter().map(|&kind| kind.to_owned()).collect(),
         function: function.to_owned(),
     };

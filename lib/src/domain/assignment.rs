@@ -1,7 +1,7 @@
 //! The record of an account assignment in Identity Center: which grants hold it, who created it, and what was last
 //! confirmed of it.
 //!
-//! Nothing here does I/O: `workers/assignment.rs` carries out what [`Assignment::next_step`] returns.
+//! Nothing here does I/O: `provision/reconcile.rs` carries out what [`Assignment::next_step`] returns.
 
 use std::collections::BTreeSet;
 

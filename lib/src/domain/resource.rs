@@ -1,6 +1,8 @@
 //! Resources that access is requested to: accounts, organizational units, permission sets, buckets, databases,
 //! instances.
 
+mod known;
+
 use std::fmt;
 use std::sync::LazyLock;
 

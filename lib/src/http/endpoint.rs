@@ -1,58 +1,23 @@
-//! The operations, one file each, named as the operation is.
+//! The operations, by area. Each has a file, which is named as the operation is.
+
+pub mod access;
+pub mod audit_log;
+pub mod grants;
+pub mod policies;
+pub mod requests;
+pub mod service;
 
 use utoipa_axum::router::OpenApiRouter;
 
 use super::Api;
 
-macro_rules! endpoints {
-    ($($name:ident)+) => {
-        $(pub mod $name;)+
-
-        /// Every endpoint's router, by the name of its binary.
-        #[must_use]
-        pub fn all() -> Vec<(&'static str, OpenApiRouter<Api>)> {
-            vec![$((stringify!($name), $name::router())),+]
-        }
-    };
-}
-
-endpoints! {
-    approve_request
-    cancel_request
-    create_policy
-    create_policy_rule
-    create_request
-    create_request_message
-    delete_policy
-    delete_policy_rule
-    deny_request
-    ensure_access
-    evaluate_policies
-    export_audit_log
-    extend_grant
-    get_access_request_status
-    get_audit_log_entry
-    get_grant
-    get_health
-    get_open_api
-    get_policy
-    get_policy_rule
-    get_policy_schema
-    get_request
-    list_audit_log
-    list_grants
-    list_policies
-    list_policy_rules
-    list_request_messages
-    list_requests
-    reorder_policies
-    reorder_policy_rules
-    revoke_grant
-    update_grant
-    update_policy
-    update_policy_rule
-    validate_policies
-    verify_audit_log
+/// Every endpoint's router, by the name of its binary.
+#[must_use]
+pub fn all() -> Vec<(&'static str, OpenApiRouter<Api>)> {
+    [access::all(), audit_log::all(), grants::all(), policies::all(), requests::all(), service::all()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// All endpoints in one router, as the local server has them.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::context::{WorkerError, Workers};
+use crate::provision::{WorkerError, Workers};
 
 /// How long the response may take. It is a short upload to a bucket in the same Region; CloudFormation itself waits
 /// much longer.

@@ -2,11 +2,11 @@
 
 use futures_util::future::try_join_all;
 
-use super::context::{ATTEMPTS, WorkerError, Workers};
 use crate::audit::ChainPosition;
+use crate::aws::event_bus::MOST_AT_ONCE;
 use crate::domain::{Event, EventId, EventKind, TenantId};
-use crate::events::MOST_AT_ONCE;
 use crate::metrics::{Measurement, RequestOutcome};
+use crate::provision::{ATTEMPTS, WorkerError, Workers};
 use crate::store::{AuditEntry, AuditHead, CommitError, OutboxEvent, Record, TenantTable, Transaction};
 
 /// A transaction takes 100 items: two for each event, and one for the head of the chain.

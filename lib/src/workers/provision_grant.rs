@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::context::{GrantCall, WorkerError, Workers};
-use super::run::WorkerRun;
+use crate::provision::WorkerRun;
+use crate::provision::{GrantCall, WorkerError, Workers};
 
 /// Handles a call of the bus or of Scheduler.
 ///

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::context::{WorkerError, Workers};
 use crate::domain::{EventId, TenantId};
+use crate::provision::{WorkerError, Workers};
 use crate::store::{OutboxEvent, Record, keys};
 
 /// Handles a batch of the table's stream. The records of one tenant are handled together and in order; if that fails,

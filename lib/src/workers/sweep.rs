@@ -3,11 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::context::{GrantCall, WorkerError, Workers};
-use super::run::WorkerRun;
 use crate::app::lapse;
 use crate::domain::AccessRequest;
 use crate::metrics::Measurement;
+use crate::provision::WorkerRun;
+use crate::provision::{GrantCall, WorkerError, Workers};
 use crate::store::{CommitError, DueItem, Work};
 
 /// The most items of one shard in one call. The next call is five minutes away, and this one has to end before Lambda

@@ -22,9 +22,9 @@ use serde_json::Value;
 
 use self::lease::Lease;
 use self::resources::TenantDirectory;
-use super::context::{WorkerError, Workers};
 use crate::domain::{ResourceType, SyncPhase, TenantId};
 use crate::metrics::Measurement;
+use crate::provision::{WorkerError, Workers};
 
 /// How long a run works. The rest of the 15 minutes until Lambda ends it is for the last request.
 const LONGEST: SignedDuration = SignedDuration::from_mins(13);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use stint::directory;
+use stint::domain::AwsResource;
 use stint::domain::{Tenant, TenantSettings};
 use stint::store::{Record, Transaction};
 use stint_local::aws::Limits;
@@ -37,7 +37,7 @@ async fn world(max_pending_grants: u32) -> World {
     let world = World::limited(seed, Limits::identity_center(), Duration::from_secs(1)).await;
     let table = world.local.table().tenant(world.local.tenant_id());
     let accounts: Vec<_> =
-        (0..64).map(|number| directory::account(&missing(number), "missing", &unit, world.now()).unwrap()).collect();
+        (0..64).map(|number| AwsResource::account(&missing(number), "missing", &unit, world.now()).unwrap()).collect();
     table.put_all(&accounts).await.unwrap();
     let tenant = table.get::<Tenant>(Tenant::KIND).await.unwrap().unwrap();
     let settings = TenantSettings { max_pending_grants, ..tenant.settings.clone() };

@@ -98,7 +98,7 @@ async fn the_event_of_sweep_does_what_is_due() {
 #[tokio::test]
 async fn an_event_without_its_key_is_refused() {
     let (example, clock) = start().await;
-    let function = app(endpoint::list_policies::router(), Api::new(example.table.clone(), clock));
+    let function = app(endpoint::policies::list_policies::router(), Api::new(example.table.clone(), clock));
     let stranger = event("list_policies").replace(example.key.expose(), "stint_unknown");
     assert_eq!(send(function, &stranger).await.status, StatusCode::UNAUTHORIZED);
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use stint::domain::EventKind;
 use stint::http::{ErrorBody, ErrorCode};
+use stint::provision::LONGEST_RUN;
 use stint::store::{Index, OutboxEvent, Record, keys};
-use stint::workers::LONGEST_RUN;
 use stint_tests::template::{functions, resources, statements_of_role, template};
 
 use super::operations::{endpoints, workers};
@@ -88,7 +88,7 @@ fn rules_listen_for_events_that_are_sent() {
         let events = function.properties["Events"].as_object().into_iter().flat_map(|events| events.values());
         for event in events.filter(|event| event["Type"] == "EventBridgeRule") {
             let pattern = &event["Properties"]["Pattern"];
-            assert_eq!(pattern["source"], json!([stint::events::SOURCE]), "{name}");
+            assert_eq!(pattern["source"], json!([stint::aws::event_bus::SOURCE]), "{name}");
             let listened = pattern["detail-type"].as_array().unwrap();
             assert!(listened.iter().all(|kind| kinds.contains(kind.as_str().unwrap())), "{name}: {listened:?}");
         }

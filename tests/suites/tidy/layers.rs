@@ -5,9 +5,10 @@ use super::sources;
 /// The modules, the lowest layer first. A module may use those of lower layers, and none of its own.
 const LAYERS: &[&[&str]] = &[
     &["clock", "domain", "hash", "metrics"],
-    &["policy", "store"],
-    &["audit", "auth", "directory", "events", "identity_center", "schedule"],
+    &["directory", "policy", "store"],
+    &["audit", "auth", "aws"],
     &["app", "tenancy"],
+    &["provision"],
     &["http", "workers"],
     &["context"],
 ];

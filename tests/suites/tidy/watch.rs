@@ -79,7 +79,10 @@ fn a_workers_event_is_what_calls_it() {
     let batch: dynamodb::Event = event("publish_events");
     assert!(batch.records.iter().all(|record| record.event_name == "INSERT"));
     let decided: EventBridgeEvent = event("provision_grant");
-    assert_eq!((decided.source.as_str(), decided.detail_type.as_str()), (stint::events::SOURCE, "grant.provisioning"));
+    assert_eq!(
+        (decided.source.as_str(), decided.detail_type.as_str()),
+        (stint::aws::event_bus::SOURCE, "grant.provisioning")
+    );
     for worker in ["sweep", "sync"] {
         let clock: EventBridgeEvent = event(worker);
         assert_eq!((clock.source.as_str(), clock.detail_type.as_str()), ("aws.events", "Scheduled Event"), "{worker}");

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::super::context::{WorkerError, Workers};
 use crate::auth::jwks::fetch_keys;
 use crate::domain::{Tenant, TenantId};
+use crate::provision::{WorkerError, Workers};
 use crate::store::Record;
 
 /// How many issuers are asked at the same time.

@@ -4,8 +4,8 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::super::context::{WorkerError, Workers};
 use crate::domain::{SYNC_LEASE, SyncPhase, SyncState};
+use crate::provision::{WorkerError, Workers};
 use crate::store::CommitError;
 
 /// A lease that this run took, and has not been seen to lose.

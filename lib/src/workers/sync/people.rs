@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::context::WorkerError;
 use super::resources::TenantDirectory;
 use super::{Ended, Run};
 use crate::directory::compare;
 use crate::domain::{Person, PersonLink};
+use crate::provision::WorkerError;
 
 /// The most items in one transaction before it is committed; DynamoDB takes a hundred. A person has at most ten
 /// external ids and one address (quotas of the Identity Store), so one more person and all links that change with them

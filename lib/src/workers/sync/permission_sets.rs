@@ -7,13 +7,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::super::context::WorkerError;
-use super::super::run::WorkerRun;
 use super::resources::TenantDirectory;
 use super::{Ended, Run, kind_name};
-use crate::directory::{DirectoryError, permission_set};
+use crate::aws::DirectoryError;
+use crate::aws::identity_center::{IdentityCenter, IdentityCenterError};
 use crate::domain::{AwsResource, ResourceType, Urgency};
-use crate::identity_center::{IdentityCenter, IdentityCenterError};
+use crate::provision::WorkerError;
+use crate::provision::WorkerRun;
 
 /// How many requests are made before the slot is given back.
 const REQUESTS_A_SLOT: usize = 10;
@@ -63,7 +63,7 @@ impl Run<'_> {
         let mut found = Vec::new();
         for arn in &arns {
             if let Some(name) = names.get(arn) {
-                found.push(permission_set(arn, name, now).map_err(DirectoryError::from)?);
+                found.push(AwsResource::permission_set(arn, name, now).map_err(DirectoryError::from)?);
             }
         }
         let unknown: Vec<&String> = arns.iter().filter(|arn| !names.contains_key(*arn)).collect();
@@ -72,7 +72,7 @@ impl Run<'_> {
             for arn in unknown {
                 let Some(name) = self.name(requests, arn).await? else { return Ok(Ended::OutOfTime) };
                 if let Some(name) = name {
-                    described.push(permission_set(arn, &name, now).map_err(DirectoryError::from)?);
+                    described.push(AwsResource::permission_set(arn, &name, now).map_err(DirectoryError::from)?);
                 }
             }
             for tenant in &mut *tenants {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::context::{ATTEMPTS, WorkerError};
 use super::{Ended, Run, TAGS_A_RUN, kind_name};
 use crate::directory::{Difference, compare};
 use crate::domain::{AwsResource, ResourceRef, ResourceType};
+use crate::provision::{ATTEMPTS, WorkerError};
 use crate::store::{CommitError, TenantTable, Transaction};
 
 /// The most records in one transaction. DynamoDB takes a hundred items; the lease and the directory version need some.

@@ -88,9 +88,12 @@ pub type Observer = Arc<dyn Fn(&str, &Value) + Send + Sync>;
 /// Why an endpoint did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The loopback port is not to be had.
-    #[error("cannot listen on the loopback interface: {0}")]
-    Listen(std::io::Error),
+    /// The port is in use, or may not be used.
+    #[error("port {0} of this machine: {1}; choose another with `--aws-port`")]
+    Port(u16, std::io::Error),
+    /// The engine of the table cannot be reached through the loopback interface.
+    #[error("the loopback interface: {0}")]
+    Loopback(std::io::Error),
     /// A file of the data directory cannot be read or written.
     #[error("cannot use `{0}`: {1}")]
     File(PathBuf, std::io::Error),
@@ -324,8 +327,9 @@ async fn serve(
     services: Arc<Services>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(SocketAddr, JoinHandle<()>), Error> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(Error::Listen)?;
-    let address = listener.local_addr().map_err(Error::Listen)?;
+    let unusable = |error| Error::Port(port, error);
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(unusable)?;
+    let address = listener.local_addr().map_err(unusable)?;
     let listener = listener.tap_io(|connection| {
         // Small answers, one at a time: waiting to fill a packet would cost 40 ms each.
         if let Err(error) = connection.set_nodelay(true) {

@@ -119,8 +119,8 @@ Ask for access as alice (paste this into another terminal):
   TOKEN=$(curl -s {url}/dev/token -H 'Content-Type: application/json' -d '{{"sub":"alice"}}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
   curl -s {url}/v1/access/ensure -H "Authorization: Bearer $TOKEN" -H 'X-Tenant-ID: {tenant_id}' \
     -H 'Content-Type: application/json' \
-    -d '{{"entitlements":[{{"target":"AWS::Account::111111111111","role":"PowerUserAccess","duration_seconds":60}}]}}'
-  curl -s {url}/dev/assignments
+    -d '{{"entitlements":[{{"target":"AWS::Account::111111111111","role":"ReadOnlyAccess","duration_seconds":60}}],"justification":{{"reason":"a try"}}}}'; echo
+  sleep 2; curl -s {url}/dev/assignments; echo
 
 Ctrl-C stops it; start it again and it carries on.
 "#

@@ -1,5 +1,6 @@
 //! `stint-local`: stint on one machine, for trying it out and for working on it.
 
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -39,6 +40,9 @@ struct Arguments {
 /// The table's engine warns of each condition that does not hold, which is how races are decided.
 const USUAL: &str = "warn,dynoxide::server=error";
 
+/// The file of a data directory that is locked while a process uses the directory.
+const LOCK: &str = "lock";
+
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main]
@@ -69,6 +73,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
     if arguments.reset {
         forget(&arguments.data_dir)?;
     }
+    let _lock = lock(&arguments.data_dir)?;
     let options = Options::in_directory(arguments.data_dir.clone(), seed.aws.clone());
     let config = Config {
         port: arguments.port,
@@ -108,11 +113,28 @@ async fn until_interrupted(work: impl Future<Output = ()>) -> Result<(), Error> 
     }
 }
 
+/// The lock of a data directory: two processes on one would each tell the other's callers that their tokens are no good.
+fn lock(directory: &Path) -> Result<File, Error> {
+    std::fs::create_dir_all(directory)?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(directory.join(LOCK))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let message = "is in use by another stint-local; stop it, or choose another directory with `--data-dir`";
+            Err(format!("{} {message}", directory.display()).into())
+        }
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
 /// Removes what is ours from a data directory, and nothing else that may be in it.
 fn forget(directory: &Path) -> Result<(), Error> {
     let file = DevFile::in_directory(directory);
     if directory.exists() && !file.exists() && std::fs::read_dir(directory)?.next().is_some() {
         return Err(format!("{} is not a data directory of stint-local; it is left alone", directory.display()).into());
+    }
+    if directory.join(LOCK).exists() {
+        lock(directory)?;
     }
     match std::fs::remove_dir_all(directory) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),

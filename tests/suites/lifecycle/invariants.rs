@@ -70,6 +70,23 @@ async fn invariant_3_done_means_gone_or_held_by_another() {
         assert_eq!(done, world.assignments().is_empty());
     }
     assert!(world.assignments().is_empty());
+
+    // Another grant holds it.
+    let shorter = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    let longer = world.granted("alice", SANDBOX, "PowerUserAccess", 1200).await;
+    world.settle().await;
+    let is_done = async |id: &str| world.grant(id).await["revocation"]["status"] == "done";
+    world.wait(600).await;
+    assert!(is_done(&shorter).await && !world.assignments().is_empty());
+    world.wait(600).await;
+    assert!(is_done(&longer).await && world.assignments().is_empty());
+
+    // It was there before.
+    world.assign_outside("alice", "PowerUserAccess", SANDBOX).await;
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    world.settle().await;
+    world.wait(600).await;
+    assert!(is_done(&id).await && !world.assignments().is_empty());
 }
 
 #[tokio::test]

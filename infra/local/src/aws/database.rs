@@ -87,8 +87,8 @@ impl Database {
         };
         let metadata = engine.get_table_metadata(table_name).map_err(engine_error)?;
         let label = metadata.and_then(|metadata| metadata.stream_label).unwrap_or_default();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::Listen)?;
-        let address = listener.local_addr().map_err(Error::Listen)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::Loopback)?;
+        let address = listener.local_addr().map_err(Error::Loopback)?;
         let served = engine.clone();
         let server = tokio::spawn(async move {
             let stopped = async move {

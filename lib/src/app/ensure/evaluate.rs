@@ -244,7 +244,9 @@ impl EnsureContext<'_> {
         if status != EnsureStatus::Provisioning {
             // A new request needs a reason, so that a client that prompts for required fields prompts for it.
             outcome.needs_reason = true;
-            outcome.diagnostics.push(Diagnostic::error(format!("{message}; to request it again, give a reason")));
+            outcome
+                .diagnostics
+                .push(Diagnostic::error(format!("{message}; to request it again, give a `justification`")));
         }
         Ok(Some(outcome))
     }

@@ -302,3 +302,25 @@ pub enum OnDrift {
     /// The deletion is announced and the access is restored.
     Restore,
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    /// To omit a field and to send null are two things, so a client must be able to say both.
+    #[test]
+    fn a_change_omits_what_stays_and_has_null_for_what_is_cleared() {
+        let change = UpdatePolicy { priority: Some(1), description: Some(None), ..UpdatePolicy::default() };
+        let text = serde_json::to_string(&change).unwrap();
+        assert_eq!(text, r#"{"description":null,"priority":1}"#);
+        assert_eq!(serde_json::from_str::<UpdatePolicy>(&text).unwrap(), change);
+    }
+
+    #[test]
+    fn a_later_version_of_the_server_may_answer_more_and_may_not_be_sent_more() {
+        let answer = json!({"code": "not_found", "message": "m", "added": true});
+        assert!(serde_json::from_value::<crate::ErrorBody>(answer).is_ok());
+        assert!(serde_json::from_value::<UpdatePolicy>(json!({"added": true})).is_err());
+    }
+}

@@ -6,7 +6,6 @@ use std::str::FromStr as _;
 use cedar_policy::{Effect, ParseErrors, PolicySet, ValidationMode, ValidationWarning};
 use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::bounds;
 use super::model::{Directory, TenantSchema};
@@ -19,16 +18,13 @@ const MAX_PROBLEMS: usize = 100;
 const MAX_MESSAGE: usize = 1_000;
 
 /// Something wrong with a policy text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The line, from 1.
-    #[schema(example = 1)]
     pub line: usize,
     /// The character in the line, from 1.
-    #[schema(example = 9)]
     pub column: usize,
     /// What is wrong.
-    #[schema(example = "unexpected token `principle`")]
     pub message: String,
 }
 
@@ -103,7 +99,7 @@ impl PolicyErrors {
 }
 
 /// What validation says of a policy text.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// What keeps the text from being stored.
     pub errors: Vec<Problem>,

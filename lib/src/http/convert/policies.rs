@@ -95,7 +95,7 @@ impl From<&domain::Policy> for PolicySummary {
 }
 
 /// Policies in their new order.
-pub(in crate::http) fn reordered(policies: Vec<domain::Policy>) -> ReorderedPolicies {
+pub(in crate::http) fn reordered(policies: &[domain::Policy]) -> ReorderedPolicies {
     ReorderedPolicies { data: policies.iter().map(PolicySummary::from).collect() }
 }
 

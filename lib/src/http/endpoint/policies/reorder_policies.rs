@@ -38,7 +38,7 @@ async fn reorder_policies(
         |table| async move { Ok(table.list_all::<Policy>().await?) },
         |access, all| {
             let ids = body.value.ids.clone();
-            async move { Ok(policies::reorder(&access, &all, &ids)?.map(convert::reordered)) }
+            async move { Ok(policies::reorder(&access, &all, &ids)?.map(|policies| convert::reordered(&policies))) }
         },
     )
     .await

@@ -29,7 +29,7 @@ def found(bootstrap, aws, table, name, issuer, directory):
     environment |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)
     if done.returncode:
-        raise Failed(f"the tenant was not founded: {done.stderr}")
+        raise Failed(f"the tenant was not created: {done.stderr}")
     for line in done.stderr.splitlines():
         say(f"      {line}")
     key = done.stdout.strip()

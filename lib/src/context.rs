@@ -1,4 +1,4 @@
-//! Wiring: what a binary finds in its environment, as what endpoints and workers run on.
+//! Wiring: reads the environment of a binary and creates the clients that endpoints and workers use.
 
 use std::env::VarError;
 use std::num::{NonZeroU32, ParseIntError};
@@ -25,31 +25,31 @@ use crate::store::Table;
 
 pub use lambda_runtime::Error;
 
-/// What a stack is made of.
+/// The resources and limits of a stack, as its workers need them.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The table's name.
+    /// The name of the DynamoDB table.
     pub table_name: String,
-    /// The bus's name.
+    /// The name of the event bus.
     pub event_bus_name: String,
-    /// The Identity Center instance.
+    /// The ARN of the Identity Center instance.
     pub identity_center_instance_arn: String,
-    /// Its Identity Store.
+    /// The id of the instance's Identity Store.
     pub identity_store_id: String,
-    /// How much of the instance's quotas is used.
+    /// The share of the instance's quotas that workers may use.
     pub quota: Quota,
-    /// Where schedules are, and what they call.
+    /// The schedule group, and the functions that schedules call.
     pub schedules: ScheduleSettings,
 }
 
-/// A setting is missing, or is no setting.
+/// An environment variable that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingError {
-    /// It is missing.
+    /// The variable is not set, or is not Unicode.
     #[error("the environment variable `{0}` is not set: {1}")]
     Missing(&'static str, VarError),
-    /// It is no number.
-    #[error("the environment variable `{0}` is no number from 1 on: {1}")]
+    /// The value is not a positive integer.
+    #[error("the environment variable `{0}` must be an integer of at least 1: {1}")]
     NoNumber(&'static str, ParseIntError),
 }
 
@@ -62,7 +62,7 @@ fn number(name: &'static str) -> Result<NonZeroU32, SettingError> {
 }
 
 impl Settings {
-    /// What workers find in their environment.
+    /// Reads the environment of a worker.
     fn from_env() -> Result<Self, SettingError> {
         Ok(Self {
             table_name: variable("TABLE_NAME")?,
@@ -84,11 +84,11 @@ impl Settings {
     }
 }
 
-/// What endpoints run on, as their environment has it, with connections to the table.
+/// The state of an endpoint's function, with open connections to the table.
 ///
 /// # Errors
 ///
-/// When a setting is missing.
+/// [`SettingError`] if an environment variable is missing.
 pub async fn api() -> Result<Api, Error> {
     start_logging();
     let table = table(&aws().await, variable("TABLE_NAME")?);
@@ -96,22 +96,22 @@ pub async fn api() -> Result<Api, Error> {
     Ok(Api::new(table, Clock::System))
 }
 
-/// What an endpoint runs on that does not use the table, and may not.
+/// The state of an endpoint's function that has no permission on the table.
 ///
 /// # Errors
 ///
-/// When a setting is missing.
+/// [`SettingError`] if an environment variable is missing.
 pub async fn api_without_connections() -> Result<Api, Error> {
     start_logging();
     Ok(Api::new(table(&aws().await, variable("TABLE_NAME")?), Clock::System))
 }
 
-/// As many as an endpoint reads at the same time: DynamoDB answers one call on a connection after the other.
+/// An endpoint makes at most this many calls at the same time, and HTTP/1.1 carries one call per connection at a time.
 const CONNECTIONS: usize = 4;
-/// Without connections the first call is slower, which is better than not to start.
+/// How long the start of a function waits for its connections. Without them, only the first call is slower.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Opens connections to the table before there is a call, while Lambda gives the function a whole processor.
+/// Opens connections to the table during the init phase, in which Lambda gives the function a whole processor.
 async fn connect(table: &Table) {
     let pings = try_join_all((0..CONNECTIONS).map(|_| table.ping()));
     match tokio::time::timeout(PATIENCE, pings).await {
@@ -125,18 +125,18 @@ async fn connect(table: &Table) {
 ///
 /// # Errors
 ///
-/// When a setting is missing, or the Lambda runtime cannot be reached.
+/// [`SettingError`] if an environment variable is missing, or the error of the Lambda runtime.
 pub async fn run_worker(handle: impl AsyncFn(&Workers, Value) -> Result<Value, WorkerError>) -> Result<(), Error> {
     let workers = workers_from_env().await?;
     connect(workers.table()).await;
     serve(workers, handle).await
 }
 
-/// Runs the Lambda function of a worker that reads no item, and may not.
+/// Runs the Lambda function of a worker that has no permission to read items.
 ///
 /// # Errors
 ///
-/// When a setting is missing, or the Lambda runtime cannot be reached.
+/// [`SettingError`] if an environment variable is missing, or the error of the Lambda runtime.
 pub async fn run_worker_without_connections(
     handle: impl AsyncFn(&Workers, Value) -> Result<Value, WorkerError>,
 ) -> Result<(), Error> {
@@ -155,17 +155,17 @@ async fn serve(
 ) -> Result<(), Error> {
     let (workers, handle) = (&workers, &handle);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        // Boxed: the compiler lays futures out within one another, and goes only so deep.
+        // Boxed: nested futures would exceed the compiler's recursion limit.
         Box::pin(handle(workers, event.payload)).await.map_err(Error::from)
     }))
     .await
 }
 
-/// What workers run on, with these clients and settings.
+/// Workers that use these clients and settings.
 #[must_use]
 pub fn workers(aws: &SdkConfig, settings: Settings, clock: Clock, metrics: Metrics) -> Workers {
-    // A request that the SDK made again by itself would be one beyond the quota; workers retry within the rate of their slot. Nor may one
-    // outlive the lease it is sent under.
+    // No retries by the SDK: workers retry at the rate that their slot permits. A request must end before the lease
+    // under which it is sent.
     let limit = TimeoutConfig::builder().operation_timeout(LONGEST_REQUEST.unsigned_abs()).build();
     let sso = aws_sdk_ssoadmin::config::Builder::from(aws).retry_config(RetryConfig::disabled());
     let sso = sso.timeout_config(limit).build();
@@ -195,7 +195,7 @@ pub fn workers(aws: &SdkConfig, settings: Settings, clock: Clock, metrics: Metri
 ///
 /// # Errors
 ///
-/// [`DirectoryError`] when it cannot be told which instance is meant.
+/// [`DirectoryError`] if there is no such instance, or several and none was named.
 pub async fn sync_workers(
     aws: &SdkConfig,
     table_name: String,
@@ -224,7 +224,7 @@ pub async fn sync_workers(
 ///
 /// # Errors
 ///
-/// [`DirectoryError`] when it cannot be told which instance is meant.
+/// [`DirectoryError`] if there is no such instance, or several and none was named.
 pub async fn instance_arn(aws: &SdkConfig, named: Option<&str>, clock: &Clock) -> Result<String, DirectoryError> {
     Ok(aws::instance(&aws_sdk_ssoadmin::Client::new(aws), named, clock).await?.arn)
 }
@@ -234,13 +234,14 @@ const DEFAULT_SLOTS: NonZeroU32 = NonZeroU32::new(8).unwrap();
 /// The template's `IdentityCenterRequestsPerSecond`.
 const DEFAULT_REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(16).unwrap();
 
-/// The table of that name.
+/// The table with this name.
 #[must_use]
 pub fn table(aws: &SdkConfig, name: String) -> Table {
     Table::new(aws_sdk_dynamodb::Client::new(aws), name)
 }
 
-/// Clients that give up in time to say so: before API Gateway does, and before a lease runs out.
+/// The SDK configuration of the functions. Calls time out before API Gateway does (29 seconds), so that callers get an
+/// error of stint's.
 async fn aws() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(2))
@@ -250,23 +251,23 @@ async fn aws() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
 }
 
-/// Fresh random bytes, for a key of any kind.
+/// 32 random bytes, for a key.
 ///
 /// # Errors
 ///
-/// When the machine has none.
+/// [`RandomError`] if the system's source of randomness fails.
 pub fn random_bytes() -> Result<[u8; 32], RandomError> {
     let mut bytes = [0; 32];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| RandomError)?;
     Ok(bytes)
 }
 
-/// The machine has no randomness.
+/// The system's source of randomness failed.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("no random bytes are to be had")]
+#[error("the system has no random bytes")]
 pub struct RandomError;
 
-/// One line of JSON a message, as CloudWatch Logs Insights reads it.
+/// Logs one JSON object per line, which CloudWatch Logs Insights can query.
 fn start_logging() {
     tracing_subscriber::fmt()
         .json()

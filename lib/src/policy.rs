@@ -8,7 +8,8 @@
 //! | `bounds` | how deep the syntax tree of a text may be, checked before Cedar parses it |
 //! | `scan`, `text` | statements to fields and back |
 //! | `flat` | scopes as the API has them |
-//! | `problem` | what is wrong with a text, and where; strict validation |
+//! | `problem` | what is wrong with a text, and where |
+//! | `validate` | strict validation of a text |
 //! | `stored` | a stored rule for Cedar, or what stands in for one that does not parse |
 //! | `unknown` | warnings about names the directory does not know |
 //! | `index` | finds the rules that can apply without looking at the others |
@@ -37,6 +38,7 @@ mod stored;
 mod terms;
 mod text;
 mod unknown;
+mod validate;
 
 pub use decision::{Determining, PolicyDecision, PolicyOutcome, RuleError};
 pub use engine::{CompileError, Engine, TrialResult};
@@ -45,6 +47,7 @@ pub use model::{Directory, RESERVED_ACTIONS, SchemaError, TenantSchema};
 pub use offered::PermissionSetError;
 pub use overrides::{ContextError, named_requester};
 pub use permit::{Approve, Authority, Permit, Revoke};
-pub use problem::{PolicyErrors, Problem, Report, validate};
+pub use problem::{PolicyErrors, Problem};
 pub use question::{AccessQuestion, DecidedAccess, DecisionQuestion, TrialQuestion};
 pub use text::{ParsedRule, RenderError, RuleFields, parse_policy_set, parse_rule, render};
+pub use validate::{Report, validate};

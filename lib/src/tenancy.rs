@@ -1,4 +1,4 @@
-//! Tenants come to be, and are given API keys and the use of an Identity Center instance.
+//! Creates tenants and their API keys, and registers Identity Center instances for them.
 
 mod instances;
 
@@ -18,19 +18,19 @@ use crate::domain::{
 use crate::hash::sha256;
 use crate::store::{CommitError, Record, StoreError, Table, TenantTable, Transaction};
 
-/// The text is no slug.
+/// The text is not a slug.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be 1 to 40 lower-case letters, digits and single hyphens between them")]
 pub struct SlugError;
 
-/// The short name of a tenant. Who names the same slug means the same tenant.
+/// The short name of a tenant. It determines the tenant's id, so a repeated creation finds the same tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slug(String);
 
 impl Slug {
     /// # Errors
     ///
-    /// [`SlugError`] when `text` is none.
+    /// [`SlugError`] if `text` is not a slug.
     pub fn parse(text: &str) -> Result<Self, SlugError> {
         let word = |word: &str| {
             !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
@@ -39,11 +39,11 @@ impl Slug {
         if good { Ok(Self(text.to_owned())) } else { Err(SlugError) }
     }
 
-    /// The slug of a name: its ASCII letters and digits, with hyphens for what is between them.
+    /// The slug of a name: its ASCII letters and digits in lower case; anything between them becomes one hyphen.
     ///
     /// # Errors
     ///
-    /// [`SlugError`] when the name has too few or too many of them.
+    /// [`SlugError`] if the name has none of them, or too many.
     pub fn of(name: &str) -> Result<Self, SlugError> {
         let name = name.to_ascii_lowercase();
         let words: Vec<&str> =
@@ -51,13 +51,13 @@ impl Slug {
         Self::parse(&words.join("-"))
     }
 
-    /// Its text.
+    /// The text of the slug.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The id of the tenant with this slug: a UUIDv8 of its hash, so that nothing has to be looked up to find it.
+    /// The id of the tenant with this slug: a UUIDv8 that is derived from a hash of the slug.
     #[must_use]
     pub fn tenant_id(&self) -> TenantId {
         let hash = sha256(format!("stint tenant {}", self.0).as_bytes());
@@ -67,27 +67,27 @@ impl Slug {
     }
 }
 
-/// A tenant to be.
+/// The attributes of a new tenant.
 #[derive(Debug, Clone)]
 pub struct NewTenant {
-    /// Its id.
+    /// The id of the tenant.
     pub id: TenantId,
-    /// What people call it.
+    /// The display name.
     pub name: String,
-    /// Its short name.
+    /// The short name.
     pub slug: String,
-    /// Whose tokens it trusts.
+    /// The identity provider whose tokens it accepts; `None` if it accepts API keys only.
     pub oidc: Option<OidcConfig>,
     /// The groups whose members have a role.
     pub roles: BTreeMap<Role, Vec<String>>,
     /// The domains it has proved to own, in lower case.
     pub verified_domains: Vec<String>,
-    /// Its settings.
+    /// The settings of the tenant.
     pub settings: TenantSettings,
 }
 
 impl NewTenant {
-    /// The tenant as it is stored, without policies and directory; `random` signs its cursors.
+    /// The record of the tenant. `random` becomes the key that signs its cursors.
     #[must_use]
     pub fn record(self, random: [u8; 32], now: Timestamp) -> Tenant {
         Tenant {
@@ -105,21 +105,21 @@ impl NewTenant {
     }
 }
 
-/// An API key the installation makes: nobody is its creator, and it does not expire.
+/// An API key that an installer creates: it has no creator in the tenant, and it does not expire.
 #[derive(Debug, Clone)]
 pub struct NewKey {
-    /// Its id.
+    /// The id of the key.
     pub id: ApiKeyId,
-    /// What its owner calls it.
+    /// The display name.
     pub name: String,
-    /// What it may ask for.
+    /// The scopes of the key.
     pub scopes: Vec<ApiScope>,
-    /// The Identity Store user who receives what it is given; without one it is given nothing.
+    /// The Identity Store user who receives the access that is granted to the key; `None` if it cannot be granted any.
     pub identity_store_user_id: Option<String>,
 }
 
 impl NewKey {
-    /// The key as it is stored, and the key itself.
+    /// The record of the key, which holds only a hash, and the key itself.
     #[must_use]
     pub fn issue(self, tenant: TenantId, random: [u8; SECRET_BYTES], now: Timestamp) -> (ApiKey, ApiKeySecret) {
         let secret = ApiKeySecret::generate(tenant, self.id, random);
@@ -142,10 +142,10 @@ impl NewKey {
     }
 }
 
-/// A tenant was not founded.
+/// Why a tenant was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum TenancyError {
-    /// Its issuer's tokens are another tenant's.
+    /// The issuer's tokens for this audience are accepted for another tenant.
     #[error("tokens of issuer `{issuer}` for audience `{audience}` belong to another tenant")]
     IssuerTaken {
         /// The issuer.
@@ -153,7 +153,7 @@ pub enum TenancyError {
         /// The audience.
         audience: String,
     },
-    /// The table did not take it.
+    /// The table refused the write or did not answer.
     #[error(transparent)]
     Commit(#[from] CommitError),
 }
@@ -164,13 +164,13 @@ impl From<StoreError> for TenancyError {
     }
 }
 
-/// Founds a tenant with its first key, in one transaction, and answers with the tenant there is instead if there is one:
-/// then nothing was written. `events` are the ids of the events that say so.
+/// Creates a tenant and its first key in one transaction. If a tenant with this id exists, nothing is written and that
+/// tenant is returned. `events` are the ids of the two events.
 ///
 /// # Errors
 ///
-/// [`TenancyError`]; after [`CommitError::Store`] it may have been founded, which the next try finds out.
-pub async fn found(
+/// [`TenancyError`]. After [`CommitError::Store`] the tenant may exist; a repeated call finds it.
+pub async fn create_tenant(
     table: &Table,
     new: &Tenant,
     key: &ApiKey,
@@ -181,13 +181,13 @@ pub async fn found(
         return Ok(Some(existing));
     }
     let mut writes = Transaction::new(new.id);
-    let [founded, made] = events;
+    let [tenant_event, key_event] = events;
     writes.create(new)?;
     writes.create(&Versions::default())?;
     writes.list_tenant()?;
-    writes.event(tenant_created(founded, new))?;
+    writes.event(tenant_created(tenant_event, new))?;
     writes.create(key)?;
-    writes.event(key_created(made, key))?;
+    writes.event(key_created(key_event, key))?;
     if let Some(oidc) = &new.oidc {
         let (issuer, audience) = (oidc.issuer_url.as_str(), oidc.audience());
         if table.issuer(issuer, audience).await?.is_some_and(|entry| entry.tenant_id != new.id) {
@@ -197,7 +197,7 @@ pub async fn found(
     }
     match commit_with_key(&tenant, writes, key).await {
         Ok(()) => Ok(None),
-        // Somebody else founded it between our read and our write.
+        // Another caller created it between our read and our write.
         Err(CommitError::Conflict) => match tenant.get(Tenant::KIND).await? {
             Some(existing) => Ok(Some(existing)),
             None => Err(CommitError::Conflict.into()),
@@ -206,11 +206,11 @@ pub async fn found(
     }
 }
 
-/// Gives a tenant another key. `event` is the id of the event that says so.
+/// Creates another key of a tenant. `event` is the id of the event.
 ///
 /// # Errors
 ///
-/// [`CommitError`] when the table does not take it.
+/// [`CommitError`] if the table refuses the write or does not answer.
 pub async fn add_key(tenant: &TenantTable, key: &ApiKey, event: EventId) -> Result<(), CommitError> {
     let mut writes = Transaction::new(tenant.id());
     writes.create(key)?;
@@ -218,8 +218,8 @@ pub async fn add_key(tenant: &TenantTable, key: &ApiKey, event: EventId) -> Resu
     commit_with_key(tenant, writes, key).await
 }
 
-/// Commits a transaction that creates `key`. If the answer is lost, whether the key is there tells what it was: a key
-/// that is stored and never shown would be good for nobody, and stay.
+/// Commits a transaction that creates `key`. If the answer is lost, the key is read back: otherwise a key could exist
+/// that was never shown to anybody.
 async fn commit_with_key(tenant: &TenantTable, writes: Transaction, key: &ApiKey) -> Result<(), CommitError> {
     let Err(error) = tenant.commit(writes).await else { return Ok(()) };
     match tenant.get::<ApiKey>(key.sort_key()).await {
@@ -262,7 +262,7 @@ fn key_created(id: EventId, key: &ApiKey) -> Event {
     )
 }
 
-/// What the installation does is done by nobody of the tenant.
+/// An event whose actor is the system: an installer is not a principal of the tenant.
 fn installed(
     kind: EventKind,
     id: EventId,
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(Slug::of("株式会社"), Err(SlugError));
     }
 
-    /// Installed stacks have tenants of these ids: another derivation would found a second tenant beside the first.
+    /// Installed stacks have tenants of these ids: another derivation would create a second tenant.
     #[test]
     fn a_slug_always_has_the_same_tenant_id() {
         insta::assert_snapshot!(Slug::parse("acme").unwrap().tenant_id().to_string(), @"763846ba-7560-8443-857e-a36c38cd84ea");

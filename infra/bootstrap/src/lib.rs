@@ -30,7 +30,7 @@ use stint::workers::sync::SyncCall;
 
 pub use drain::{DrainArguments, DrainError, drain};
 
-/// Founds the first tenant of a stack and prints its administrator's API key, once.
+/// Creates the first tenant of a stack and prints its administrator's API key, once.
 ///
 /// Region and credentials come from the environment, as with the AWS CLI. The key goes to standard output, everything
 /// else to standard error.
@@ -61,13 +61,13 @@ pub struct Arguments {
     /// The claim that holds their e-mail address, by which the Identity Store knows them.
     #[arg(long, requires = "issuer", default_value = "email")]
     pub email_claim: String,
-    /// Takes people whose tokens leave their groups out for members of none, instead of refusing them.
+    /// Treats a person whose token has no groups as a member of no group, instead of refusing the token.
     #[arg(long, requires = "issuer")]
     pub groups_optional: bool,
     /// A value of `acr` that means more than one factor was used; may be given several times.
     #[arg(long, requires = "issuer")]
     pub mfa_acr_value: Vec<String>,
-    /// Takes e-mail addresses in the verified domains for verified although the tokens do not say so.
+    /// Treats e-mail addresses in the verified domains as verified although the tokens do not say so.
     #[arg(long, requires = "verified_domain")]
     pub trust_email: bool,
     /// An e-mail domain that is the tenant's own; may be given several times.
@@ -82,7 +82,7 @@ pub struct Arguments {
     /// The claim that holds people's `Id` in those external ids.
     #[arg(long, requires = "external_id_issuer", default_value = "sub")]
     pub external_id_claim: String,
-    /// The Identity Store user who receives what the key asks for; without one it is given no access.
+    /// The id of the Identity Store user who receives the access that the key requests. Without it, the key is granted none.
     #[arg(long)]
     pub identity_store_user_id: Option<String>,
     /// A group whose members administer the tenant; may be given several times.
@@ -93,14 +93,14 @@ pub struct Arguments {
     pub new_key: bool,
     /// Reads accounts, their tags and units of Organizations, permission sets of Identity Center, and users of the
     /// Identity Store, into the tenant's directory, as the worker `sync` does by itself every 15 minutes. Registers the
-    /// Identity Center instance for the tenant, if it is nobody's yet.
+    /// Identity Center instance for the tenant if no tenant has registered it.
     #[arg(long)]
     pub sync: bool,
-    /// Lets the sync take for gone what it and the one before did not find, although it is more than a tenth of its kind.
+    /// Lets the sync mark resources as gone even if that is more than a tenth of a kind.
     #[arg(long, requires = "sync")]
     pub accept_loss: bool,
-    /// Lets the tenant of this slug use this tenant's Identity Center instance, too: give access with it, and have its
-    /// accounts, permission sets and people in its directory.
+    /// Lets the tenant with this slug also use this tenant's Identity Center instance: it can then give access through the
+    /// instance, and its directory lists the instance's accounts, permission sets and people.
     #[arg(long, value_name = "SLUG", value_parser = Slug::parse)]
     pub share_instance_with: Option<Slug>,
     /// The Identity Center instance to read or share, where there are several.
@@ -108,16 +108,16 @@ pub struct Arguments {
     pub instance_arn: Option<String>,
 }
 
-/// It did not work.
+/// Why the command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No slug can be made of the name.
+    /// The name does not yield a slug.
     #[error("a slug of `{0}` {1}; give one with `--slug`")]
     Slug(String, SlugError),
-    /// The tenant was not founded.
+    /// The tenant was not created.
     #[error(transparent)]
     Tenancy(#[from] TenancyError),
-    /// The table did not take it.
+    /// The table refused the write or did not answer.
     #[error(transparent)]
     Commit(#[from] CommitError),
     /// The table did not answer.
@@ -128,9 +128,9 @@ pub enum Error {
         "there is no table `{table}` in {region}: `--table` takes the stack's output `TableName`, `AWS_REGION` its region"
     )]
     NoTable {
-        /// What was given.
+        /// The name that was given.
         table: String,
-        /// Where it was looked for.
+        /// The region that was searched.
         region: String,
     },
     /// The Identity Center instance was not registered or shared.
@@ -188,10 +188,10 @@ pub async fn run(
     let ids = Ids::new(clock.clone());
     let (key, secret) =
         administrator(ids.id(), arguments.identity_store_user_id.clone()).issue(id, random_bytes()?, now);
-    let founded = tenancy::found(&table, &new, &key, [ids.id(), ids.id()]).await;
-    match founded.map_err(|error| arguments.named(error, aws))? {
+    let created = tenancy::create_tenant(&table, &new, &key, [ids.id(), ids.id()]).await;
+    match created.map_err(|error| arguments.named(error, aws))? {
         None => {
-            writeln!(notes, "founded tenant `{}` (slug `{}`, id {id})", new.name, new.slug)?;
+            writeln!(notes, "created tenant `{}` (slug `{}`, id {id})", new.name, new.slug)?;
             show(&key, &secret, output, notes)?;
         }
         Some(existing) => {

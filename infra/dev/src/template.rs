@@ -205,12 +205,14 @@ impl Function {
 }
 
 /// The head of the API's definition. API Gateway takes no OpenAPI 3.1. SAM deploys the API anew when this text changes; so that it
-/// does whenever anything does that the text only refers to, it holds the hash of the whole template.
+/// does whenever anything does that the text only refers to, it holds the hash of the whole template. Answers of 1 KiB and more are
+/// compressed for clients that accept it; here and not as a property of SAM's, which would not deploy the API anew.
 fn definition() -> String {
     format!(
         "      DefinitionBody:
         openapi: 3.0.1
         info: {{title: !Ref AWS::StackName, version: {}-{HASH}}}
+        x-amazon-apigateway-minimum-compression-size: 1024
         paths:",
         env!("CARGO_PKG_VERSION")
     )

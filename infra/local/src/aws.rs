@@ -1,7 +1,7 @@
 //! AWS on one machine: a loopback listener that speaks the wire protocols of the services stint uses, so that the real
 //! SDK clients drive it.
 //!
-//! - `wire`: which service a request is for; answers and errors on the wire.
+//! - `service`: the services, each with its stand-in. `wire`: which one a request is for; answers and errors on the wire.
 //! - `database`: DynamoDB and its streams, the `dynoxide` engine.
 //! - `sso_admin`, `identity_store`, `organizations`, `sts`: the stand-ins that answer from the [`World`].
 //! - `events`, `scheduler`: accept what `delivery` later calls functions with.
@@ -23,6 +23,7 @@ mod options;
 mod organizations;
 mod permissions;
 mod scheduler;
+mod service;
 mod snapshot;
 mod sso_admin;
 mod state;
@@ -62,8 +63,8 @@ pub use faults::{Fault, FaultKind, Faults};
 pub use options::{Limits, Options, Rule, Storage, StreamTarget, Wiring};
 pub use permissions::{Permission, running_as};
 pub use scheduler::ScheduleView;
+pub use service::Service;
 pub use snapshot::Snapshot;
-pub use wire::Service;
 pub use world::{Account, ExternalId, PermissionSet, Role, Unit, User, World};
 
 use calls::CallLog;
@@ -73,7 +74,7 @@ use delivery::Delivery;
 use faults::{FaultBox, FaultKind as Kind};
 use permissions::{CALLED_BY, Named};
 use state::Store;
-use wire::{Failure, Request};
+use wire::Request;
 
 /// The region everything is in.
 const REGION: &str = "us-east-1";
@@ -353,7 +354,7 @@ async fn handle(Shared(services): Shared<Arc<Services>>, request: axum::extract:
         return plain(StatusCode::NOT_FOUND, r#"{"__type":"UnknownOperationException"}"#);
     };
     let function = parts.headers.get(CALLED_BY).and_then(|name| name.to_str().ok()).map(str::to_owned);
-    let needed = || permissions::needed(&request, &services.world.account_id);
+    let needed = || (request.service.stand_in().needed)(&request, &services.world.account_id);
     let call = services.calls.start(request.service, &request.operation, function.clone(), needed);
     let response = services.answer(&request, &parts, body, function).await;
     services.calls.finish(call);
@@ -389,26 +390,15 @@ impl Services {
                 observer(operation, &request.input);
             }
         }
-        let input = &request.input;
-        let response = match request.service {
-            Service::DynamoDb | Service::DynamoDbStreams => {
-                self.database.forward(parts, body).await.unwrap_or_else(|failure| respond(Err(failure)))
-            }
-            Service::SsoAdmin => respond(self.sso_admin(operation, input, fault, function)),
-            Service::IdentityStore => respond(self.identity_store(operation, input)),
-            Service::Organizations => respond(self.organizations(operation, input)),
-            Service::Events => respond(self.events(operation, input)),
-            Service::Scheduler => respond(self.scheduler(operation, input)),
-            Service::Sts => respond(self.sts(operation, input)),
-            Service::StreamDelivery | Service::BusDelivery | Service::ScheduleDelivery => {
-                respond(Err(Failure::unknown_operation(operation)))
-            }
+        let stand_in = request.service.stand_in();
+        let response = if matches!(request.service, Service::DynamoDb | Service::DynamoDbStreams) {
+            self.database.forward(parts, body).await.unwrap_or_else(|failure| respond(Err(failure)))
+        } else {
+            let call = service::Call { operation, input: &request.input, fault, function: function.as_deref() };
+            respond((stand_in.answer)(self, &call))
         };
-        if mutates && request.service == Service::DynamoDb {
-            self.delivery.table_written.notify_one();
-        }
-        if mutates && matches!(request.service, Service::Events | Service::Scheduler) {
-            self.delivery.queue_changed.notify_one();
+        if mutates {
+            (stand_in.changed)(self);
         }
         match fault {
             Some(fault) if matches!(fault.kind, Kind::LoseAnswer | Kind::Late) => wire::lost_answer(),

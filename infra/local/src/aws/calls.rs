@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use super::permissions::Permission;
-use super::wire::Service;
+use super::service::Service;
 
 /// The log is a window, so that an endpoint can run for weeks.
 const CALLS_KEPT: usize = 65_536;

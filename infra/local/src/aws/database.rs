@@ -20,14 +20,32 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::permissions::{Permission, arn, members, permission, text};
+use super::service::StandIn;
 use super::wire::Failure;
-use super::{Error, REGION};
+use super::{Error, REGION, wire};
 
 /// What a Lambda function is given at most, and what is read at once.
 pub(super) const BATCH: usize = 100;
 
 /// A stream that has not been read begins here; sequence numbers have 21 digits.
 const BEFORE_ALL: &str = "100000000000000000000";
+
+/// The engine answers itself: [`Database::forward`].
+pub(super) const TABLE: StandIn = StandIn {
+    target: Some("DynamoDB_20120810"),
+    needed,
+    changed: |services| services.delivery.table_written.notify_one(),
+    conflict,
+    ..STREAMS
+};
+pub(super) const STREAMS: StandIn = StandIn {
+    target: Some("DynamoDBStreams_20120810"),
+    content_type: "application/x-amz-json-1.0",
+    changed: |_| {},
+    internal_error: "InternalServerError",
+    ..StandIn::JSON_1_1
+};
 
 pub(super) struct Database {
     engine: Engine,
@@ -112,21 +130,21 @@ impl Database {
 
     /// The stream's next records after a sequence number, as a Lambda function is given them.
     pub(super) fn records_after(&self, position: Option<&str>) -> Result<Vec<Value>, String> {
-        let after: u128 = position.unwrap_or(BEFORE_ALL).parse().map_err(text)?;
-        let first: u128 = BEFORE_ALL.parse().map_err(text)?;
+        let after: u128 = position.unwrap_or(BEFORE_ALL).parse().map_err(message)?;
+        let first: u128 = BEFORE_ALL.parse().map_err(message)?;
         let iterator = dynoxide::actions::get_shard_iterator::encode_shard_iterator(
             &self.table_name,
             &dynoxide::streams::shard_id(&self.table_name),
-            i64::try_from(after.saturating_sub(first)).map_err(text)?,
+            i64::try_from(after.saturating_sub(first)).map_err(message)?,
         );
         let request =
             dynoxide::actions::get_records::GetRecordsRequest { shard_iterator: iterator, limit: Some(BATCH) };
-        let response = self.engine.get_records(request).map_err(text)?;
+        let response = self.engine.get_records(request).map_err(message)?;
         response
             .records
             .into_iter()
             .map(|record| {
-                let mut record = serde_json::to_value(record).map_err(text)?;
+                let mut record = serde_json::to_value(record).map_err(message)?;
                 if let Some(members) = record.as_object_mut() {
                     members.insert("awsRegion".to_owned(), json!(REGION));
                     members.insert("eventSourceARN".to_owned(), json!(self.stream_arn));
@@ -143,9 +161,9 @@ impl Database {
         loop {
             let request = json!({ "TableName": self.table_name, "ExclusiveStartKey": start });
             let answer = serde_json::from_value(request)
-                .map_err(text)
-                .and_then(|request| self.engine.scan(request).map_err(text))
-                .and_then(|response| serde_json::to_value(response).map_err(text));
+                .map_err(message)
+                .and_then(|request| self.engine.scan(request).map_err(message))
+                .and_then(|response| serde_json::to_value(response).map_err(message));
             let mut answer = match answer {
                 Ok(answer) => answer,
                 Err(error) => {
@@ -292,6 +310,61 @@ fn no_answer(error: impl std::fmt::Display) -> Failure {
     Failure::new("InternalServerError", format!("the table does not answer: {error}"))
 }
 
-fn text(error: impl std::fmt::Display) -> String {
+fn message(error: impl std::fmt::Display) -> String {
     error.to_string()
+}
+
+fn needed(request: &wire::Request, account: &str) -> Vec<Permission> {
+    match request.operation.as_str() {
+        "TransactWriteItems" | "TransactGetItems" => transaction(&request.input, account),
+        operation => vec![on_table(operation, &request.input, account)],
+    }
+}
+
+/// A transaction needs what each of its items would need alone.
+fn transaction(input: &Value, account: &str) -> Vec<Permission> {
+    let items = members(input, "TransactItems").filter_map(Value::as_object).flatten();
+    let single = |kind: &str| match kind {
+        "Put" => "PutItem",
+        "Update" => "UpdateItem",
+        "Delete" => "DeleteItem",
+        "ConditionCheck" => "ConditionCheckItem",
+        _ => "GetItem",
+    };
+    items.map(|(kind, item)| on_table(single(kind), item, account)).collect()
+}
+
+fn on_table(operation: &str, input: &Value, account: &str) -> Permission {
+    let key = ["/Key/pk/S", "/Item/pk/S"].iter().find_map(|place| input.pointer(place)?.as_str());
+    Permission {
+        leading_key: key.map(str::to_owned),
+        ..permission("dynamodb", operation, table_or_index(input, account))
+    }
+}
+
+fn table_or_index(input: &Value, account: &str) -> String {
+    let table = arn("dynamodb", account, "table/", text(input, "TableName"));
+    match input.get("IndexName").and_then(Value::as_str) {
+        Some(index) => format!("{table}/index/{index}"),
+        None => table,
+    }
+}
+
+fn conflict(request: &wire::Request) -> Failure {
+    let message = "Transaction is ongoing for the item";
+    if !matches!(request.operation.as_str(), "TransactWriteItems" | "TransactGetItems") {
+        return Failure::new("TransactionConflictException", message);
+    }
+    let items = request.input.get("TransactItems").and_then(|items| items.as_array());
+    let reasons: Vec<_> = (0..items.map_or(1, Vec::len))
+        .map(|place| match place {
+            0 => serde_json::json!({ "Code": "TransactionConflict", "Message": message }),
+            _ => serde_json::json!({ "Code": "None" }),
+        })
+        .collect();
+    Failure::new(
+        "TransactionCanceledException",
+        "Transaction cancelled, please refer cancellation reasons for specific reasons [TransactionConflict]",
+    )
+    .with("CancellationReasons", reasons.into())
 }

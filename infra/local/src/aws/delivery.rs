@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 use super::Services;
 use super::database::BATCH;
 use super::faults::FaultKind;
+use super::service::Service;
 use super::state::{Retry, Schedule, State};
-use super::wire::Service;
 
 /// Calls a function by name with an event, and is told its result or its error.
 pub type Invoker = Arc<dyn Fn(String, Value) -> BoxFuture<'static, Result<Value, String>> + Send + Sync>;

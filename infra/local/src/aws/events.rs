@@ -7,8 +7,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::options::Rule;
+use super::permissions::{Permission, arn, everything, members, permission, text};
+use super::service::{CONFLICT, Call, StandIn};
 use super::state::{QueuedEvent, Retry};
-use super::wire::{Answer, Failure, read};
+use super::wire::{Answer, Failure, Request, read};
 use super::{REGION, Services};
 
 /// Of one entry, and of all entries of a call.
@@ -47,8 +49,27 @@ struct Event {
 /// `ErrorCode` and `ErrorMessage` of an entry.
 type Rejected = (&'static str, String);
 
+pub(super) const STAND_IN: StandIn = StandIn {
+    target: Some("AWSEvents"),
+    answer: Services::events,
+    needed,
+    changed: |services| services.delivery.queue_changed.notify_one(),
+    internal_error: "InternalException",
+    conflict: |_| Failure::new("ConcurrentModificationException", CONFLICT),
+    ..StandIn::JSON_1_1
+};
+
+fn needed(request: &Request, account: &str) -> Vec<Permission> {
+    if request.operation != "PutEvents" {
+        return everything(request, account);
+    }
+    let buses = members(&request.input, "Entries").map(|entry| text(entry, "EventBusName"));
+    buses.map(|bus| permission("events", "PutEvents", arn("events", account, "event-bus/", bus))).collect()
+}
+
 impl Services {
-    pub(super) fn events(&self, operation: &str, input: &Value) -> Answer {
+    fn events(&self, call: &Call<'_>) -> Answer {
+        let (operation, input) = (call.operation, call.input);
         match operation {
             "PutEvents" => self.put_events(read(input)?),
             _ => Err(Failure::unknown_operation(operation)),

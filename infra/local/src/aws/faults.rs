@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::wire::{Failure, Request, Service};
+use super::service::Service;
+use super::wire::{Failure, Request};
 
 /// The faults that are set, in the order in which they are tried; the first that matches is used.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -211,39 +212,11 @@ impl FaultBox {
 
 /// The answer a fault puts in place of the service's, before anything is applied.
 pub(super) fn answered(kind: FaultKind, request: &Request) -> Option<Failure> {
+    let stand_in = request.service.stand_in();
     match kind {
-        FaultKind::Refuse => Some(Failure::new(
-            match request.service {
-                Service::DynamoDb | Service::DynamoDbStreams => "InternalServerError",
-                Service::Organizations => "ServiceException",
-                Service::Events => "InternalException",
-                Service::Sts => "InternalFailure",
-                Service::SsoAdmin
-                | Service::IdentityStore
-                | Service::Scheduler
-                | Service::StreamDelivery
-                | Service::BusDelivery
-                | Service::ScheduleDelivery => "InternalServerException",
-            },
-            "refused, as a fault asks for",
-        )),
-        FaultKind::Throttle => Some(Failure::new(
-            match request.service {
-                Service::Organizations => "TooManyRequestsException",
-                Service::Sts => "Throttling",
-                Service::DynamoDb
-                | Service::DynamoDbStreams
-                | Service::SsoAdmin
-                | Service::IdentityStore
-                | Service::Events
-                | Service::Scheduler
-                | Service::StreamDelivery
-                | Service::BusDelivery
-                | Service::ScheduleDelivery => "ThrottlingException",
-            },
-            "Rate exceeded",
-        )),
-        FaultKind::Conflict => Some(conflict(request)),
+        FaultKind::Refuse => Some(Failure::new(stand_in.internal_error, "refused, as a fault asks for")),
+        FaultKind::Throttle => Some(Failure::new(stand_in.throttling, "Rate exceeded")),
+        FaultKind::Conflict => Some((stand_in.conflict)(request)),
         FaultKind::LoseAnswer
         | FaultKind::DieBefore
         | FaultKind::DieAfter
@@ -255,29 +228,5 @@ pub(super) fn answered(kind: FaultKind, request: &Request) -> Option<Failure> {
         | FaultKind::DropDelivery
         | FaultKind::DoubleDelivery
         | FaultKind::DelayDelivery => None,
-    }
-}
-
-fn conflict(request: &Request) -> Failure {
-    let message = "Transaction is ongoing for the item";
-    match (request.service, request.operation.as_str()) {
-        (Service::DynamoDb, "TransactWriteItems" | "TransactGetItems") => {
-            let items = request.input.get("TransactItems").and_then(|items| items.as_array());
-            let reasons: Vec<_> = (0..items.map_or(1, Vec::len))
-                .map(|place| match place {
-                    0 => serde_json::json!({ "Code": "TransactionConflict", "Message": message }),
-                    _ => serde_json::json!({ "Code": "None" }),
-                })
-                .collect();
-            Failure::new(
-                "TransactionCanceledException",
-                "Transaction cancelled, please refer cancellation reasons for specific reasons [TransactionConflict]",
-            )
-            .with("CancellationReasons", reasons.into())
-        }
-        (Service::DynamoDb, _) => Failure::new("TransactionConflictException", message),
-        (Service::Organizations, _) => Failure::new("ConcurrentModificationException", "conflict, as a fault asks for"),
-        (Service::Events, _) => Failure::new("ConcurrentModificationException", "conflict, as a fault asks for"),
-        _ => Failure::conflict("conflict, as a fault asks for"),
     }
 }

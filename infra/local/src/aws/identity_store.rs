@@ -6,7 +6,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Services;
-use super::wire::{Answer, Failure, page, read};
+use super::permissions::{Permission, everything, permission, text};
+use super::service::{Call, StandIn};
+use super::wire::{Answer, Failure, Request, page, read};
 use super::world::{ExternalId as Known, User};
 
 #[derive(Deserialize)]
@@ -63,8 +65,25 @@ struct Email {
     value: String,
 }
 
+pub(super) const STAND_IN: StandIn =
+    StandIn { target: Some("AWSIdentityStore"), answer: Services::identity_store, needed, ..StandIn::JSON_1_1 };
+
+fn needed(request: &Request, account: &str) -> Vec<Permission> {
+    // A call is granted on the store and on all of the kinds it reads: which ones, is what it asks.
+    let kinds: &[&str] = match request.operation.as_str() {
+        "GetUserId" | "ListUsers" => &["user"],
+        "IsMemberInGroups" => &["user", "group", "membership"],
+        _ => return everything(request, account),
+    };
+    let store = text(&request.input, "IdentityStoreId");
+    let store = format!("arn:aws:identitystore::{account}:identitystore/{store}");
+    let read = kinds.iter().map(|kind| format!("arn:aws:identitystore:::{kind}/*"));
+    std::iter::once(store).chain(read).map(|of| permission("identitystore", &request.operation, of)).collect()
+}
+
 impl Services {
-    pub(super) fn identity_store(&self, operation: &str, input: &Value) -> Answer {
+    fn identity_store(&self, call: &Call<'_>) -> Answer {
+        let (operation, input) = (call.operation, call.input);
         let store = input.get("IdentityStoreId").and_then(Value::as_str);
         let ours = self.world.identity_store_id.as_str();
         match store {

@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Services;
-use super::wire::{Answer, Failure, page, read};
+use super::permissions::{Permission, everything, permission, text};
+use super::service::{CONFLICT, Call, StandIn};
+use super::wire::{Answer, Failure, Request, page, read};
 use super::world::{Account, Unit, World};
 
 pub(super) const ORGANIZATION_ID: &str = "o-stint00001";
@@ -46,8 +48,33 @@ struct UnitId {
     organizational_unit_id: String,
 }
 
+pub(super) const STAND_IN: StandIn = StandIn {
+    target: Some("AWSOrganizationsV20161128"),
+    answer: Services::organizations,
+    needed,
+    internal_error: "ServiceException",
+    throttling: "TooManyRequestsException",
+    conflict: |_| Failure::new("ConcurrentModificationException", CONFLICT),
+    ..StandIn::JSON_1_1
+};
+
+fn needed(request: &Request, account: &str) -> Vec<Permission> {
+    let of = |kind: &str, id: &str| format!("arn:aws:organizations::{account}:{kind}/{ORGANIZATION_ID}/{id}");
+    let resource = match request.operation.as_str() {
+        "ListRoots" => "*".to_owned(),
+        "ListOrganizationalUnitsForParent" | "ListAccountsForParent" => {
+            let parent = text(&request.input, "ParentId");
+            of(if parent.starts_with("r-") { "root" } else { "ou" }, parent)
+        }
+        "ListTagsForResource" => of("account", text(&request.input, "ResourceId")),
+        _ => return everything(request, account),
+    };
+    vec![permission("organizations", &request.operation, resource)]
+}
+
 impl Services {
-    pub(super) fn organizations(&self, operation: &str, input: &Value) -> Answer {
+    fn organizations(&self, call: &Call<'_>) -> Answer {
+        let (operation, input) = (call.operation, call.input);
         let world = self.current_world();
         let world = world.as_ref();
         let account = |account: &Account| account_document(world, account);

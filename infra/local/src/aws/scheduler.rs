@@ -1,12 +1,15 @@
 //! EventBridge Scheduler: one-time schedules that call a function.
 
+use axum::http::StatusCode;
 use jiff::civil::DateTime;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::permissions::{Permission, arn, everything, permission, text};
+use super::service::{Call, StandIn};
 use super::state::{Retry, Schedule, State};
-use super::wire::{Answer, Failure, page, read};
+use super::wire::{Answer, Failure, Request, page, read};
 use super::{REGION, Services};
 
 #[derive(Deserialize)]
@@ -67,8 +70,35 @@ fn default_group() -> String {
     "default".to_owned()
 }
 
+pub(super) const STAND_IN: StandIn = StandIn {
+    content_type: "application/json",
+    answer: Services::scheduler,
+    needed,
+    changed: |services| services.delivery.queue_changed.notify_one(),
+    statuses: &[
+        ("ConflictException", StatusCode::CONFLICT),
+        ("ResourceNotFoundException", StatusCode::NOT_FOUND),
+        ("UnknownOperationException", StatusCode::NOT_FOUND),
+        ("ThrottlingException", StatusCode::TOO_MANY_REQUESTS),
+    ],
+    ..StandIn::JSON_1_1
+};
+
+fn needed(request: &Request, account: &str) -> Vec<Permission> {
+    let (operation, input) = (request.operation.as_str(), &request.input);
+    if !matches!(operation, "CreateSchedule" | "UpdateSchedule" | "DeleteSchedule") {
+        return everything(request, account);
+    }
+    let name = format!("{}/{}", text(input, "GroupName"), text(input, "Name"));
+    let schedule = permission("scheduler", operation, arn("scheduler", account, "schedule/", &name));
+    // Whoever names the role it is to run as hands that role over.
+    let role = input.pointer("/Target/RoleArn").and_then(Value::as_str);
+    std::iter::once(schedule).chain(role.map(|role| permission("iam", "PassRole", role.to_owned()))).collect()
+}
+
 impl Services {
-    pub(super) fn scheduler(&self, operation: &str, input: &Value) -> Answer {
+    fn scheduler(&self, call: &Call<'_>) -> Answer {
+        let (operation, input) = (call.operation, call.input);
         match operation {
             "CreateSchedule" => self.create_schedule(read(input)?, input),
             "UpdateSchedule" => self.update_schedule(read(input)?, input),

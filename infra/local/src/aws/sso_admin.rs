@@ -14,8 +14,10 @@ use serde_json::{Value, json};
 
 use super::Services;
 use super::faults::{Fault, FaultKind};
+use super::permissions::{Permission, permission};
+use super::service::{Call, StandIn};
 use super::state::{AssignmentKey, Change, Held, State, Wanted};
-use super::wire::{Answer, Failure, page, read};
+use super::wire::{Answer, Failure, Request, page, read};
 use super::world::{is_account_id, is_principal_id};
 
 #[derive(Deserialize)]
@@ -49,14 +51,21 @@ struct AccountFilter {
     account_id: Option<String>,
 }
 
+pub(super) const STAND_IN: StandIn =
+    StandIn { target: Some("SWBExternalService"), answer: Services::sso_admin, needed, ..StandIn::JSON_1_1 };
+
+fn needed(request: &Request, _account: &str) -> Vec<Permission> {
+    let input = &request.input;
+    let account = ["TargetId", "AccountId"].iter().find_map(|name| input.get(*name)?.as_str());
+    let named = ["InstanceArn", "PermissionSetArn"].iter().filter_map(|name| input.get(*name)?.as_str());
+    let resources = named.map(str::to_owned).chain(account.map(|account| format!("arn:aws:sso:::account/{account}")));
+    resources.map(|resource| permission("sso", &request.operation, resource)).collect()
+}
+
 impl Services {
-    pub(super) fn sso_admin(
-        &self,
-        operation: &str,
-        input: &Value,
-        fault: Option<&Fault>,
-        by: Option<String>,
-    ) -> Answer {
+    fn sso_admin(&self, call: &Call<'_>) -> Answer {
+        let (operation, input, fault) = (call.operation, call.input, call.fault);
+        let by = call.function.map(str::to_owned);
         self.within_quota()?;
         self.settle()?;
         if operation == "ListInstances" {

@@ -2,11 +2,12 @@
 
 use jiff::SignedDuration;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use stint::clock::Clock;
 
 use super::Services;
-use super::wire::{Answer, Failure, read};
+use super::service::{Call, StandIn};
+use super::wire::{Answer, Failure, XML, read};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -17,8 +18,17 @@ struct AssumeRole {
     duration_seconds: Option<String>,
 }
 
+pub(super) const STAND_IN: StandIn = StandIn {
+    content_type: XML,
+    answer: Services::sts,
+    internal_error: "InternalFailure",
+    throttling: "Throttling",
+    ..StandIn::JSON_1_1
+};
+
 impl Services {
-    pub(super) fn sts(&self, operation: &str, input: &Value) -> Answer {
+    fn sts(&self, call: &Call<'_>) -> Answer {
+        let (operation, input) = (call.operation, call.input);
         match operation {
             "GetCallerIdentity" => Ok(json!({
                 "Arn": format!("arn:aws:iam::{}:user/local", self.world.account_id),

@@ -4,58 +4,12 @@ use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// A service of the endpoint, or one of the three ways it delivers to functions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Service {
-    /// DynamoDB.
-    #[serde(rename = "dynamodb")]
-    DynamoDb,
-    /// DynamoDB Streams.
-    #[serde(rename = "dynamodb_streams")]
-    DynamoDbStreams,
-    /// IAM Identity Center.
-    SsoAdmin,
-    /// The identity store.
-    #[serde(rename = "identitystore")]
-    IdentityStore,
-    /// Organizations.
-    Organizations,
-    /// EventBridge.
-    Events,
-    /// EventBridge Scheduler.
-    Scheduler,
-    /// STS.
-    Sts,
-    /// Batches of the table's stream to their function; the operation is the function's name.
-    StreamDelivery,
-    /// Events of a bus to a function; the operation is the function's name.
-    BusDelivery,
-    /// Schedules to their function; the operation is the function's name.
-    ScheduleDelivery,
-}
+use super::service::Service;
 
-impl Service {
-    /// Whether functions are called by it, and not it by clients.
-    pub(super) fn is_delivery(self) -> bool {
-        matches!(self, Self::StreamDelivery | Self::BusDelivery | Self::ScheduleDelivery)
-    }
-
-    fn of_target(prefix: &str) -> Option<Self> {
-        Some(match prefix {
-            "DynamoDB_20120810" => Self::DynamoDb,
-            "DynamoDBStreams_20120810" => Self::DynamoDbStreams,
-            "SWBExternalService" => Self::SsoAdmin,
-            "AWSIdentityStore" => Self::IdentityStore,
-            "AWSOrganizationsV20161128" => Self::Organizations,
-            "AWSEvents" => Self::Events,
-            _ => return None,
-        })
-    }
-}
+/// The content type of the AWS query protocol, which only STS has here.
+pub(super) const XML: &str = "text/xml";
 
 /// One request, read.
 pub(super) struct Request {
@@ -273,7 +227,8 @@ pub(super) fn page(name: &str, items: Vec<Value>, input: &Value, largest: usize)
 
 /// Puts an answer on the wire as the service's protocol does.
 pub(super) fn respond(request: &Request, answer: Answer, request_id: &str) -> Response<Body> {
-    if request.service == Service::Sts {
+    let stand_in = request.service.stand_in();
+    if stand_in.content_type == XML {
         return respond_xml(&request.operation, answer, request_id);
     }
     let (status, code, document) = match answer {
@@ -283,33 +238,15 @@ pub(super) fn respond(request: &Request, answer: Answer, request_id: &str) -> Re
             document.insert("__type".to_owned(), json!(failure.code));
             // Some shapes say `message`, some `Message`; clients take either.
             document.insert("message".to_owned(), json!(failure.message));
-            let status = match (request.service, failure.code) {
-                (Service::Scheduler, "ConflictException") => StatusCode::CONFLICT,
-                (Service::Scheduler, "ResourceNotFoundException" | "UnknownOperationException") => {
-                    StatusCode::NOT_FOUND
-                }
-                (Service::Scheduler, "ThrottlingException") => StatusCode::TOO_MANY_REQUESTS,
-                _ => failure.status,
-            };
+            let own = stand_in.statuses.iter().find(|(code, _)| *code == failure.code);
+            let status = own.map_or(failure.status, |(_, status)| *status);
             (status, Some(failure.code), Value::Object(document))
         }
-    };
-    let kind = match request.service {
-        Service::Scheduler => "application/json",
-        Service::DynamoDb | Service::DynamoDbStreams => "application/x-amz-json-1.0",
-        Service::SsoAdmin
-        | Service::IdentityStore
-        | Service::Organizations
-        | Service::Events
-        | Service::Sts
-        | Service::StreamDelivery
-        | Service::BusDelivery
-        | Service::ScheduleDelivery => "application/x-amz-json-1.1",
     };
     let mut response = Response::new(Body::from(document.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(stand_in.content_type));
     if let Some(code) = code {
         headers.insert("x-amzn-errortype", HeaderValue::from_static(code));
     }
@@ -345,7 +282,7 @@ fn respond_xml(operation: &str, answer: Answer, request_id: &str) -> Response<Bo
     };
     let mut response = Response::new(Body::from(document));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(XML));
     response
 }
 

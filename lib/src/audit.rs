@@ -13,9 +13,9 @@ use std::str::FromStr;
 use futures_util::future::try_join;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
 
 pub use ocsf::ocsf;
+pub use stint_api::ChainDefect;
 
 use crate::domain::{Event, TenantId};
 use crate::store::{AuditEntry, AuditHead, Listing, Page, Record, StoreError, StoredEntry, TenantTable, audit_key};
@@ -102,27 +102,6 @@ impl AuditEntry {
 /// [`StoreError::Unstorable`] when it has none.
 pub fn line(content: &impl Serialize) -> Result<String, StoreError> {
     serde_json_canonicalizer::to_string(content).map_err(|error| StoreError::Unstorable(error.to_string()))
-}
-
-/// What is wrong with an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = AuditLogFlaw)]
-pub enum ChainDefect {
-    /// It is not there, though later ones are, or the head of the chain says that it was.
-    Missing,
-    /// It is not what was sealed.
-    Changed,
-    /// It was sealed as another entry than the one it stands for.
-    Misplaced,
-    /// It was sealed for another tenant.
-    OtherTenant,
-    /// It does not follow the one before: one of the two was sealed anew.
-    Unlinked,
-    /// The head of the chain, which is the last entry sealed, comes before it.
-    BeyondHead,
-    /// It is the last one, and not the one that the head of the chain names.
-    HeadDiffers,
 }
 
 /// Goes on from a place by one entry.

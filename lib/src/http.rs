@@ -3,7 +3,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `endpoint/` | the operations by area, one file each |
-//! | `view/` | what goes over the wire, and how it is made of domain types |
+//! | `convert/` | input on the wire becomes domain types, which is where it is checked; answers are made of domain types |
 //! | `call` | the credential and the tenant; the only way to the table |
 //! | `body` | parses input once, naming what is wrong with it |
 //! | `cursor` | pages |
@@ -17,6 +17,7 @@
 mod app;
 mod body;
 mod call;
+mod convert;
 mod cursor;
 pub mod endpoint;
 mod error;
@@ -24,10 +25,10 @@ mod listing;
 mod openapi;
 mod precondition;
 mod size;
-pub mod view;
 
 pub use app::{Api, SourceIp, app};
 #[cfg(fuzzing)]
 pub use cursor::fuzz_cursor;
-pub use error::{ErrorBody, ErrorCode};
+pub use error::ErrorCode;
 pub use openapi::{TABLE_EXTENSION, annotated_document, document};
+pub use stint_api::ErrorBody;

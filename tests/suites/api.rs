@@ -33,3 +33,5 @@ mod seeds;
 mod tampering;
 #[path = "api/unauthenticated.rs"]
 mod unauthenticated;
+#[path = "api/wire.rs"]
+mod wire;

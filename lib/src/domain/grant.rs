@@ -2,12 +2,11 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::stored::required;
 use super::{
-    AccountId, AssignmentKey, GrantId, Metadata, OnDrift, Principal, PrincipalRef, RequestId, ResourceRef, Seconds,
-    TenantId, Urgency,
+    AccountId, AssignmentKey, GrantId, GrantStatus, Metadata, OnDrift, Principal, PrincipalRef, RequestId, ResourceRef,
+    RevocationStatus, Seconds, TenantId, Urgency,
 };
 
 /// Access that a principal has for a limited time.
@@ -108,30 +107,6 @@ pub struct DecisionBasis {
     pub at: Timestamp,
 }
 
-/// Active, or how it ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum GrantStatus {
-    /// Decided and not ended.
-    Active,
-    /// It reached its end.
-    Expired,
-    /// It was ended early, or could not be provisioned.
-    Revoked,
-}
-
-impl GrantStatus {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
-    }
-}
-
 /// Whether the access is usable yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
@@ -187,20 +162,6 @@ impl Revocation {
             delay_announced: false,
         }
     }
-}
-
-/// How far taking the access away has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RevocationStatus {
-    /// The grant has not ended.
-    None,
-    /// It has ended, and the access has not been taken away yet.
-    Pending,
-    /// INVARIANT 3: the deletion is confirmed, or another live grant holds the assignment, or it existed before.
-    Done,
-    /// An attempt failed; stint tries again until one succeeds.
-    Retrying,
 }
 
 /// The explanation for a grant with [`Grant::missing_since`].

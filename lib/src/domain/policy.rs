@@ -2,31 +2,9 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::stored::required;
-use super::{PolicyId, RuleId, Seconds};
-
-/// Whether a permitted request is granted at once or waits for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ApprovalMode {
-    /// It is approved and granted at once.
-    Auto,
-    /// It waits for approval by people.
-    Require,
-}
-
-/// What happens to a live grant's access that is deleted outside stint. The stricter value comes first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnDrift {
-    /// The deletion is announced and the access is not restored: an incident responder may have deleted it.
-    #[default]
-    Report,
-    /// The deletion is announced and the access is restored.
-    Restore,
-}
+use super::{ApprovalMode, Effect, OnDrift, PolicyId, RuleId, Seconds};
 
 /// What a policy demands of a request it permits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,16 +58,6 @@ pub struct Policy {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-}
-
-/// Whether a rule permits or forbids what it matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Effect {
-    /// The rule permits what it matches.
-    Permit,
-    /// The rule forbids what it matches, even if another rule permits it.
-    Forbid,
 }
 
 /// An entity by type and id, such as `Group::"sre"`.

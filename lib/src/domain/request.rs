@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::stored::required;
 use super::{
-    Circumstances, GrantId, MessageId, Metadata, Principal, PrincipalRef, RequestId, ResourceRef, RuleId, Seconds,
-    Terms,
+    AuthorType, Circumstances, GrantId, MessageId, Metadata, Principal, PrincipalRef, RequestId, RequestStatus,
+    ResourceRef, RuleId, Seconds, Terms, Vote,
 };
 
 /// A request for access.
@@ -113,36 +112,6 @@ pub enum ApprovedBy {
     BreakGlass,
 }
 
-/// The status of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RequestStatus {
-    /// It waits for approval by people.
-    Pending,
-    /// Approved.
-    Approved,
-    /// Denied.
-    Denied,
-    /// It expired without a decision.
-    Expired,
-    /// It was cancelled.
-    Cancelled,
-}
-
-impl RequestStatus {
-    /// The name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Approved => "approved",
-            Self::Denied => "denied",
-            Self::Expired => "expired",
-            Self::Cancelled => "cancelled",
-        }
-    }
-}
-
 impl AccessRequest {
     /// The status.
     #[must_use]
@@ -206,17 +175,6 @@ pub struct ApproverDecision {
     pub decided_at: Timestamp,
 }
 
-/// Whether an approver approves or denies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-#[schema(as = Verdict)]
-pub enum Vote {
-    /// Approves.
-    Approve,
-    /// Denies.
-    Deny,
-}
-
 /// A message on a request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RequestMessage {
@@ -234,18 +192,4 @@ pub struct RequestMessage {
     pub metadata: Metadata,
     /// When it was written.
     pub created_at: Timestamp,
-}
-
-/// The role of a message's author.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthorType {
-    /// The requester.
-    User,
-    /// Somebody who may decide the request.
-    Approver,
-    /// stint itself.
-    System,
-    /// An AI assistant.
-    Ai,
 }

@@ -5,7 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use stint_api::PageOf;
+use utoipa::IntoParams;
 
 use super::error::Error;
 use super::size;
@@ -22,18 +23,6 @@ pub(super) struct PageParams {
     /// The `next_cursor` of the page before. It is bound to the tenant and the filters.
     #[param(max_length = 1400, example = "rGm0p2q5cR8rFQv1dKq3V1siMDE5YTNmNWUiXQ")]
     pub cursor: Option<String>,
-}
-
-/// A page of a list.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct PageOf<T> {
-    /// The page.
-    pub data: Vec<T>,
-    /// What to send as `cursor` for the next page.
-    #[schema(required = true, example = json!(null))]
-    pub next_cursor: Option<String>,
-    /// Whether there is one.
-    pub has_more: bool,
 }
 
 const DEFAULT_LIMIT: u32 = 50;
@@ -66,48 +55,37 @@ impl PageParams {
     }
 }
 
-impl<T> PageOf<T> {
-    /// A page of items with their positions, as many as an answer may hold. `next` is the position to go on after the
-    /// last of them, if others follow.
-    pub(super) fn new(
-        items: impl IntoIterator<Item = (String, T)>,
-        next: Option<String>,
-        tenant: &Tenant,
-        filter: &str,
-    ) -> Result<Self, Error>
-    where
-        T: Serialize,
-    {
-        let (data, next) = size::fitting(items, next)?;
-        let next_cursor = next.map(|position| cursor(&position, tenant, filter));
-        Ok(Self { data, has_more: next_cursor.is_some(), next_cursor })
-    }
+/// A page of items with their positions, as many as an answer may hold. `next` is the position to go on after the
+/// last of them, if others follow.
+pub(super) fn page_of<T: Serialize>(
+    items: impl IntoIterator<Item = (String, T)>,
+    next: Option<String>,
+    tenant: &Tenant,
+    filter: &str,
+) -> Result<PageOf<T>, Error> {
+    let (data, next) = size::fitting(items, next)?;
+    let next_cursor = next.map(|position| cursor(&position, tenant, filter));
+    Ok(PageOf { data, has_more: next_cursor.is_some(), next_cursor })
 }
 
-impl<T> PageOf<T> {
-    /// A page of what is in memory as a whole, in the order of its keys.
-    pub(super) fn of_all<K: Ord + Serialize + DeserializeOwned>(
-        all: impl IntoIterator<Item = (K, T)>,
-        page: &PageParams,
-        tenant: &Tenant,
-        filter: &str,
-    ) -> Result<Self, Error>
-    where
-        T: Serialize,
-    {
-        let limit = page.limit()?;
-        page.check(tenant, filter)?;
-        let after: Option<K> =
-            page.position()?.map(|position| serde_json::from_str(&position).map_err(|_| refused())).transpose()?;
-        let mut rest: Vec<_> =
-            all.into_iter().filter(|(key, _)| after.as_ref().is_none_or(|after| key > after)).collect();
-        rest.sort_by(|(left, _), (right, _)| left.cmp(right));
-        let more = rest.len() > limit;
-        rest.truncate(limit);
-        let position = |key: &K| serde_json::json!(key).to_string();
-        let last = rest.last().filter(|_| more).map(|(key, _)| position(key));
-        Self::new(rest.into_iter().map(|(key, item)| (position(&key), item)), last, tenant, filter)
-    }
+/// A page of what is in memory as a whole, in the order of its keys.
+pub(super) fn page_of_all<K: Ord + Serialize + DeserializeOwned, T: Serialize>(
+    all: impl IntoIterator<Item = (K, T)>,
+    page: &PageParams,
+    tenant: &Tenant,
+    filter: &str,
+) -> Result<PageOf<T>, Error> {
+    let limit = page.limit()?;
+    page.check(tenant, filter)?;
+    let after: Option<K> =
+        page.position()?.map(|position| serde_json::from_str(&position).map_err(|_| refused())).transpose()?;
+    let mut rest: Vec<_> = all.into_iter().filter(|(key, _)| after.as_ref().is_none_or(|after| key > after)).collect();
+    rest.sort_by(|(left, _), (right, _)| left.cmp(right));
+    let more = rest.len() > limit;
+    rest.truncate(limit);
+    let position = |key: &K| serde_json::json!(key).to_string();
+    let last = rest.last().filter(|_| more).map(|(key, _)| position(key));
+    page_of(rest.into_iter().map(|(key, item)| (position(&key), item)), last, tenant, filter)
 }
 
 /// The cursor of a position.

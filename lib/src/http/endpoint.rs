@@ -46,6 +46,7 @@ mod prelude {
     pub(super) use axum::extract::{Path, Query};
     pub(super) use axum::http::StatusCode;
     pub(super) use axum::response::{IntoResponse, Response};
+    pub(super) use stint_api::{self as wire, PageOf};
     pub(super) use utoipa_axum::router::OpenApiRouter;
     pub(super) use utoipa_axum::routes;
 
@@ -55,10 +56,10 @@ mod prelude {
     pub(super) use crate::http::Api;
     pub(super) use crate::http::body::{Body, Input, OptionalBody};
     pub(super) use crate::http::call::AuthenticatedCall;
-    pub(super) use crate::http::cursor::{PageOf, PageParams};
+    pub(super) use crate::http::convert;
+    pub(super) use crate::http::cursor::{PageParams, page_of, page_of_all};
     pub(super) use crate::http::error::Error;
     pub(super) use crate::http::openapi::{
         Failures, IdempotencyHeader, IfMatchHeader, NotFoundFailure, PreconditionFailure, TenantHeader, WriteFailures,
     };
-    pub(super) use crate::http::view;
 }

@@ -5,9 +5,8 @@ mod code;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use stint_api::ErrorBody;
 
 pub use code::ErrorCode;
 
@@ -16,27 +15,6 @@ use crate::app::AccessError;
 use crate::app::people::Unlinked;
 use crate::auth::AuthError;
 use crate::store::{CommitError, StoreError};
-
-/// What every failure answers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({
-    "code": "not_found",
-    "message": "there is no such request, or you may not see it",
-    "details": {"request_id": "019a3f5e-7c1b-7000-8000-000000000001"}
-}))]
-pub struct ErrorBody {
-    /// Machine-readable error code, such as `not_found` or `tenant_mismatch`.
-    pub code: String,
-    /// Human-readable description of the error.
-    pub message: String,
-    /// Additional context: always `request_id`, and what the code calls for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
-    pub details: Option<Value>,
-    /// Notices of the Cedar rules that determined the answer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub notices: Option<Vec<String>>,
-}
 
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]

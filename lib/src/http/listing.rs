@@ -2,10 +2,11 @@
 //! what they may decide or end.
 
 use futures_util::future::try_join;
+use stint_api::PageOf;
 
 use super::body::Input;
 use super::call::AuthenticatedCall;
-use super::cursor::{PageOf, PageParams};
+use super::cursor::{PageParams, page_of};
 use super::error::Error;
 use crate::app::{OperationContext, TenantEngine};
 use crate::auth::RequiredScope;
@@ -79,7 +80,7 @@ pub(super) async fn list<R: Owned, V: From<R> + serde::Serialize>(
     let shown = |record: &R| keeps(record) && record.is_shown(&engine, &access);
     let found = table.complete(&listing, first, shown).await?;
     let items = found.records.into_iter().map(|record| (record.sort_key(), V::from(record)));
-    PageOf::new(items, found.next, access.tenant(), &wanted.filters)
+    page_of(items, found.next, access.tenant(), &wanted.filters)
 }
 
 /// The narrowest listing that holds all that is wanted.

@@ -3,42 +3,11 @@
 use std::str::FromStr as _;
 
 use cedar_policy::EntityUid;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+pub use stint_api::{ActionScopeType, ScopeType};
 
 use super::bounds;
 use super::text::{entity_ref, entity_text};
 use crate::domain::{ActionScope, ApiKeyId, EntityRef, PrincipalRef, RuleScope};
-
-/// How a rule says which principals or resources it is about.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ScopeType {
-    /// All.
-    #[default]
-    Any,
-    /// Just one entity.
-    Eq,
-    /// One entity and all below it.
-    In,
-    /// All of a type.
-    Is,
-    /// All of a type that are below an entity.
-    IsIn,
-}
-
-/// How a rule says which actions it is about.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionScopeType {
-    /// All.
-    #[default]
-    Any,
-    /// Just one.
-    Eq,
-    /// Any of several.
-    In,
-}
 
 /// A scope with its parts side by side.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

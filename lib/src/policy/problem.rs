@@ -5,7 +5,6 @@ use std::fmt;
 use cedar_policy::ParseErrors;
 use miette::Diagnostic;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 /// The most problems that are reported of one text.
 pub(super) const MAX_PROBLEMS: usize = 100;
@@ -13,16 +12,13 @@ pub(super) const MAX_PROBLEMS: usize = 100;
 const MAX_MESSAGE: usize = 1_000;
 
 /// Something wrong with a policy text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
     /// The line, from 1.
-    #[schema(example = 1)]
     pub line: usize,
     /// The character in the line, from 1.
-    #[schema(example = 9)]
     pub column: usize,
     /// What is wrong.
-    #[schema(example = "unexpected token `principle`")]
     pub message: String,
 }
 

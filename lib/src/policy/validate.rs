@@ -4,7 +4,6 @@ use std::str::FromStr as _;
 
 use cedar_policy::{Effect, PolicySet, ValidationMode, ValidationWarning};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::bounds;
 use super::model::{Directory, TenantSchema};
@@ -13,7 +12,7 @@ use super::text::parse_policy_set;
 use super::unknown::unknown_names;
 
 /// The result of validating a policy text.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Problems because of which the text cannot be stored.
     pub errors: Vec<Problem>,

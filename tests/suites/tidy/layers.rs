@@ -66,3 +66,13 @@ fn domain_and_policy_are_pure() {
         }
     }
 }
+
+/// Clients have the wire types without AWS, Cedar and the web server, since those take minutes to build.
+#[test]
+fn the_wire_types_need_nothing_that_a_client_does_not_want() {
+    let text = sources::read("lib/api/Cargo.toml");
+    let used: Vec<&str> = text.lines().filter_map(|line| line.strip_suffix(".workspace = true")).collect();
+    let of_the_package = ["version", "edition", "rust-version", "license", "publish"];
+    let dependencies: Vec<&str> = used.into_iter().filter(|name| !of_the_package.contains(name)).collect();
+    assert_eq!(dependencies, ["jiff", "serde", "serde_json", "thiserror", "utoipa", "uuid"]);
+}

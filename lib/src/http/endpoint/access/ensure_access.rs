@@ -23,16 +23,18 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Access",
     extensions(("x-table" = json!({"get": true, "query": ["table", "by_access", "by_holder"], "put": ["EVENT", "GRANT", "IDEMPOTENCY", "REQUEST", "SLOT", "USER"], "update": ["PENDING"], "check": ["APIKEY", "LINK", "TENANT", "VERSIONS"]}))),
     params(TenantHeader, IdempotencyHeader),
-    request_body = view::EnsureAccess,
-    responses((status = 200, description = "Where each access stands. A refusal is a diagnostic here, not an error.", body = view::EnsureAccessAnswer), WriteFailures),
+    request_body = wire::EnsureAccess,
+    responses((status = 200, description = "Where each access stands. A refusal is a diagnostic here, not an error.", body = wire::EnsureAccessResult), WriteFailures),
     security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
 )]
 async fn ensure_access(
     call: AuthenticatedCall<scope::AccessRequest>,
-    body: Input<Body<view::EnsureAccess>>,
+    body: Input<Body<wire::EnsureAccess>>,
 ) -> Result<Response, Error> {
     let body = call.accept(body).await?;
-    let (entitlements, justification) = call.accept(Input(body.value.parse())).await?;
+    let given = body.value.clone();
+    let parsed = convert::entitlements(&given).and_then(|all| Ok((all, convert::justification(given.justification)?)));
+    let (entitlements, justification) = call.accept(Input(parsed)).await?;
     call.change(
         StatusCode::OK,
         &body,
@@ -55,7 +57,7 @@ async fn ensure_access(
                 for (entitlement, known) in entitlements.iter().zip(known) {
                     ensured.push(ensure(&access, entitlement, &justification, known, dry_run).await?);
                 }
-                Ok(Change::new(access.begin(), view::EnsureAccessAnswer::new(ensured)))
+                Ok(Change::new(access.begin(), convert::ensure_result(ensured)))
             }
         },
     )

@@ -20,7 +20,7 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Access",
     extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), TenantHeader),
-    responses((status = 200, description = "Where they stand.", body = view::AccessRequestStatus), Failures, NotFoundFailure),
+    responses((status = 200, description = "Where they stand.", body = wire::AccessRequestStatus), Failures, NotFoundFailure),
     security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
 )]
 async fn get_access_request_status(
@@ -32,5 +32,5 @@ async fn get_access_request_status(
     let request = request_visible(&access, request).await?;
     let grants = request.grant_ids.iter().map(|id| read::<Grant>(access.table().clone(), *id));
     let grants = try_join_all(grants).await?.into_iter().flatten().collect();
-    Ok(Json(view::AccessRequestStatus::new(&request, grants)).into_response())
+    Ok(Json(convert::request_status(&request, grants)).into_response())
 }

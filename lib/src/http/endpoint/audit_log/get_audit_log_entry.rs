@@ -22,7 +22,7 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Audit log",
     extensions(("x-table" = json!({"get": true, "query": ["by_access"]}))),
     params(("id" = EventId, Path, description = "the entry's id, which is that of the event"), TenantHeader),
-    responses((status = 200, description = "The entry.", body = view::AuditLogEntry), Failures, NotFoundFailure),
+    responses((status = 200, description = "The entry.", body = wire::AuditLogEntry), Failures, NotFoundFailure),
     security(("api_key" = ["audit:read"]), ("bearer" = ["audit:read"]))
 )]
 async fn get_audit_log_entry(
@@ -38,5 +38,5 @@ async fn get_audit_log_entry(
         .await?;
     let entry = found.records.into_iter().find(|entry| entry.event.id == id);
     let entry = entry.ok_or(AccessError::NotFound("there is no such audit entry, or you may not see it"))?;
-    Ok(Json(view::AuditLogEntry::from(entry)).into_response())
+    Ok(Json(wire::AuditLogEntry::from(entry)).into_response())
 }

@@ -71,7 +71,7 @@ impl Filter {
     tag = "Audit log",
     extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(Filter, TenantHeader),
-    responses((status = 200, description = "A page of entries.", body = PageOf<view::AuditLogEntry>), Failures),
+    responses((status = 200, description = "A page of entries.", body = PageOf<wire::AuditLogEntry>), Failures),
     security(("api_key" = ["audit:read"]), ("bearer" = ["audit:read"]))
 )]
 async fn list_audit_log(
@@ -91,6 +91,6 @@ async fn list_audit_log(
         .await?;
     page.check(access.tenant(), &filter.filters())?;
     let found = access.table().complete(&listing, first, |entry| filter.keeps(entry)).await?;
-    let items = found.records.into_iter().map(|entry| (entry.sort_key(), view::AuditLogEntry::from(entry)));
-    Ok(Json(PageOf::new(items, found.next, access.tenant(), &filter.filters())?).into_response())
+    let items = found.records.into_iter().map(|entry| (entry.sort_key(), wire::AuditLogEntry::from(entry)));
+    Ok(Json(page_of(items, found.next, access.tenant(), &filter.filters())?).into_response())
 }

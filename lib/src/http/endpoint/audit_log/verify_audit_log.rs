@@ -47,7 +47,7 @@ const FILTER: &str = "verifyAuditLog";
     tag = "Audit log",
     extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(Start, TenantHeader),
-    responses((status = 200, description = "What was found.", body = view::AuditLogVerification), Failures),
+    responses((status = 200, description = "What was found.", body = wire::AuditLogVerification), Failures),
     security(("api_key" = ["audit:read"]), ("bearer" = ["audit:read"]))
 )]
 async fn verify_audit_log(
@@ -63,5 +63,5 @@ async fn verify_audit_log(
     let after = from.sequence;
     let found = verify(access.table(), from, first).await?;
     let next = |place: &ChainPosition| cursor(&place.to_string(), access.tenant(), FILTER);
-    Ok(Json(view::AuditLogVerification::new(after, found, next)).into_response())
+    Ok(Json(convert::verification(after, found, next)).into_response())
 }

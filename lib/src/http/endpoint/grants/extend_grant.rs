@@ -21,14 +21,14 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Grants",
     extensions(("x-table" = json!({"get": true, "query": ["table", "by_holder"], "put": ["EVENT", "GRANT", "IDEMPOTENCY", "USER"], "check": ["APIKEY", "LINK", "TENANT", "VERSIONS"]}))),
     params(("id" = GrantId, Path, description = "the grant's id"), TenantHeader, IdempotencyHeader),
-    request_body = view::ExtendGrant,
-    responses((status = 200, description = "The grant, with its new end.", body = view::Grant), WriteFailures, NotFoundFailure),
+    request_body = wire::ExtendGrant,
+    responses((status = 200, description = "The grant, with its new end.", body = wire::Grant), WriteFailures, NotFoundFailure),
     security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
 )]
 async fn extend_grant(
     call: AuthenticatedCall<scope::AccessRequest>,
     id: Input<Path<GrantId>>,
-    body: Input<Body<view::ExtendGrant>>,
+    body: Input<Body<wire::ExtendGrant>>,
 ) -> Result<Response, Error> {
     let id = call.accept(id).await?.0;
     let body = call.accept(body).await?;
@@ -38,8 +38,8 @@ async fn extend_grant(
         |table| read::<Grant>(table, id),
         |access, grant| async move { Ok(grant_visible(&access, grant).await.map(drop)?) },
         |access, grant| {
-            let (by, reason) = (body.value.duration_seconds, body.value.reason());
-            async move { Ok(extend(&access, grant, by, reason?.as_deref()).await?.map(view::Grant::from)) }
+            let (by, reason) = (body.value.duration_seconds, convert::reason("reason", body.value.reason.clone()));
+            async move { Ok(extend(&access, grant, by, reason?.as_deref()).await?.map(wire::Grant::from)) }
         },
     )
     .await

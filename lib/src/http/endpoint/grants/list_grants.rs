@@ -4,7 +4,7 @@ use super::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use crate::domain::{Grant, GrantStatus, ResourceType};
+use crate::domain::{Grant, GrantStatus};
 use crate::http::listing::{ListFilter, list};
 
 /// The operation's router.
@@ -24,7 +24,7 @@ struct Filter {
     #[param(example = "alice")]
     grantee_id: Option<String>,
     /// Only to this type of resource.
-    resource_type: Option<ResourceType>,
+    resource_type: Option<wire::ResourceType>,
     /// Only to the resource with this id.
     #[param(example = "111111111111")]
     resource_id: Option<String>,
@@ -50,7 +50,7 @@ impl Filter {
     fn keeps(&self, record: &Grant) -> bool {
         self.status.is_none_or(|status| record.status == status)
             && self.grantee_id.as_ref().is_none_or(|id| record.grantee.who.id == *id)
-            && self.resource_type.is_none_or(|kind| record.resource.kind() == kind)
+            && self.resource_type.is_none_or(|kind| record.resource.kind() == kind.into())
             && self.resource_id.as_ref().is_none_or(|id| record.resource.id() == id)
     }
 }
@@ -65,7 +65,7 @@ impl Filter {
     tag = "Grants",
     extensions(("x-table" = json!({"get": true, "query": ["table", "by_principal", "by_status"]}))),
     params(Filter, TenantHeader),
-    responses((status = 200, description = "A page of grants.", body = PageOf<view::Grant>), Failures),
+    responses((status = 200, description = "A page of grants.", body = PageOf<wire::Grant>), Failures),
     security(("api_key" = ["grants:read"]), ("bearer" = ["grants:read"]))
 )]
 async fn list_grants(
@@ -73,6 +73,6 @@ async fn list_grants(
     filter: Input<Query<Filter>>,
 ) -> Result<Response, Error> {
     let filter = call.accept(filter).await?.0;
-    let page: PageOf<view::Grant> = list(&call, filter.wanted(), |record: &Grant| filter.keeps(record)).await?;
+    let page: PageOf<wire::Grant> = list(&call, filter.wanted(), |record: &Grant| filter.keeps(record)).await?;
     Ok(Json(page).into_response())
 }

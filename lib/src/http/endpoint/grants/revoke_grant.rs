@@ -18,13 +18,13 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Grants",
     extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "GRANT", "IDEMPOTENCY", "USER"], "update": ["PENDING"]}))),
     params(("id" = GrantId, Path, description = "the grant's id"), TenantHeader),
-    responses((status = 202, description = "The grant has ended; `revocation` tells how far taking the access away has come.", body = view::Grant), WriteFailures, NotFoundFailure),
+    responses((status = 202, description = "The grant has ended; `revocation` tells how far taking the access away has come.", body = wire::Grant), WriteFailures, NotFoundFailure),
     security(("api_key" = ["grants:revoke"]), ("bearer" = ["grants:revoke"]))
 )]
 async fn revoke_grant(
     call: AuthenticatedCall<scope::GrantsRevoke>,
     id: Input<Path<GrantId>>,
-    body: OptionalBody<view::EmptyBody>,
+    body: OptionalBody<wire::EmptyBody>,
 ) -> Result<Response, Error> {
     let id = call.accept(id).await?.0;
     let body = call.accept(body.into()).await?;
@@ -33,7 +33,7 @@ async fn revoke_grant(
         &body,
         |table| read::<Grant>(table, id),
         |access, grant| async move { Ok(grant_visible(&access, grant).await.map(drop)?) },
-        |access, grant| async move { Ok(revoke(&access, grant).await?.map(view::Grant::from)) },
+        |access, grant| async move { Ok(revoke(&access, grant).await?.map(wire::Grant::from)) },
     )
     .await
 }

@@ -18,14 +18,14 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Grants",
     extensions(("x-table" = json!({"get": true, "put": ["EVENT", "GRANT", "IDEMPOTENCY", "USER"]}))),
     params(("id" = GrantId, Path, description = "the grant's id"), TenantHeader),
-    request_body = view::UpdateGrant,
-    responses((status = 200, description = "The grant.", body = view::Grant), WriteFailures, NotFoundFailure),
+    request_body = wire::UpdateGrant,
+    responses((status = 200, description = "The grant.", body = wire::Grant), WriteFailures, NotFoundFailure),
     security(("api_key" = ["grants:write"]), ("bearer" = ["grants:write"]))
 )]
 async fn update_grant(
     call: AuthenticatedCall<scope::GrantsWrite>,
     id: Input<Path<GrantId>>,
-    body: Input<Body<view::UpdateGrant>>,
+    body: Input<Body<wire::UpdateGrant>>,
 ) -> Result<Response, Error> {
     let id = call.accept(id).await?.0;
     let body = call.accept(body).await?;
@@ -36,7 +36,7 @@ async fn update_grant(
         |access, grant| async move { Ok(grant_visible(&access, grant).await.map(drop)?) },
         |access, grant| {
             let audit = body.value.audit_enabled;
-            async move { Ok(set_audit(&access, grant, audit).await?.map(view::Grant::from)) }
+            async move { Ok(set_audit(&access, grant, audit).await?.map(wire::Grant::from)) }
         },
     )
     .await

@@ -17,13 +17,13 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "POLICY", "USER"], "update": ["VERSIONS"]}))),
     params(TenantHeader, IdempotencyHeader),
-    request_body = view::CreatePolicy,
-    responses((status = 201, description = "Full policy with nested rules.", body = view::WrittenPolicy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures),
+    request_body = wire::CreatePolicy,
+    responses((status = 201, description = "Full policy with nested rules.", body = wire::WrittenPolicy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn create_policy(
     call: AuthenticatedCall<scope::PoliciesWrite>,
-    body: Input<Body<view::CreatePolicy>>,
+    body: Input<Body<wire::CreatePolicy>>,
 ) -> Result<Response, Error> {
     let body = call.accept(body).await?;
     call.change(
@@ -35,7 +35,8 @@ async fn create_policy(
             async move {
                 let cedar = policy.cedar_policy_set.clone();
                 let (change, warnings) = policies::create(&access, policy.into(), cedar.as_deref()).await?;
-                Ok(change.map(|policy| view::WrittenPolicy { policy: policy.into(), warnings }))
+                Ok(change
+                    .map(|policy| wire::WrittenPolicy { policy: policy.into(), warnings: convert::problems(warnings) }))
             }
         },
     )

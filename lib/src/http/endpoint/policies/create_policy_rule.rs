@@ -18,14 +18,14 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "POLICY", "USER"], "update": ["VERSIONS"]}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader, IdempotencyHeader),
-    request_body = view::WritePolicyRule,
-    responses((status = 201, description = "The rule.", body = view::WrittenPolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure),
+    request_body = wire::WritePolicyRule,
+    responses((status = 201, description = "The rule.", body = wire::WrittenPolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn create_policy_rule(
     call: AuthenticatedCall<scope::PoliciesWrite>,
     id: Input<Path<PolicyId>>,
-    body: Input<Body<view::WritePolicyRule>>,
+    body: Input<Body<wire::WritePolicyRule>>,
 ) -> Result<Response, Error> {
     let id = call.accept(id).await?.0;
     let body = call.accept(body).await?;
@@ -37,7 +37,8 @@ async fn create_policy_rule(
             let rule = body.value.clone().into();
             async move {
                 let (change, warnings) = rules::create(&access, policy, &rule).await?;
-                Ok(change.map(|rule| view::WrittenPolicyRule { rule: rule.into(), warnings }))
+                Ok(change
+                    .map(|rule| wire::WrittenPolicyRule { rule: rule.into(), warnings: convert::problems(warnings) }))
             }
         },
     )

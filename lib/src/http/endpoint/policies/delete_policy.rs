@@ -25,7 +25,7 @@ async fn delete_policy(
     call: AuthenticatedCall<scope::PoliciesWrite>,
     id: Input<Path<PolicyId>>,
     expected: Input<IfMatch>,
-    body: OptionalBody<view::EmptyBody>,
+    body: OptionalBody<wire::EmptyBody>,
 ) -> Result<Response, Error> {
     let id = call.accept(id).await?.0;
     let expected = call.accept(expected).await?;

@@ -25,7 +25,7 @@ async fn delete_policy_rule(
     call: AuthenticatedCall<scope::PoliciesWrite>,
     ids: Input<Path<(PolicyId, RuleId)>>,
     expected: Input<IfMatch>,
-    body: OptionalBody<view::EmptyBody>,
+    body: OptionalBody<wire::EmptyBody>,
 ) -> Result<Response, Error> {
     let (id, rule) = call.accept(ids).await?.0;
     let expected = call.accept(expected).await?;

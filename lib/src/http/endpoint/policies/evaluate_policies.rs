@@ -9,7 +9,6 @@ use crate::auth::api_key::ApiKey;
 use crate::domain::{DirectoryLink, Principal, PrincipalKind, PrincipalRef, User};
 use crate::policy::named_requester;
 use crate::store::{StoreError, TenantTable};
-use view::PolicyQuestions;
 
 /// The operation's router.
 #[must_use]
@@ -27,16 +26,16 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     extensions(("x-table" = json!({"get": true, "query": ["table", "by_holder"], "put": ["IDEMPOTENCY"]}))),
     params(TenantHeader, IdempotencyHeader),
-    request_body = view::EvaluatePolicies,
-    responses((status = 200, description = "What the policies say.", body = view::PolicyEvaluation), WriteFailures),
+    request_body = wire::EvaluatePolicies,
+    responses((status = 200, description = "What the policies say.", body = wire::PolicyEvaluation), WriteFailures),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
 async fn evaluate_policies(
     call: AuthenticatedCall<scope::PoliciesRead>,
-    body: Input<Body<view::EvaluatePolicies>>,
+    body: Input<Body<wire::EvaluatePolicies>>,
 ) -> Result<Response, Error> {
     let body = call.accept(body).await?;
-    let asked = call.accept(Input(PolicyQuestions::try_from(body.value.clone()))).await?;
+    let asked = call.accept(Input(convert::PolicyQuestions::try_from(body.value.clone()))).await?;
     call.change(
         StatusCode::OK,
         &body,
@@ -56,7 +55,7 @@ async fn evaluate_policies(
                     extra: asked.context.as_ref(),
                 };
                 let evaluation = access.engine().await?.evaluate(&access, &trial).await?;
-                Ok(Change::new(access.begin(), view::PolicyEvaluation::from(evaluation)))
+                Ok(Change::new(access.begin(), wire::PolicyEvaluation::from(evaluation)))
             }
         },
     )
@@ -64,7 +63,10 @@ async fn evaluate_policies(
 }
 
 /// What is known of who asks, and of the requester the context names.
-async fn read(table: &TenantTable, asked: &PolicyQuestions) -> Result<(Principal, Option<Principal>), StoreError> {
+async fn read(
+    table: &TenantTable,
+    asked: &convert::PolicyQuestions,
+) -> Result<(Principal, Option<Principal>), StoreError> {
     let requester = asked.context.as_ref().and_then(named_requester).filter(|who| !who.id.is_empty());
     let requester = OptionFuture::from(requester.map(|who| principal(table, who))).map(Option::transpose);
     try_join(principal(table, asked.who.clone()), requester).await

@@ -18,7 +18,7 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     extensions(("x-table" = json!({"get": true}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader),
-    responses((status = 200, description = "Full policy with nested rules.", body = view::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
+    responses((status = 200, description = "Full policy with nested rules.", body = wire::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
 async fn get_policy(
@@ -28,5 +28,5 @@ async fn get_policy(
     let id = call.accept(id).await?.0;
     let (_, policy) = call.open(|table| read::<Policy>(table, id)).await?;
     let policy = policies::found(policy)?;
-    Ok(tagged(policy.version, view::Policy::from(policy)))
+    Ok(tagged(policy.version, wire::Policy::from(policy)))
 }

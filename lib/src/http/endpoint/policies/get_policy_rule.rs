@@ -18,7 +18,7 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     extensions(("x-table" = json!({"get": true}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), ("ruleId" = RuleId, Path, description = "the rule's id"), TenantHeader),
-    responses((status = 200, description = "The rule.", body = view::PolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
+    responses((status = 200, description = "The rule.", body = wire::PolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
 async fn get_policy_rule(
@@ -28,5 +28,5 @@ async fn get_policy_rule(
     let (id, rule) = call.accept(ids).await?.0;
     let (_, policy) = call.open(|table| read::<Policy>(table, id)).await?;
     let policy = policies::found(policy)?;
-    Ok(tagged(policy.version, view::PolicyRule::from(rules::of(&policy, rule)?.clone())))
+    Ok(tagged(policy.version, wire::PolicyRule::from(rules::of(&policy, rule)?.clone())))
 }

@@ -19,7 +19,7 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(PageParams, TenantHeader),
-    responses((status = 200, description = "A page of policies, without their rules.", body = PageOf<view::PolicySummary>), Failures),
+    responses((status = 200, description = "A page of policies, without their rules.", body = PageOf<wire::PolicySummary>), Failures),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
 async fn list_policies(
@@ -28,6 +28,6 @@ async fn list_policies(
 ) -> Result<Response, Error> {
     let page = call.accept(page).await?.0;
     let access = call.enter().await?;
-    let all = policies::in_order(&access, |policy| view::PolicySummary::from(policy)).await?;
-    Ok(Json(PageOf::of_all(all, &page, access.tenant(), "listPolicies")?).into_response())
+    let all = policies::in_order(&access, |policy| wire::PolicySummary::from(policy)).await?;
+    Ok(Json(page_of_all(all, &page, access.tenant(), "listPolicies")?).into_response())
 }

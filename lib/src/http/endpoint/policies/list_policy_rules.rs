@@ -18,7 +18,7 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     extensions(("x-table" = json!({"get": true}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), PageParams, TenantHeader),
-    responses((status = 200, description = "A page of rules, in their order.", body = PageOf<view::PolicyRule>, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
+    responses((status = 200, description = "A page of rules, in their order.", body = PageOf<wire::PolicyRule>, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), Failures, NotFoundFailure),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
 async fn list_policy_rules(
@@ -30,7 +30,7 @@ async fn list_policy_rules(
     let page = call.accept(page).await?.0;
     let (access, policy) = call.open(|table| read::<Policy>(table, id)).await?;
     let policy = policies::found(policy)?;
-    let all = policy.rules.into_iter().map(|rule| (rule.ordinal, view::PolicyRule::from(rule)));
-    let page = PageOf::of_all(all, &page, access.tenant(), &format!("listPolicyRules {id}"))?;
+    let all = policy.rules.into_iter().map(|rule| (rule.ordinal, wire::PolicyRule::from(rule)));
+    let page = page_of_all(all, &page, access.tenant(), &format!("listPolicyRules {id}"))?;
     Ok(tagged(policy.version, page))
 }

@@ -23,13 +23,13 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "POLICY", "USER"], "update": ["VERSIONS"], "check": ["POLICY"]}))),
     params(TenantHeader),
-    request_body = view::ReorderPolicies,
-    responses((status = 200, description = "The policies that were named, highest priority first.", body = view::ReorderedPolicies), WriteFailures),
+    request_body = wire::ReorderPolicies,
+    responses((status = 200, description = "The policies that were named, highest priority first.", body = wire::ReorderedPolicies), WriteFailures),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn reorder_policies(
     call: AuthenticatedCall<scope::PoliciesWrite>,
-    body: Input<Body<view::ReorderPolicies>>,
+    body: Input<Body<wire::ReorderPolicies>>,
 ) -> Result<Response, Error> {
     let body = call.accept(body).await?;
     call.change(
@@ -38,7 +38,7 @@ async fn reorder_policies(
         |table| async move { Ok(table.list_all::<Policy>().await?) },
         |access, all| {
             let ids = body.value.ids.clone();
-            async move { Ok(policies::reorder(&access, &all, &ids)?.map(view::ReorderedPolicies::from)) }
+            async move { Ok(policies::reorder(&access, &all, &ids)?.map(|policies| convert::reordered(&policies))) }
         },
     )
     .await

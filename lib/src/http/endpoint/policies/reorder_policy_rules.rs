@@ -20,15 +20,15 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     extensions(("x-table" = json!({"get": true, "put": ["EVENT", "IDEMPOTENCY", "POLICY", "USER"], "update": ["VERSIONS"]}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader, IfMatchHeader),
-    request_body = view::ReorderPolicyRules,
-    responses((status = 200, description = "Full policy with nested rules, in their new order.", body = view::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
+    request_body = wire::ReorderPolicyRules,
+    responses((status = 200, description = "Full policy with nested rules, in their new order.", body = wire::Policy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn reorder_policy_rules(
     call: AuthenticatedCall<scope::PoliciesWrite>,
     id: Input<Path<PolicyId>>,
     expected: Input<IfMatch>,
-    body: Input<Body<view::ReorderPolicyRules>>,
+    body: Input<Body<wire::ReorderPolicyRules>>,
 ) -> Result<Response, Error> {
     let id = call.accept(id).await?.0;
     let expected = call.accept(expected).await?;
@@ -39,7 +39,7 @@ async fn reorder_policy_rules(
         |table| read::<Policy>(table, id),
         |access, policy| {
             let (ids, expected) = (body.value.ids.clone(), expected.clone());
-            async move { Ok(rules::reorder(&access, policy, &ids, &expected)?.map(view::Policy::from)) }
+            async move { Ok(rules::reorder(&access, policy, &ids, &expected)?.map(wire::Policy::from)) }
         },
     )
     .await

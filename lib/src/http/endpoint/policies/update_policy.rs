@@ -18,15 +18,15 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "POLICY", "USER"], "update": ["VERSIONS"]}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), TenantHeader, IfMatchHeader),
-    request_body = view::UpdatePolicy,
-    responses((status = 200, description = "Full policy with nested rules.", body = view::WrittenPolicy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
+    request_body = wire::UpdatePolicy,
+    responses((status = 200, description = "Full policy with nested rules.", body = wire::WrittenPolicy, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn update_policy(
     call: AuthenticatedCall<scope::PoliciesWrite>,
     id: Input<Path<PolicyId>>,
     expected: Input<IfMatch>,
-    body: Input<Body<view::UpdatePolicy>>,
+    body: Input<Body<wire::UpdatePolicy>>,
 ) -> Result<Response, Error> {
     let id = call.accept(id).await?.0;
     let expected = call.accept(expected).await?;
@@ -39,9 +39,10 @@ async fn update_policy(
             let (change, expected) = (body.value.clone(), expected.clone());
             async move {
                 let cedar = change.cedar_policy_set.clone();
-                let edit = |fields| change.over(fields);
+                let edit = |fields| convert::changed(change, fields);
                 let (change, warnings) = policies::update(&access, policy, &expected, edit, cedar.as_deref()).await?;
-                Ok(change.map(|policy| view::WrittenPolicy { policy: policy.into(), warnings }))
+                Ok(change
+                    .map(|policy| wire::WrittenPolicy { policy: policy.into(), warnings: convert::problems(warnings) }))
             }
         },
     )

@@ -18,15 +18,15 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "POLICY", "USER"], "update": ["VERSIONS"]}))),
     params(("policyId" = PolicyId, Path, description = "the policy's id"), ("ruleId" = RuleId, Path, description = "the rule's id"), TenantHeader, IfMatchHeader),
-    request_body = view::WritePolicyRule,
-    responses((status = 200, description = "The rule.", body = view::WrittenPolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
+    request_body = wire::WritePolicyRule,
+    responses((status = 200, description = "The rule.", body = wire::WrittenPolicyRule, headers(("ETag" = String, description = "the policy's version, for `If-Match`"))), WriteFailures, NotFoundFailure, PreconditionFailure),
     security(("api_key" = ["policies:write"]), ("bearer" = ["policies:write"]))
 )]
 async fn update_policy_rule(
     call: AuthenticatedCall<scope::PoliciesWrite>,
     ids: Input<Path<(PolicyId, RuleId)>>,
     expected: Input<IfMatch>,
-    body: Input<Body<view::WritePolicyRule>>,
+    body: Input<Body<wire::WritePolicyRule>>,
 ) -> Result<Response, Error> {
     let (id, rule) = call.accept(ids).await?.0;
     let expected = call.accept(expected).await?;
@@ -39,7 +39,8 @@ async fn update_policy_rule(
             let (change, expected) = (body.value.clone().into(), expected.clone());
             async move {
                 let (change, warnings) = rules::update(&access, policy, rule, &expected, &change).await?;
-                Ok(change.map(|rule| view::WrittenPolicyRule { rule: rule.into(), warnings }))
+                Ok(change
+                    .map(|rule| wire::WrittenPolicyRule { rule: rule.into(), warnings: convert::problems(warnings) }))
             }
         },
     )

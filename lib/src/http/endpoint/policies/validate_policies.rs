@@ -19,13 +19,13 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Policies",
     extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["IDEMPOTENCY"]}))),
     params(TenantHeader, IdempotencyHeader),
-    request_body = view::ValidatePolicies,
-    responses((status = 200, description = "What is wrong with the text, and where.", body = view::PolicyValidation), WriteFailures),
+    request_body = wire::ValidatePolicies,
+    responses((status = 200, description = "What is wrong with the text, and where.", body = wire::PolicyValidation), WriteFailures),
     security(("api_key" = ["policies:read"]), ("bearer" = ["policies:read"]))
 )]
 async fn validate_policies(
     call: AuthenticatedCall<scope::PoliciesRead>,
-    body: Input<Body<view::ValidatePolicies>>,
+    body: Input<Body<wire::ValidatePolicies>>,
 ) -> Result<Response, Error> {
     let body = call.accept(body).await?;
     call.change(
@@ -36,7 +36,7 @@ async fn validate_policies(
             let text = body.value.cedar_policy_set.clone();
             async move {
                 let report = policies::validation(&access, &text).await?;
-                Ok(Change::new(access.begin(), view::PolicyValidation::from(report)))
+                Ok(Change::new(access.begin(), wire::PolicyValidation::from(report)))
             }
         },
     )

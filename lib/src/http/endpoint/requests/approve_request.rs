@@ -29,14 +29,14 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Requests",
     extensions(("x-table" = json!({"get": true, "query": ["table", "by_holder"], "put": ["EVENT", "GRANT", "IDEMPOTENCY", "REQUEST", "USER"], "update": ["PENDING"], "check": ["APIKEY", "LINK", "USER"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), TenantHeader, IdempotencyHeader),
-    request_body = Option<view::Decide>,
-    responses((status = 200, description = "The request, approved if this approval completed the quorum.", body = view::AccessRequest), WriteFailures, NotFoundFailure),
+    request_body = Option<wire::Decide>,
+    responses((status = 200, description = "The request, approved if this approval completed the quorum.", body = wire::AccessRequest), WriteFailures, NotFoundFailure),
     security(("api_key" = ["requests:decide"]), ("bearer" = ["requests:decide"]))
 )]
 async fn approve_request(
     call: AuthenticatedCall<scope::RequestsDecide>,
     id: Input<Path<RequestId>>,
-    body: OptionalBody<view::Decide>,
+    body: OptionalBody<wire::Decide>,
 ) -> Result<Response, Error> {
     decide_request(call, id, body, Vote::Approve).await
 }
@@ -45,7 +45,7 @@ async fn approve_request(
 pub(super) async fn decide_request(
     call: AuthenticatedCall<scope::RequestsDecide>,
     id: Input<Path<RequestId>>,
-    body: OptionalBody<view::Decide>,
+    body: OptionalBody<wire::Decide>,
     verdict: Vote,
 ) -> Result<Response, Error> {
     let id = call.accept(id).await?.0;
@@ -67,10 +67,10 @@ pub(super) async fn decide_request(
         },
         |access, (request, _)| async move { Ok(request_visible(&access, request).await.map(drop)?) },
         |access, (request, newest)| {
-            let reasoning = body.value.clone().reasoning();
+            let reasoning = convert::reason("reasoning", body.value.reasoning.clone());
             async move {
                 let change = decide(&access, request, newest, verdict, reasoning?).await?;
-                Ok(change.map(view::AccessRequest::from))
+                Ok(change.map(wire::AccessRequest::from))
             }
         },
     )

@@ -18,14 +18,14 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Requests",
     extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "REQUEST", "USER"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), TenantHeader, IdempotencyHeader),
-    request_body = Option<view::EmptyBody>,
-    responses((status = 200, description = "The request, cancelled.", body = view::AccessRequest), WriteFailures, NotFoundFailure),
+    request_body = Option<wire::EmptyBody>,
+    responses((status = 200, description = "The request, cancelled.", body = wire::AccessRequest), WriteFailures, NotFoundFailure),
     security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
 )]
 async fn cancel_request(
     call: AuthenticatedCall<scope::AccessRequest>,
     id: Input<Path<RequestId>>,
-    body: OptionalBody<view::EmptyBody>,
+    body: OptionalBody<wire::EmptyBody>,
 ) -> Result<Response, Error> {
     let id = call.accept(id).await?.0;
     let body = call.accept(body.into()).await?;
@@ -34,7 +34,7 @@ async fn cancel_request(
         &body,
         |table| read::<AccessRequest>(table, id),
         |access, request| async move { Ok(request_visible(&access, request).await.map(drop)?) },
-        |access, request| async move { Ok(cancel(&access, request).await?.map(view::AccessRequest::from)) },
+        |access, request| async move { Ok(cancel(&access, request).await?.map(wire::AccessRequest::from)) },
     )
     .await
 }

@@ -19,13 +19,13 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Requests",
     extensions(("x-table" = json!({"get": true, "query": ["table", "by_holder"], "put": ["EVENT", "GRANT", "IDEMPOTENCY", "REFUSAL", "REQUEST", "USER"], "update": ["PENDING"]}))),
     params(TenantHeader, IdempotencyHeader),
-    request_body = view::CreateRequest,
-    responses((status = 201, description = "The request: granted at once, or waiting for people.", body = view::AccessRequest), WriteFailures),
+    request_body = wire::CreateRequest,
+    responses((status = 201, description = "The request: granted at once, or waiting for people.", body = wire::AccessRequest), WriteFailures),
     security(("api_key" = ["access:request"]), ("bearer" = ["access:request"]))
 )]
 async fn create_request(
     call: AuthenticatedCall<scope::AccessRequest>,
-    body: Input<Body<view::CreateRequest>>,
+    body: Input<Body<wire::CreateRequest>>,
 ) -> Result<Response, Error> {
     let body = call.accept(body).await?;
     let ask = call.accept(Input(NewRequest::try_from(body.value.clone()))).await?;
@@ -35,7 +35,7 @@ async fn create_request(
         |table| named_person(table, ask.on_behalf_of.clone()),
         |access, named| {
             let ask = ask.clone();
-            async move { Ok(submit(&access, ask, named).await?.map(view::AccessRequest::from)) }
+            async move { Ok(submit(&access, ask, named).await?.map(wire::AccessRequest::from)) }
         },
     )
     .await

@@ -18,14 +18,14 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Requests",
     extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "MESSAGE", "USER"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), TenantHeader, IdempotencyHeader),
-    request_body = view::CreateRequestMessage,
-    responses((status = 201, description = "The message.", body = view::RequestMessage), WriteFailures, NotFoundFailure),
+    request_body = wire::CreateRequestMessage,
+    responses((status = 201, description = "The message.", body = wire::RequestMessage), WriteFailures, NotFoundFailure),
     security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))
 )]
 async fn create_request_message(
     call: AuthenticatedCall<scope::RequestsRead>,
     id: Input<Path<RequestId>>,
-    body: Input<Body<view::CreateRequestMessage>>,
+    body: Input<Body<wire::CreateRequestMessage>>,
 ) -> Result<Response, Error> {
     let id = call.accept(id).await?.0;
     let body = call.accept(body).await?;
@@ -35,10 +35,11 @@ async fn create_request_message(
         |table| read::<AccessRequest>(table, id),
         |access, request| async move { Ok(request_visible(&access, request).await.map(drop)?) },
         |access, request| {
-            let (content, metadata) = (body.value.content(), body.value.metadata());
+            let (content, metadata) =
+                (convert::free_text("content", &body.value.content), convert::metadata(body.value.metadata.clone()));
             async move {
                 let change = add_message(&access, request, content?, metadata?).await?;
-                Ok(change.map(view::RequestMessage::from))
+                Ok(change.map(wire::RequestMessage::from))
             }
         },
     )

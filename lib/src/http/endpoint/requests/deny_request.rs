@@ -18,14 +18,14 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Requests",
     extensions(("x-table" = json!({"get": true, "query": ["table"], "put": ["EVENT", "IDEMPOTENCY", "REQUEST", "USER"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), TenantHeader, IdempotencyHeader),
-    request_body = Option<view::Decide>,
-    responses((status = 200, description = "The request, denied.", body = view::AccessRequest), WriteFailures, NotFoundFailure),
+    request_body = Option<wire::Decide>,
+    responses((status = 200, description = "The request, denied.", body = wire::AccessRequest), WriteFailures, NotFoundFailure),
     security(("api_key" = ["requests:decide"]), ("bearer" = ["requests:decide"]))
 )]
 async fn deny_request(
     call: AuthenticatedCall<scope::RequestsDecide>,
     id: Input<Path<RequestId>>,
-    body: OptionalBody<view::Decide>,
+    body: OptionalBody<wire::Decide>,
 ) -> Result<Response, Error> {
     decide_request(call, id, body, Vote::Deny).await
 }

@@ -18,7 +18,7 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Requests",
     extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), TenantHeader),
-    responses((status = 200, description = "The request.", body = view::AccessRequest), Failures, NotFoundFailure),
+    responses((status = 200, description = "The request.", body = wire::AccessRequest), Failures, NotFoundFailure),
     security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))
 )]
 async fn get_request(
@@ -28,5 +28,5 @@ async fn get_request(
     let id = call.accept(id).await?.0;
     let (access, request) = call.open(|table| read::<AccessRequest>(table, id)).await?;
     let request = request_visible(&access, request).await?;
-    Ok(Json(view::AccessRequest::from(request)).into_response())
+    Ok(Json(wire::AccessRequest::from(request)).into_response())
 }

@@ -21,7 +21,7 @@ pub fn router() -> OpenApiRouter<Api> {
     tag = "Requests",
     extensions(("x-table" = json!({"get": true, "query": ["table"]}))),
     params(("id" = RequestId, Path, description = "the request's id"), PageParams, TenantHeader),
-    responses((status = 200, description = "A page of messages.", body = PageOf<view::RequestMessage>), Failures, NotFoundFailure),
+    responses((status = 200, description = "A page of messages.", body = PageOf<wire::RequestMessage>), Failures, NotFoundFailure),
     security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))
 )]
 async fn list_request_messages(
@@ -42,6 +42,6 @@ async fn list_request_messages(
     let filter = format!("listRequestMessages {id}");
     page.check(access.tenant(), &filter)?;
     request_visible(&access, request).await?;
-    let items = messages.records.into_iter().map(|message| (message.sort_key(), view::RequestMessage::from(message)));
-    Ok(Json(PageOf::new(items, messages.next, access.tenant(), &filter)?).into_response())
+    let items = messages.records.into_iter().map(|message| (message.sort_key(), wire::RequestMessage::from(message)));
+    Ok(Json(page_of(items, messages.next, access.tenant(), &filter)?).into_response())
 }

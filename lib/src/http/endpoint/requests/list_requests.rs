@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::IntoParams;
 
-use crate::domain::{AccessRequest, RequestStatus, ResourceType};
+use crate::domain::{AccessRequest, RequestStatus};
 use crate::http::listing::{ListFilter, list};
 
 /// The operation's router.
@@ -25,7 +25,7 @@ struct Filter {
     #[param(example = "alice")]
     requester_id: Option<String>,
     /// Only to this type of resource.
-    resource_type: Option<ResourceType>,
+    resource_type: Option<wire::ResourceType>,
     /// Only to the resource with this id.
     #[param(example = "111111111111")]
     resource_id: Option<String>,
@@ -57,7 +57,7 @@ impl Filter {
     fn keeps(&self, record: &AccessRequest) -> bool {
         self.status.is_none_or(|status| record.status() == status)
             && self.requester_id.as_ref().is_none_or(|id| record.requester.who.id == *id)
-            && self.resource_type.is_none_or(|kind| record.resource.kind() == kind)
+            && self.resource_type.is_none_or(|kind| record.resource.kind() == kind.into())
             && self.resource_id.as_ref().is_none_or(|id| record.resource.id() == id)
             && self.created_after.is_none_or(|after| record.created_at > after)
             && self.created_before.is_none_or(|before| record.created_at < before)
@@ -74,7 +74,7 @@ impl Filter {
     tag = "Requests",
     extensions(("x-table" = json!({"get": true, "query": ["table", "by_principal", "by_status"]}))),
     params(Filter, TenantHeader),
-    responses((status = 200, description = "A page of requests.", body = PageOf<view::AccessRequest>), Failures),
+    responses((status = 200, description = "A page of requests.", body = PageOf<wire::AccessRequest>), Failures),
     security(("api_key" = ["requests:read"]), ("bearer" = ["requests:read"]))
 )]
 async fn list_requests(
@@ -82,7 +82,7 @@ async fn list_requests(
     filter: Input<Query<Filter>>,
 ) -> Result<Response, Error> {
     let filter = call.accept(filter).await?.0;
-    let page: PageOf<view::AccessRequest> =
+    let page: PageOf<wire::AccessRequest> =
         list(&call, filter.wanted(), |record: &AccessRequest| filter.keeps(record)).await?;
     Ok(Json(page).into_response())
 }

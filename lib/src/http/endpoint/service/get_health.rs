@@ -1,8 +1,6 @@
 //! `GET /healthz`: whether the table answers.
 
 use axum::extract::State;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::prelude::*;
 use crate::http::ErrorBody;
@@ -13,14 +11,6 @@ pub fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(get_health))
 }
 
-/// Good health.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"status": "ok"}))]
-struct Health {
-    /// `ok`.
-    status: &'static str,
-}
-
 /// Whether the service works
 #[utoipa::path(
     get,
@@ -29,7 +19,7 @@ struct Health {
     tag = "Service",
     extensions(("x-table" = json!({"get": true}))),
     responses(
-        (status = 200, description = "It does.", body = Health),
+        (status = 200, description = "It does.", body = wire::Health),
         (status = 429, description = "Too many calls; wait as long as `Retry-After` says.", body = ErrorBody),
         (status = 503, description = "The table cannot be reached.", body = ErrorBody)
     ),
@@ -37,5 +27,5 @@ struct Health {
 )]
 async fn get_health(State(api): State<Api>) -> Result<Response, Error> {
     api.table().ping().await?;
-    Ok(Json(Health { status: "ok" }).into_response())
+    Ok(Json(wire::Health { status: "ok".to_owned() }).into_response())
 }

@@ -1,15 +1,13 @@
-//! The audit log on the wire.
+//! Area audit log.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::audit::{ChainDefect, ChainPosition, ChainStatus, Verification};
-use crate::domain::{ActorType, EventId, EventKind, EventSubject, Metadata, TenantId};
-use crate::store::AuditEntry;
+use crate::{ActorType, EventId, EventKind, EventSubject, Metadata, TenantId};
 
 /// Something that happened, sealed into the tenant's chain.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "id": "019a3f5e-7c1b-7000-8000-000000000004",
     "sequence": 57,
@@ -57,29 +55,8 @@ pub struct AuditLogEntry {
     pub hash: String,
 }
 
-impl From<AuditEntry> for AuditLogEntry {
-    fn from(entry: AuditEntry) -> Self {
-        let AuditEntry { event, sequence, prev_hash, hash } = entry;
-        Self {
-            id: event.id,
-            sequence,
-            tenant_id: event.tenant_id,
-            actor_id: event.actor.id,
-            actor_type: event.actor.kind,
-            action: event.kind,
-            resource_type: event.resource_type,
-            resource_id: event.resource_id,
-            metadata: event.metadata,
-            reasoning: event.reasoning,
-            created_at: event.created_at,
-            prev_hash,
-            hash,
-        }
-    }
-}
-
 /// How far the chain is what was sealed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "status": "valid",
     "verified_from": 1,
@@ -109,7 +86,7 @@ pub struct AuditLogVerification {
 }
 
 /// Whether the chain holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerificationStatus {
     /// All of it.
@@ -121,7 +98,7 @@ pub enum VerificationStatus {
 }
 
 /// The end of a chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "sequence": 57, "hash": "6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b"
 }))]
@@ -132,14 +109,8 @@ pub struct AuditLogHead {
     pub hash: String,
 }
 
-impl From<ChainPosition> for AuditLogHead {
-    fn from(place: ChainPosition) -> Self {
-        Self { sequence: place.sequence, hash: place.hash }
-    }
-}
-
 /// An entry that is not what was sealed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"sequence": 12, "reason": "changed"}))]
 pub struct InvalidAuditLogEntry {
     /// Its sequence, or the one it should have.
@@ -151,33 +122,23 @@ pub struct InvalidAuditLogEntry {
     pub reason: ChainDefect,
 }
 
-impl AuditLogVerification {
-    /// What was found after that sequence, with the cursor to go on.
-    pub(in crate::http) fn new(after: u64, found: Verification, cursor: impl FnOnce(&ChainPosition) -> String) -> Self {
-        let Verification { head, to, verdict } = found;
-        let mut view = Self {
-            status: VerificationStatus::Valid,
-            verified_from: after + 1,
-            verified_to: to.sequence,
-            head: head.into(),
-            first_invalid: None,
-            next_cursor: None,
-            has_more: false,
-        };
-        match verdict {
-            ChainStatus::Valid => {}
-            ChainStatus::Unfinished => {
-                view.status = VerificationStatus::Unfinished;
-                view.next_cursor = Some(cursor(&to));
-                view.has_more = true;
-            }
-            ChainStatus::Invalid(sequence, reason) => {
-                view.status = VerificationStatus::Invalid;
-                // What the head does not confirm was followed, and is not valid for that.
-                view.verified_to = to.sequence.min(sequence.saturating_sub(1));
-                view.first_invalid = Some(InvalidAuditLogEntry { sequence, reason });
-            }
-        }
-        view
-    }
+/// What is wrong with an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = AuditLogFlaw)]
+pub enum ChainDefect {
+    /// It is not there, though later ones are, or the head of the chain says that it was.
+    Missing,
+    /// It is not what was sealed.
+    Changed,
+    /// It was sealed as another entry than the one it stands for.
+    Misplaced,
+    /// It was sealed for another tenant.
+    OtherTenant,
+    /// It does not follow the one before: one of the two was sealed anew.
+    Unlinked,
+    /// The head of the chain, which is the last entry sealed, comes before it.
+    BeyondHead,
+    /// It is the last one, and not the one that the head of the chain names.
+    HeadDiffers,
 }

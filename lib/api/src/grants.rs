@@ -1,17 +1,13 @@
-//! Grants on the wire.
+//! Area grants.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{MAX_REASON, bounded};
-use crate::domain::{
-    self, GrantId, GrantStatus, Metadata, Provisioning, RequestId, ResourceRef, RevocationStatus, Seconds,
-};
-use crate::http::error::Error;
+use crate::{GrantId, Metadata, RequestId, ResourceRef, Seconds};
 
 /// Access that a principal has for a limited time. `active` with `provisioning_status: pending` means decided, not usable yet.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "id": "019a3f5e-7c1b-7000-8000-000000000002",
     "request_id": "019a3f5e-7c1b-7000-8000-000000000001",
@@ -81,11 +77,11 @@ pub struct Grant {
     /// Whether somebody deleted the access outside stint while the grant lived. It stays true.
     pub externally_modified: bool,
     /// How far taking it away has come.
-    pub revocation: RevocationView,
+    pub revocation: Revocation,
 }
 
 /// Whether a grant is usable yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProvisioningStatus {
     /// Not yet.
@@ -96,22 +92,12 @@ pub enum ProvisioningStatus {
     Failed,
 }
 
-impl From<&domain::Grant> for ProvisioningStatus {
-    fn from(grant: &domain::Grant) -> Self {
-        match &grant.provisioning {
-            Provisioning::Pending { .. } => Self::Pending,
-            Provisioning::Successful { .. } if grant.missing_since.is_none() => Self::Successful,
-            Provisioning::Successful { .. } | Provisioning::Failed { .. } => Self::Failed,
-        }
-    }
-}
-
 /// How far taking a grant away has come.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(as = Revocation, example = json!({
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
     "status": "done", "attempts": 1, "last_error": null, "credentials_valid_until": "2026-11-21T11:00:00Z"
 }))]
-pub struct RevocationView {
+pub struct Revocation {
     /// `none`: the grant has not ended; `pending`: it has, the access has not been taken away yet; `retrying`: an attempt
     /// failed and there will be others until one succeeds; `done`: Identity Center confirmed the deletion, or another
     /// live grant holds the assignment, or the access existed before.
@@ -126,43 +112,8 @@ pub struct RevocationView {
     pub credentials_valid_until: Option<Timestamp>,
 }
 
-impl From<domain::Grant> for Grant {
-    fn from(grant: domain::Grant) -> Self {
-        Self {
-            id: grant.id,
-            request_id: grant.request_id,
-            status: grant.status,
-            expires_at: Some(grant.expires_at),
-            granted_at: grant.granted_at,
-            revoked_at: grant.ended_at.filter(|_| grant.status == GrantStatus::Revoked),
-            provisioning_status: (&grant).into(),
-            provisioning_error: match &grant.provisioning {
-                Provisioning::Pending { last_error, .. } => last_error.clone(),
-                Provisioning::Successful { .. } => grant.missing_since.map(|_| domain::DELETED_OUTSIDE.to_owned()),
-                Provisioning::Failed { error, .. } => Some(error.clone()),
-            },
-            activated_at: grant.activated_at(),
-            grantee_id: grant.grantee.who.id,
-            resource: grant.resource,
-            action: grant.action,
-            metadata: grant.metadata,
-            created_at: grant.created_at,
-            updated_at: grant.updated_at,
-            audit_enabled: grant.audit_enabled,
-            access_persists: grant.access_persists,
-            externally_modified: grant.externally_modified,
-            revocation: RevocationView {
-                status: grant.revocation.status,
-                attempts: grant.revocation.attempts,
-                last_error: grant.revocation.last_error,
-                credentials_valid_until: grant.revocation.credentials_valid_until,
-            },
-        }
-    }
-}
-
 /// What may be changed of a grant.
-#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"audit_enabled": true}))]
 pub struct UpdateGrant {
@@ -172,7 +123,7 @@ pub struct UpdateGrant {
 }
 
 /// More time for a grant.
-#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"duration_seconds": 900, "reason": "the migration is still running"}))]
 pub struct ExtendGrant {
@@ -183,8 +134,40 @@ pub struct ExtendGrant {
     pub reason: Option<String>,
 }
 
-impl ExtendGrant {
-    pub(in crate::http) fn reason(&self) -> Result<Option<String>, Error> {
-        bounded("reason", self.reason.clone(), MAX_REASON)
+/// Active, or how it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantStatus {
+    /// Decided and not ended.
+    Active,
+    /// It reached its end.
+    Expired,
+    /// It was ended early, or could not be provisioned.
+    Revoked,
+}
+
+impl GrantStatus {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
     }
+}
+
+/// How far taking the access away has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationStatus {
+    /// The grant has not ended.
+    None,
+    /// It has ended, and the access has not been taken away yet.
+    Pending,
+    /// INVARIANT 3: the deletion is confirmed, or another live grant holds the assignment, or it existed before.
+    Done,
+    /// An attempt failed; stint tries again until one succeeds.
+    Retrying,
 }

@@ -1,49 +1,10 @@
-//! What goes over the wire. Answers are made of domain types; input becomes domain types.
-
-mod audit;
-mod ensure;
-mod evaluate;
-mod grant;
-mod message;
-mod policy;
-mod request;
-mod rule;
-mod written;
-
-pub use audit::{AuditLogEntry, AuditLogVerification};
-pub use ensure::{EnsureAccess, EnsureAccessAnswer};
-pub(super) use evaluate::PolicyQuestions;
-pub use evaluate::{EvaluatePolicies, PolicyEvaluation, PolicyValidation, ValidatePolicies};
-pub use grant::{ExtendGrant, Grant, UpdateGrant};
-pub use message::{CreateRequestMessage, RequestMessage};
-pub use policy::{CreatePolicy, Policy, PolicySummary, ReorderPolicies, ReorderedPolicies, UpdatePolicy};
-pub use request::{AccessRequest, AccessRequestStatus, CreateRequest, Decide};
-pub use rule::{PolicyRule, ReorderPolicyRules, WritePolicyRule};
-pub use written::{WrittenPolicy, WrittenPolicyRule};
+//! Text and metadata of callers: how much there may be of it, and what it must not contain.
 
 use serde_json::Value;
+use stint_api::Metadata;
 
-use super::error::Error;
 use crate::domain::text::{has_control, without_invisible};
-
-/// Free text of at most `longest` characters.
-fn bounded(field: &'static str, text: Option<String>, longest: usize) -> Result<Option<String>, Error> {
-    match text {
-        Some(value) if value.chars().count() > longest => {
-            Err(Error::input(field, format!("must be at most {longest} characters")))
-        }
-        Some(value) => free_text(field, &value).map(Some),
-        None => Ok(None),
-    }
-}
-
-/// Text that people will read, without what is not seen: it must not show them something else than it says.
-fn free_text(field: &str, text: &str) -> Result<String, Error> {
-    if has_control(text) {
-        return Err(Error::input(field, "must have no control characters but tab and line breaks"));
-    }
-    Ok(without_invisible(text))
-}
+use crate::http::error::Error;
 
 /// A reason for anything.
 const MAX_REASON: usize = 2_000;
@@ -52,7 +13,27 @@ const MAX_METADATA_BYTES: usize = 16 * 1024;
 /// Lists and objects in lists and objects.
 const MAX_METADATA_DEPTH: usize = 16;
 
-fn metadata(given: Option<crate::domain::Metadata>) -> Result<crate::domain::Metadata, Error> {
+/// A reason of at most 2,000 characters, which the caller gave in this field.
+pub(in crate::http) fn reason(field: &'static str, text: Option<String>) -> Result<Option<String>, Error> {
+    match text {
+        Some(value) if value.chars().count() > MAX_REASON => {
+            Err(Error::input(field, format!("must be at most {MAX_REASON} characters")))
+        }
+        Some(value) => free_text(field, &value).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Text that people will read, without what is not seen: it must not show them something else than it says.
+pub(in crate::http) fn free_text(field: &str, text: &str) -> Result<String, Error> {
+    if has_control(text) {
+        return Err(Error::input(field, "must have no control characters but tab and line breaks"));
+    }
+    Ok(without_invisible(text))
+}
+
+/// What a caller attached, without what is not seen; an empty object if nothing was attached.
+pub(in crate::http) fn metadata(given: Option<Metadata>) -> Result<Metadata, Error> {
     let mut metadata = given.unwrap_or_default();
     let length = serde_json::to_string(&metadata).map_or(usize::MAX, |text| text.len());
     if length > MAX_METADATA_BYTES {
@@ -101,15 +82,3 @@ fn unstorable(value: &Value, depth: usize) -> Option<String> {
         Value::Null | Value::Bool(_) | Value::String(_) => None,
     }
 }
-
-/// A field of a change that is there; one that is not stays `None` by `#[serde(default)]`. So `null` is refused where it
-/// is no value, and told from nothing where it is one.
-fn present<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(given: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(given).map(Some)
-}
-
-/// A body that says nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({}))]
-pub struct EmptyBody {}

@@ -1,15 +1,12 @@
-//! Trying policies out, on the wire.
+//! What policies say about a request, and what is wrong with the text of one.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::request::action;
-use crate::domain::{ApprovalMode, Metadata, PolicyId, PrincipalRef, ResourceRef, ResourceType, RuleId, Seconds};
-use crate::http::error::Error;
-use crate::policy::{Problem, Report, TrialResult, parse_principal};
+use crate::{ApprovalMode, Metadata, PolicyId, RuleId, Seconds};
 
 /// A question to the policies.
-#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "principal": "alice",
@@ -38,48 +35,8 @@ pub struct EvaluatePolicies {
     pub context: Option<Metadata>,
 }
 
-const MAX_PRINCIPAL: usize = 256;
-
-/// A question that can be put.
-#[derive(Debug, Clone)]
-pub(in crate::http) struct PolicyQuestions {
-    pub who: PrincipalRef,
-    pub groups: Option<Vec<String>>,
-    pub resource: ResourceRef,
-    pub action: String,
-    pub context: Option<Metadata>,
-}
-
-impl TryFrom<EvaluatePolicies> for PolicyQuestions {
-    type Error = Error;
-
-    fn try_from(asked: EvaluatePolicies) -> Result<Self, Error> {
-        if !(1..=MAX_PRINCIPAL).contains(&asked.principal.chars().count()) {
-            return Err(Error::input("principal", format!("must be 1 to {MAX_PRINCIPAL} characters")));
-        }
-        let who = parse_principal(&asked.principal).filter(|who| !who.id.is_empty()).ok_or_else(|| {
-            Error::input("principal", "must name a person, or a service account by the id of its API key")
-        })?;
-        Ok(Self {
-            who,
-            groups: asked.groups,
-            resource: resource(&asked.resource)?,
-            action: action("action", asked.action)?,
-            context: asked.context,
-        })
-    }
-}
-
-fn resource(text: &str) -> Result<ResourceRef, Error> {
-    let (kind, id) = text
-        .split_once(':')
-        .and_then(|(kind, id)| Some((ResourceType::parse(kind)?, id)))
-        .ok_or_else(|| Error::input("resource", "must be `type:id`, such as `aws_account:111111111111`"))?;
-    ResourceRef::new(kind, id).map_err(|error| Error::input("resource", error.to_string()))
-}
-
 /// What the policies say.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "permitted": true,
     "matching_policy_ids": ["019a3f5e-7c1b-7000-8000-000000000004"],
@@ -126,7 +83,7 @@ pub struct PolicyEvaluation {
 }
 
 /// A rule that could not be evaluated.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "policy_id": "019a3f5e-7c1b-7000-8000-000000000004",
     "rule_id": "019a3f5e-7c1b-7000-8000-000000000005",
@@ -141,30 +98,8 @@ pub struct RuleFailure {
     pub message: String,
 }
 
-impl From<TrialResult> for PolicyEvaluation {
-    fn from(TrialResult { decision, context }: TrialResult) -> Self {
-        let terms = decision.terms();
-        let (approval_mode, max_duration_seconds) =
-            (terms.map(|terms| terms.approval_mode), terms.map(|terms| terms.max_duration_seconds));
-        Self {
-            permitted: decision.is_permitted(),
-            approval_mode,
-            max_duration_seconds,
-            matching_policy_ids: decision.matching_policy_ids,
-            reason: decision.reason,
-            notices: decision.notices,
-            errors: decision
-                .errors
-                .into_iter()
-                .map(|error| RuleFailure { policy_id: error.policy_id, rule_id: error.rule_id, message: error.message })
-                .collect(),
-            evaluated_context: context,
-        }
-    }
-}
-
 /// Cedar text to validate.
-#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"cedar_policy_set": "permit (principal, action, resource);"}))]
 pub struct ValidatePolicies {
@@ -174,7 +109,7 @@ pub struct ValidatePolicies {
 }
 
 /// What validation says.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "valid": false,
     "errors": [{"line": 1, "column": 9, "message": "unexpected token `principle`"}],
@@ -189,8 +124,16 @@ pub struct PolicyValidation {
     pub warnings: Vec<Problem>,
 }
 
-impl From<Report> for PolicyValidation {
-    fn from(report: Report) -> Self {
-        Self { valid: report.is_valid(), errors: report.errors, warnings: report.warnings }
-    }
+/// Something wrong with a policy text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// The line, from 1.
+    #[schema(example = 1)]
+    pub line: usize,
+    /// The character in the line, from 1.
+    #[schema(example = 9)]
+    pub column: usize,
+    /// What is wrong.
+    #[schema(example = "unexpected token `principle`")]
+    pub message: String,
 }

@@ -1,18 +1,15 @@
-//! Rules of policies on the wire.
+//! Rules of policies.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::present;
-use crate::app::rules::{RuleChange, ScopeChange};
-use crate::domain::{self, Effect, RuleId};
-use crate::policy::{ActionScopeType, FlatScope, ScopeType, flat_actions};
+use crate::{Problem, RuleId, present};
 
 /// A rule to make, or what is to be different about one: the whole statement, or fields.
 ///
 /// Of a new rule, a scope that is omitted is `any`. Of a rule that is changed, what is omitted stays, and null clears.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "effect": "permit",
@@ -28,81 +25,57 @@ use crate::policy::{ActionScopeType, FlatScope, ScopeType, flat_actions};
 }))]
 pub struct WritePolicyRule {
     /// One Cedar statement; wins over all other fields.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "permit (principal in Group::\"engineering\", action, resource);")]
     pub policy_text: Option<String>,
     /// Permit or forbid; required of a new rule without `policy_text`.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub effect: Option<Effect>,
     /// How the principals are said.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub principal_scope_type: Option<ScopeType>,
     /// The type of the principal: `User`, `ServiceAccount` or `Group`; of `is` and `is_in`, the type that is asked for.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "Group")]
     pub principal_entity_type: Option<Option<String>>,
     /// The id of the principal; of `is_in`, the entity as Cedar writes it: `Group::"engineering"`.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "engineering")]
     pub principal_entity_id: Option<Option<String>>,
     /// How the actions are said.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub action_scope_type: Option<ActionScopeType>,
     /// The actions: none of `any`, one of `eq`.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = json!(["PowerUserAccess"]))]
     pub action_ids: Option<Vec<String>>,
     /// How the resources are said.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub resource_scope_type: Option<ScopeType>,
     /// The type of the resource, such as `AwsAccount`; of `is` and `is_in`, the type that is asked for.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "AwsAccount")]
     pub resource_entity_type: Option<Option<String>>,
     /// The id of the resource; of `is_in`, the entity as Cedar writes it.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "111111111111")]
     pub resource_entity_id: Option<Option<String>>,
     /// Raw Cedar when/unless clause text.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "when { context.has_reason }")]
     pub conditions: Option<Option<String>>,
     /// User-facing message for this rule.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = json!(null))]
     pub notice: Option<Option<String>>,
     /// Whether grants should have call auditing; true of a new rule.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub audit_session: Option<bool>,
-}
-
-impl From<WritePolicyRule> for RuleChange {
-    fn from(rule: WritePolicyRule) -> Self {
-        Self {
-            policy_text: rule.policy_text,
-            effect: rule.effect,
-            principal: ScopeChange {
-                scope_type: rule.principal_scope_type,
-                entity_type: rule.principal_entity_type,
-                entity_id: rule.principal_entity_id,
-            },
-            action_scope_type: rule.action_scope_type,
-            action_ids: rule.action_ids,
-            resource: ScopeChange {
-                scope_type: rule.resource_scope_type,
-                entity_type: rule.resource_entity_type,
-                entity_id: rule.resource_entity_id,
-            },
-            conditions: rule.conditions,
-            notice: rule.notice,
-            audit_session: rule.audit_session,
-        }
-    }
 }
 
 /// The text of the example.
@@ -132,7 +105,7 @@ pub(super) fn example() -> serde_json::Value {
 }
 
 /// Single rule within a policy.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!(example()))]
 pub struct PolicyRule {
     /// Its id.
@@ -176,33 +149,8 @@ pub struct PolicyRule {
     pub created_at: Timestamp,
 }
 
-impl From<domain::Rule> for PolicyRule {
-    fn from(rule: domain::Rule) -> Self {
-        let (principal, resource) = (FlatScope::from(&rule.principal), FlatScope::from(&rule.resource));
-        let (action_scope_type, action_ids) = flat_actions(&rule.action);
-        Self {
-            id: rule.id,
-            ordinal: rule.ordinal,
-            effect: rule.effect,
-            policy_text: rule.policy_text,
-            principal_scope_type: principal.scope_type,
-            principal_entity_type: principal.entity_type,
-            principal_entity_id: principal.entity_id,
-            action_scope_type,
-            action_ids,
-            resource_scope_type: resource.scope_type,
-            resource_entity_type: resource.entity_type,
-            resource_entity_id: resource.entity_id,
-            conditions: rule.conditions,
-            notice: rule.notice,
-            audit_session: rule.audit_session,
-            created_at: rule.created_at,
-        }
-    }
-}
-
 /// An order of a policy's rules.
-#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "ids": ["019a3f5e-7c1b-7000-8000-000000000006", "019a3f5e-7c1b-7000-8000-000000000005"]
@@ -211,4 +159,54 @@ pub struct ReorderPolicyRules {
     /// The ids of all rules of the policy, each once.
     #[schema(max_items = 200)]
     pub ids: Vec<RuleId>,
+}
+
+/// A rule that was written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WrittenPolicyRule {
+    /// The rule.
+    #[serde(flatten)]
+    pub rule: PolicyRule,
+    /// What is probably not meant in its `policy_text`, such as an account nobody knows; it is stored nevertheless.
+    pub warnings: Vec<Problem>,
+}
+
+/// Whether a rule permits or forbids what it matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// The rule permits what it matches.
+    Permit,
+    /// The rule forbids what it matches, even if another rule permits it.
+    Forbid,
+}
+
+/// How a rule says which principals or resources it is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeType {
+    /// All.
+    #[default]
+    Any,
+    /// Just one entity.
+    Eq,
+    /// One entity and all below it.
+    In,
+    /// All of a type.
+    Is,
+    /// All of a type that are below an entity.
+    IsIn,
+}
+
+/// How a rule says which actions it is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionScopeType {
+    /// All.
+    #[default]
+    Any,
+    /// Just one.
+    Eq,
+    /// Any of several.
+    In,
 }

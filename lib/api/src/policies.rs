@@ -1,17 +1,17 @@
-//! Policies on the wire.
+//! Area policies. Rules of policies and what policies say about a request have files of their own.
+
+pub(crate) mod evaluate;
+pub(crate) mod rules;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::present;
-use super::rule::PolicyRule;
-use crate::app::policies::{PolicyFields, assembled};
-use crate::domain::{self, ApprovalMode, OnDrift, PolicyId, PolicySettings, Seconds};
+use crate::{PolicyId, PolicyRule, Problem, Seconds, present};
 
 /// A policy to make.
-#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "name": "engineering in sandbox",
@@ -86,114 +86,68 @@ fn required_approvals() -> u32 {
     1
 }
 
-impl From<CreatePolicy> for PolicyFields {
-    fn from(policy: CreatePolicy) -> Self {
-        Self {
-            name: policy.name,
-            description: policy.description,
-            enabled: policy.enabled,
-            priority: policy.priority,
-            settings: PolicySettings {
-                approval_mode: policy.approval_mode,
-                max_duration_seconds: policy.max_duration_seconds,
-                default_duration_seconds: policy.default_duration_seconds,
-                approval_timeout_seconds: policy.approval_timeout_seconds,
-                required_approvals: policy.required_approvals,
-                require_reason: policy.require_reason,
-                ticket_pattern: policy.ticket_pattern,
-                notification_channel: policy.notification_channel,
-                on_drift: policy.on_drift,
-            },
-        }
-    }
-}
-
 /// What is to be different about a policy; what is omitted stays. Null clears what can be null.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"max_duration_seconds": 28800, "notification_channel": null}))]
 pub struct UpdatePolicy {
     /// What people call it.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, min_length = 1, max_length = 128)]
     pub name: Option<String>,
     /// What it is for.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, max_length = 1000)]
     pub description: Option<Option<String>>,
     /// Whether its rules are looked at.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub enabled: Option<bool>,
     /// Policies of a higher priority decide first; those of one priority decide together.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = -1_000_000, maximum = 1_000_000)]
     pub priority: Option<i32>,
     /// Maximum grant duration in seconds.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub max_duration_seconds: Option<Seconds>,
     /// Length of a grant that did not name one, in seconds; at most the maximum.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Seconds>)]
     pub default_duration_seconds: Option<Option<Seconds>>,
     /// Where approvers are told.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     pub notification_channel: Option<Option<String>>,
     /// Cedar statements that take the place of all rules. A rule stated as it was, or with the `@id("…")` of a former
     /// one, keeps its id.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub cedar_policy_set: Option<String>,
     /// Whether a permitted request is granted at once (`auto`) or waits for people (`require`).
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub approval_mode: Option<ApprovalMode>,
     /// When a request nobody decided lapses, in seconds; null means 10,800.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Seconds>)]
     pub approval_timeout_seconds: Option<Option<Seconds>>,
     /// How many different people must approve.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = 1, maximum = 10)]
     pub required_approvals: Option<u32>,
     /// Whether a reason must be given.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub require_reason: Option<bool>,
     /// A regular expression that one of the tickets of a request must match.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 256)]
     pub ticket_pattern: Option<Option<String>>,
     /// What becomes of the access of a live grant that somebody deletes outside stint.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub on_drift: Option<OnDrift>,
-}
-
-impl UpdatePolicy {
-    /// The fields with the change over them.
-    pub(in crate::http) fn over(self, fields: PolicyFields) -> PolicyFields {
-        let PolicyFields { name, description, enabled, priority, settings } = fields;
-        PolicyFields {
-            name: self.name.unwrap_or(name),
-            description: self.description.unwrap_or(description),
-            enabled: self.enabled.unwrap_or(enabled),
-            priority: self.priority.unwrap_or(priority),
-            settings: PolicySettings {
-                approval_mode: self.approval_mode.unwrap_or(settings.approval_mode),
-                max_duration_seconds: self.max_duration_seconds.unwrap_or(settings.max_duration_seconds),
-                default_duration_seconds: self.default_duration_seconds.unwrap_or(settings.default_duration_seconds),
-                approval_timeout_seconds: self.approval_timeout_seconds.unwrap_or(settings.approval_timeout_seconds),
-                required_approvals: self.required_approvals.unwrap_or(settings.required_approvals),
-                require_reason: self.require_reason.unwrap_or(settings.require_reason),
-                ticket_pattern: self.ticket_pattern.unwrap_or(settings.ticket_pattern),
-                notification_channel: self.notification_channel.unwrap_or(settings.notification_channel),
-                on_drift: self.on_drift.unwrap_or(settings.on_drift),
-            },
-        }
-    }
 }
 
 /// An example of a policy, with what comes beside the attributes.
@@ -224,7 +178,7 @@ fn example<const N: usize>(beside: [(&str, Value); N]) -> Value {
 }
 
 /// What there is to a policy besides its rules.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!(example([])))]
 pub struct PolicyAttributes {
     /// Its id.
@@ -270,36 +224,11 @@ pub struct PolicyAttributes {
     pub updated_at: Timestamp,
 }
 
-impl From<&domain::Policy> for PolicyAttributes {
-    fn from(policy: &domain::Policy) -> Self {
-        let settings = policy.settings.clone();
-        Self {
-            id: policy.id,
-            name: policy.name.clone(),
-            description: policy.description.clone(),
-            enabled: policy.enabled,
-            priority: policy.priority,
-            max_duration_seconds: settings.max_duration_seconds,
-            default_duration_seconds: settings.default_duration_seconds,
-            notification_channel: settings.notification_channel,
-            approval_mode: settings.approval_mode,
-            approval_timeout_seconds: settings.approval_timeout_seconds,
-            required_approvals: settings.required_approvals,
-            require_reason: settings.require_reason,
-            ticket_pattern: settings.ticket_pattern,
-            on_drift: settings.on_drift,
-            version: policy.version,
-            created_at: policy.created_at,
-            updated_at: policy.updated_at,
-        }
-    }
-}
-
 /// Full policy with nested rules.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!(example([
-    ("rules", json!([super::rule::example()])),
-    ("cedar_policy_set", super::rule::EXAMPLE_TEXT.into()),
+    ("rules", json!([rules::example()])),
+    ("cedar_policy_set", rules::EXAMPLE_TEXT.into()),
 ])))]
 pub struct Policy {
     /// What there is to it besides its rules.
@@ -311,18 +240,8 @@ pub struct Policy {
     pub cedar_policy_set: String,
 }
 
-impl From<domain::Policy> for Policy {
-    fn from(policy: domain::Policy) -> Self {
-        Self {
-            attributes: (&policy).into(),
-            cedar_policy_set: assembled(&policy.rules),
-            rules: policy.rules.into_iter().map(PolicyRule::from).collect(),
-        }
-    }
-}
-
 /// A policy without its rules.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!(example([("rule_count", 1.into())])))]
 pub struct PolicySummary {
     /// What there is to it besides its rules.
@@ -332,14 +251,8 @@ pub struct PolicySummary {
     pub rule_count: usize,
 }
 
-impl From<&domain::Policy> for PolicySummary {
-    fn from(policy: &domain::Policy) -> Self {
-        Self { attributes: policy.into(), rule_count: policy.rules.len() }
-    }
-}
-
 /// An order of policies, highest priority first.
-#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "ids": ["019a3f5e-7c1b-7000-8000-000000000005", "019a3f5e-7c1b-7000-8000-000000000004"]
@@ -351,17 +264,43 @@ pub struct ReorderPolicies {
 }
 
 /// Policies in their new order.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"data": [example([("rule_count", 1.into())])]}))]
 pub struct ReorderedPolicies {
     /// The policies that were named, highest priority first.
     pub data: Vec<PolicySummary>,
 }
 
-impl From<Vec<domain::Policy>> for ReorderedPolicies {
-    fn from(policies: Vec<domain::Policy>) -> Self {
-        Self { data: policies.iter().map(PolicySummary::from).collect() }
-    }
+/// A policy that was written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WrittenPolicy {
+    /// The policy.
+    #[serde(flatten)]
+    pub policy: Policy,
+    /// What is probably not meant in the `cedar_policy_set` that was sent, such as an account nobody knows; it is stored
+    /// nevertheless. Empty if none was sent.
+    pub warnings: Vec<Problem>,
+}
+
+/// Whether a permitted request is granted at once or waits for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalMode {
+    /// It is approved and granted at once.
+    Auto,
+    /// It waits for approval by people.
+    Require,
+}
+
+/// What happens to a live grant's access that is deleted outside stint. The stricter value comes first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDrift {
+    /// The deletion is announced and the access is not restored: an incident responder may have deleted it.
+    #[default]
+    Report,
+    /// The deletion is announced and the access is restored.
+    Restore,
 }
 
 #[cfg(test)]
@@ -369,42 +308,19 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    fn fields() -> PolicyFields {
-        let text = r#"{"name": "a", "description": "b", "max_duration_seconds": 60, "default_duration_seconds": 30,
-            "approval_timeout_seconds": 90, "notification_channel": "c", "ticket_pattern": "d"}"#;
-        serde_json::from_str::<CreatePolicy>(text).unwrap().into()
-    }
-
-    fn change(text: &str) -> Result<UpdatePolicy, serde_json::Error> {
-        serde_json::from_str(text)
+    /// To omit a field and to send null are two things, so a client must be able to say both.
+    #[test]
+    fn a_change_omits_what_stays_and_has_null_for_what_is_cleared() {
+        let change = UpdatePolicy { priority: Some(1), description: Some(None), ..UpdatePolicy::default() };
+        let text = serde_json::to_string(&change).unwrap();
+        assert_eq!(text, r#"{"description":null,"priority":1}"#);
+        assert_eq!(serde_json::from_str::<UpdatePolicy>(&text).unwrap(), change);
     }
 
     #[test]
-    fn what_is_omitted_stays_and_null_clears_what_can_be_null() {
-        assert_eq!(change("{}").unwrap().over(fields()), fields());
-        let nothing = r#"{"description": null, "default_duration_seconds": null, "approval_timeout_seconds": null,
-            "notification_channel": null, "ticket_pattern": null}"#;
-        let text = r#"{"name": "a", "max_duration_seconds": 60}"#;
-        let bare = serde_json::from_str::<CreatePolicy>(text).unwrap().into();
-        assert_eq!(change(nothing).unwrap().over(fields()), bare);
-        let renamed = PolicyFields { name: "z".to_owned(), priority: -3, ..fields() };
-        assert_eq!(change(r#"{"name": "z", "priority": -3}"#).unwrap().over(fields()), renamed);
-    }
-
-    #[test]
-    fn null_is_no_value_of_the_others_and_unknown_fields_are_refused() {
-        for field in [
-            "name",
-            "enabled",
-            "priority",
-            "max_duration_seconds",
-            "cedar_policy_set",
-            "approval_mode",
-            "require_reason",
-            "required_approvals",
-        ] {
-            assert!(change(&format!("{{\"{field}\": null}}")).is_err(), "{field}");
-        }
-        assert!(change(r#"{"rules": []}"#).is_err());
+    fn a_later_version_of_the_server_may_answer_more_and_may_not_be_sent_more() {
+        let answer = json!({"code": "not_found", "message": "m", "added": true});
+        assert!(serde_json::from_value::<crate::ErrorBody>(answer).is_ok());
+        assert!(serde_json::from_value::<UpdatePolicy>(json!({"added": true})).is_err());
     }
 }

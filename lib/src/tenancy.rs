@@ -218,6 +218,41 @@ pub async fn add_key(tenant: &TenantTable, key: &ApiKey, event: EventId) -> Resu
     commit_with_key(tenant, writes, key).await
 }
 
+/// The result of revoking an API key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyRevocation {
+    /// The key is revoked from now on.
+    Revoked(ApiKey),
+    /// It was revoked before; nothing was written.
+    RevokedBefore(ApiKey),
+    /// The tenant has no such key.
+    Unknown,
+}
+
+/// Revokes an API key of a tenant: its next call is refused. `event` is the id of the event.
+///
+/// # Errors
+///
+/// [`CommitError`] if the table refuses the write or does not answer; a repeated call continues.
+pub async fn revoke_key(
+    tenant: &TenantTable,
+    id: ApiKeyId,
+    event: EventId,
+    now: Timestamp,
+) -> Result<KeyRevocation, CommitError> {
+    let Some(key) = tenant.get::<ApiKey>(id.to_string()).await? else { return Ok(KeyRevocation::Unknown) };
+    if key.revoked_at.is_some() {
+        return Ok(KeyRevocation::RevokedBefore(key));
+    }
+    let key = ApiKey { revoked_at: Some(now), ..key };
+    let mut writes = Transaction::new(tenant.id());
+    writes.put(&key)?;
+    let subject = (EventSubject::ApiKey, key.id.to_string());
+    writes.event(installed(EventKind::ApiKeyRevoked, event, tenant.id(), subject, &json!({"name": key.name}), now))?;
+    tenant.commit(writes).await?;
+    Ok(KeyRevocation::Revoked(key))
+}
+
 /// Commits a transaction that creates `key`. If the answer is lost, the key is read back: otherwise a key could exist
 /// that was never shown to anybody.
 async fn commit_with_key(tenant: &TenantTable, writes: Transaction, key: &ApiKey) -> Result<(), CommitError> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use stint::auth::api_key::PresentedKey;
 use stint::domain::{AwsResource, Tenant, TenantId};
 use stint::tenancy::Slug;
 use stint_bootstrap::{Arguments, DrainArguments, Error, drain, run};
@@ -187,6 +188,26 @@ async fn a_new_key_is_added_and_none_revoked() {
     for key in [first.key(), second.key()] {
         call(&world, key, Method::GET, "/v1/policies", None).await.expect(StatusCode::OK);
     }
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_and_the_audit_log_says_so() {
+    let world = World::start().await;
+    let (old, new) = (bootstrap(&world, &[]).await, bootstrap(&world, &["--new-key"]).await);
+    let id = PresentedKey::parse(old.key()).unwrap().id().to_string();
+    for said in ["is revoked", "was revoked before"] {
+        let revoked = bootstrap(&world, &["--revoke-key", &id]).await;
+        assert!(revoked.result.is_ok() && revoked.notes.contains(said), "{:?} {}", revoked.result, revoked.notes);
+    }
+    world.settle().await;
+    call(&world, old.key(), Method::GET, "/v1/policies", None).await.refused(401, "unauthenticated");
+    let log = call(&world, new.key(), Method::GET, "/v1/audit-log?limit=10", None).await.expect(StatusCode::OK);
+    let of_it = log["data"].as_array().unwrap().iter().filter(|entry| entry["action"] == "api_key.revoked");
+    assert_eq!(of_it.map(|entry| entry["resource_id"].as_str().unwrap()).collect::<Vec<_>>(), [&id]);
+    assert!(bootstrap(&world, &[]).await.notes.contains(", revoked 2026-"));
+
+    let unknown = bootstrap(&world, &["--revoke-key", "00000000-0000-7000-8000-000000000000"]).await;
+    assert!(matches!(unknown.result, Err(Error::NoKey(_))), "{:?}", unknown.result);
 }
 
 /// Every call of a first run fails in turn, unanswered or unheard: the same command makes it good.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use clap::Parser;
+use jiff::Timestamp;
 use stint::app::Ids;
 use stint::auth::api_key::{ApiKey, ApiKeySecret};
 use stint::auth::jwks::{JwksError, check_issuer};
@@ -20,11 +21,12 @@ use stint::aws::DirectoryError;
 use stint::clock::Clock;
 use stint::context::{self, RandomError, random_bytes};
 use stint::domain::{
-    ApiKeyId, BreakGlass, ExternalIdSource, GroupsClaim, OidcConfig, Role, Seconds, Tenant, TenantId, TenantSettings,
+    ApiKeyId, BreakGlass, EventId, ExternalIdSource, GroupsClaim, OidcConfig, Role, Seconds, Tenant, TenantId,
+    TenantSettings,
 };
 use stint::provision::WorkerError;
 use stint::store::{CommitError, Record as _, StoreError, TenantTable};
-use stint::tenancy::{self, InstanceError, NewKey, NewTenant, Slug, SlugError, TenancyError};
+use stint::tenancy::{self, InstanceError, KeyRevocation, NewKey, NewTenant, Slug, SlugError, TenancyError};
 use stint::workers;
 use stint::workers::sync::SyncCall;
 
@@ -91,6 +93,9 @@ pub struct Arguments {
     /// Makes another key for a tenant that exists; its other keys stay as they are.
     #[arg(long)]
     pub new_key: bool,
+    /// Revokes the API key with this id: its next call gets 401. Its id is listed when the command runs without options.
+    #[arg(long, value_name = "KEY_ID")]
+    pub revoke_key: Option<ApiKeyId>,
     /// Reads accounts, their tags and units of Organizations, permission sets of Identity Center, and users of the
     /// Identity Store, into the tenant's directory, as the worker `sync` does by itself every 15 minutes. Registers the
     /// Identity Center instance for the tenant if no tenant has registered it.
@@ -123,6 +128,9 @@ pub enum Error {
     /// The table did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The tenant has no key with this id.
+    #[error("the tenant has no key `{0}`; run the command without `--revoke-key` to list its keys")]
+    NoKey(ApiKeyId),
     /// There is no such table.
     #[error(
         "there is no table `{table}` in {region}: `--table` takes the stack's output `TableName`, `AWS_REGION` its region"
@@ -202,8 +210,11 @@ pub async fn run(
             if arguments.new_key {
                 tenancy::add_key(&tenant, &key, ids.id()).await?;
                 show(&key, &secret, output, notes)?;
-            } else {
-                list_keys(&tenant, notes).await?;
+            }
+            match arguments.revoke_key {
+                Some(id) => revoke_key(&tenant, id, ids.id(), now, notes).await?,
+                None if arguments.new_key => {}
+                None => list_keys(&tenant, notes).await?,
             }
         }
     }
@@ -297,11 +308,27 @@ fn show(key: &ApiKey, secret: &ApiKeySecret, output: &mut impl Write, notes: &mu
     Ok(())
 }
 
+async fn revoke_key(
+    tenant: &TenantTable,
+    id: ApiKeyId,
+    event: EventId,
+    now: Timestamp,
+    notes: &mut impl Write,
+) -> Result<(), Error> {
+    match tenancy::revoke_key(tenant, id, event, now).await? {
+        KeyRevocation::Revoked(key) => writeln!(notes, "key {id} `{}` is revoked", key.name)?,
+        KeyRevocation::RevokedBefore(key) => writeln!(notes, "key {id} `{}` was revoked before", key.name)?,
+        KeyRevocation::Unknown => return Err(Error::NoKey(id)),
+    }
+    Ok(())
+}
+
 async fn list_keys(tenant: &TenantTable, notes: &mut impl Write) -> Result<(), Error> {
     for key in tenant.list_all::<ApiKey>().await? {
-        writeln!(notes, "it has key {} `{}`, made {}", key.id, key.name, key.created_at)?;
+        let revoked = key.revoked_at.map(|at| format!(", revoked {at}")).unwrap_or_default();
+        writeln!(notes, "it has key {} `{}`, made {}{revoked}", key.id, key.name, key.created_at)?;
     }
-    writeln!(notes, "no key was made; `--new-key` makes another and revokes none")?;
+    writeln!(notes, "no key was made; `--new-key` makes another, `--revoke-key` revokes one")?;
     Ok(())
 }
 

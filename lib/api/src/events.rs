@@ -91,6 +91,8 @@ event_kinds! {
     TenantCreated = "tenant.created"
     /// An API key was created.
     ApiKeyCreated = "api_key.created"
+    /// An API key was revoked.
+    ApiKeyRevoked = "api_key.revoked"
     /// An Identity Center instance was registered for the tenant.
     InstanceRegistered = "instance.registered"
     /// The tenant shared the Identity Center instance that it registered with another tenant.

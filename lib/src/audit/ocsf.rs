@@ -81,6 +81,7 @@ impl Mapping {
             EventKind::PoliciesReordered => (Entity(Activity::Update), Informational, true),
             EventKind::TenantCreated => (Entity(Activity::Create), Informational, true),
             EventKind::ApiKeyCreated => (Entity(Activity::Create), Informational, true),
+            EventKind::ApiKeyRevoked => (Entity(Activity::Deactivate), Informational, true),
             EventKind::InstanceRegistered => (Entity(Activity::Create), Informational, true),
             EventKind::InstanceShared => (Entity(Activity::Update), Medium, true),
             EventKind::AuditExported => (Entity(Activity::Read), Informational, true),

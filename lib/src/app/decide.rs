@@ -49,16 +49,8 @@ pub async fn decide(
         Err(denied) => return refused(access, request, verdict, denied),
     };
     pending(&request, access.now())?;
-    let decision = ApproverDecision {
-        decided_by: caller.principal().clone(),
-        circumstances: caller.circumstances(),
-        verdict,
-        authorized_by: permit.rules().to_vec(),
-        reasoning,
-        decided_at: access.now(),
-    };
     match verdict {
-        Vote::Deny => deny(access, request, decision),
+        Vote::Deny => deny(access, request, &permit, reasoning),
         Vote::Approve => {
             let now = access.now();
             let held_seconds = held_seconds_besides(&engine, access.table(), &request, now).await?;
@@ -67,8 +59,26 @@ pub async fn decide(
             let duration = request.duration_seconds;
             let facts =
                 EvaluationInputs { tenant: access.tenant(), current: &current, now, start_at, duration, held_seconds };
-            approve(access, &engine, request, &facts, decision, &permit).await
+            approve(access, &engine, request, &facts, &permit, reasoning).await
         }
+    }
+}
+
+/// The decision that a permit gives authority for.
+fn decided(
+    access: &OperationContext,
+    verdict: Vote,
+    permit: &Permit<Approve>,
+    reasoning: Option<String>,
+) -> ApproverDecision {
+    let caller = access.caller();
+    ApproverDecision {
+        decided_by: caller.principal().clone(),
+        circumstances: caller.circumstances(),
+        verdict,
+        authorized_by: permit.rules().to_vec(),
+        reasoning,
+        decided_at: access.now(),
     }
 }
 
@@ -76,8 +86,10 @@ pub async fn decide(
 fn deny(
     access: &OperationContext,
     mut request: AccessRequest,
-    decision: ApproverDecision,
+    permit: &Permit<Approve>,
+    reasoning: Option<String>,
 ) -> Result<Change<AccessRequest>, AccessError> {
+    let decision = decided(access, Vote::Deny, permit, reasoning);
     request.updated_at = access.now();
     request.state =
         RequestState::Denied { by: Some(decision.decided_by.who.clone()), reasoning: decision.reasoning.clone() };
@@ -94,9 +106,10 @@ async fn approve(
     engine: &TenantEngine,
     stored: AccessRequest,
     facts: &EvaluationInputs<'_>,
-    decision: ApproverDecision,
     permit: &Permit<Approve>,
+    reasoning: Option<String>,
 ) -> Result<Change<AccessRequest>, AccessError> {
+    let decision = decided(access, Vote::Approve, permit, reasoning);
     let caller = decision.decided_by.who.clone();
     let mut request = stored.clone();
     facts.current.identify(&mut request, facts.now);

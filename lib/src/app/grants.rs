@@ -4,7 +4,7 @@ use super::change::{Subject as _, record};
 use super::{AccessError, Change, OperationContext, TenantEngine};
 use crate::auth::ApiScope;
 use crate::domain::{EventKind, Grant, GrantStatus};
-use crate::policy::{Approve, Revoke};
+use crate::policy::{Approve, Permit, Revoke};
 
 const UNKNOWN: AccessError = AccessError::NotFound("there is no such grant, or you may not see it");
 
@@ -59,19 +59,22 @@ impl TenantEngine {
 ///
 /// [`AccessError`] if the caller may not end it.
 pub async fn revoke(access: &OperationContext, grant: Option<Grant>) -> Result<Change<Grant>, AccessError> {
-    let mut grant = grant_visible(access, grant).await?;
-    let rules = if is_own(access, &grant) {
-        Vec::new()
-    } else {
-        access.engine().await?.revocation(access, &grant)?.rules().to_vec()
+    let grant = grant_visible(access, grant).await?;
+    let permit = match access.caller().revokes_own(&grant.grantee.who) {
+        Some(permit) => permit,
+        None => access.engine().await?.revocation(access, &grant)?,
     };
+    end(access, grant, &permit)
+}
+
+fn end(access: &OperationContext, mut grant: Grant, permit: &Permit<Revoke>) -> Result<Change<Grant>, AccessError> {
     let mut writes = access.begin();
     if grant.status == GrantStatus::Active {
         let before = grant.clone();
         grant.end(GrantStatus::Revoked, Some(access.caller().principal().who.clone()), access.now());
         writes.update(&grant)?;
         writes.uncount_pending(&before, &grant);
-        writes.event(access.event(EventKind::GrantRevoked, grant.about().authorized_by(&rules)))?;
+        writes.event(access.event(EventKind::GrantRevoked, grant.about().authorized_by(permit.rules())))?;
     }
     Ok(Change::new(writes, grant))
 }

@@ -190,14 +190,20 @@ impl Caller {
     /// The authority of an administrator to decide.
     #[must_use]
     pub fn administrator_approves(&self) -> Option<Permit<Approve>> {
-        self.has(ApiScope::Admin).then(Permit::of_administrator)
+        self.has(ApiScope::Admin).then(Permit::of_credential)
     }
 
     /// The authority to end any grant: an administrator's, or a machine's that was given the scope to.
     #[must_use]
     pub fn administrator_revokes(&self) -> Option<Permit<Revoke>> {
         let machine = self.circumstances.auth == Auth::ApiKey && self.has(ApiScope::GrantsRevoke);
-        (machine || self.has(ApiScope::Admin)).then(Permit::of_administrator)
+        (machine || self.has(ApiScope::Admin)).then(Permit::of_credential)
+    }
+
+    /// The authority of a grantee to end their own grant.
+    #[must_use]
+    pub fn revokes_own(&self, grantee: &PrincipalRef) -> Option<Permit<Revoke>> {
+        (*grantee == self.principal.who).then(Permit::of_credential)
     }
 }
 

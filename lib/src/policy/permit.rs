@@ -36,8 +36,8 @@ impl Authority for Revoke {
 /// Proof that the act `A` was permitted.
 ///
 /// Only [`Engine::authorize_approve`](super::Engine::authorize_approve),
-/// [`Engine::authorize_revoke`](super::Engine::authorize_revoke) and, for tenant administrators, the `auth` module make
-/// one. Not `Clone`: it is spent on the act it was asked for.
+/// [`Engine::authorize_revoke`](super::Engine::authorize_revoke) and, for tenant administrators and grantees, the `auth`
+/// module make one. Not `Clone`: it is spent on the act it was asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Permit<A: Authority> {
     rules: Vec<RuleId>,
@@ -49,14 +49,15 @@ impl<A: Authority> Permit<A> {
         Self { rules, act: PhantomData }
     }
 
-    /// For a caller whose credential says that they administer the tenant; no rule is behind it.
+    /// For a caller whose credential gives the authority: they administer the tenant, or the grant is their own. No rule
+    /// is behind it.
     ///
     /// Only `auth` calls this, after it has checked just that.
-    pub(crate) fn of_administrator() -> Self {
+    pub(crate) fn of_credential() -> Self {
         Self { rules: Vec::new(), act: PhantomData }
     }
 
-    /// The rules that gave it; none for a tenant administrator.
+    /// The rules that gave it; none if it came from a credential.
     #[must_use]
     pub fn rules(&self) -> &[RuleId] {
         &self.rules

@@ -12,6 +12,7 @@ use stint::auth::jwks::MOST_LOOKUPS;
 use stint::auth::{AuthError, Caller, Credential, JwksCache, authenticate};
 use stint::domain::{OidcConfig, Tenant};
 use stint::store::{IssuerKeys, Transaction};
+use stint_local::aws::{Fault, FaultKind, Faults, Service};
 use stint_local::oidc::{DevIssuer, SigningKeyStore};
 use stint_tests::World;
 use tower::ServiceExt;
@@ -223,4 +224,17 @@ async fn stored_keys_that_are_damaged_are_not_used() {
     trusting.world.local.table().put_issuer_keys(&damaged).await.unwrap();
     trusting.checked(&trusting.cold(), &trusting.token()).await.unwrap();
     assert_eq!(trusting.fetches(), 2, "the issuer was asked instead");
+}
+
+#[tokio::test]
+async fn an_issuer_whose_keys_cannot_be_had_or_stored_does_not_keep_the_directory_from_being_read() {
+    let trusting = Trusting::start().await;
+    trusting.is_down(true);
+    trusting.world.sync().await;
+    trusting.is_down(false);
+    let refuse = Fault::new(FaultKind::Refuse).on(Service::DynamoDb, "PutItem").after(1);
+    trusting.world.local.aws().set_faults(Faults { rules: vec![refuse] });
+    trusting.world.sync().await;
+    assert_eq!(trusting.world.local.aws().faults().rules[0].hits, 1);
+    assert_eq!(trusting.world.local.table().issuer_keys(&trusting.url).await.unwrap(), None);
 }

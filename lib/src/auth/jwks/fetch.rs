@@ -12,12 +12,17 @@ use super::keys::JwkSetDocument;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_BYTES: usize = 256 * 1024;
+/// The longest issuer, in bytes. It is part of partition keys, which DynamoDB limits to 2,048 bytes.
+const MAX_ISSUER: usize = 1_024;
 
 /// Why an issuer's keys could not be had. For operators: callers learn no more than that it is unavailable.
 #[derive(Debug, thiserror::Error)]
 pub enum JwksError {
     /// The issuer is not a URL we fetch from.
-    #[error("an issuer is an `https` URL (`http` on loopback) without credentials, query and fragment")]
+    #[error(
+        "an issuer is an `https` URL (`http` on loopback) of at most 1,024 characters without credentials, query and \
+         fragment"
+    )]
     IssuerUrl,
     /// The issuer's document names keys at a place we do not fetch from.
     #[error("the issuer's `jwks_uri` is not an `https` URL without credentials")]
@@ -97,6 +102,9 @@ fn transport(error: reqwest::Error) -> JwksError {
 }
 
 fn issuer_url(issuer: &str) -> Result<Url, JwksError> {
+    if issuer.len() > MAX_ISSUER {
+        return Err(JwksError::IssuerUrl);
+    }
     let url = Url::parse(issuer).map_err(|_| JwksError::IssuerUrl)?;
     let plain = has_no_credentials(&url) && url.query().is_none() && url.fragment().is_none();
     let reachable = url.scheme() == "https" || is_loopback(&url);
@@ -146,6 +154,8 @@ mod tests {
             ("idp.example.com", false),
             ("", false),
         ];
+        let long = |length: usize| format!("https://idp.example.com/{}", "x".repeat(length - 24));
+        assert!(check_issuer(&long(MAX_ISSUER)).is_ok() && check_issuer(&long(MAX_ISSUER + 1)).is_err());
         for (issuer, accepted) in cases {
             assert_eq!(check_issuer(issuer).is_ok(), accepted, "{issuer}");
         }

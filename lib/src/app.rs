@@ -4,6 +4,7 @@
 //! Identity Center.
 
 mod audit_log;
+mod backoff;
 mod change;
 mod decide;
 mod drain;
@@ -26,6 +27,7 @@ pub mod rules;
 mod submit;
 
 pub use audit_log::exported;
+pub(crate) use backoff::Backoff;
 pub(crate) use change::system_event;
 pub use change::{Change, OperationContext};
 pub use decide::{cancel, decide, lapse};

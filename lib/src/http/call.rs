@@ -6,7 +6,6 @@
 use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -20,7 +19,7 @@ use super::app::{Api, RequestInfo};
 use super::body::{Body, Input};
 use super::error::Error;
 use super::precondition::etag;
-use crate::app::{Change, OperationContext, people};
+use crate::app::{Backoff, Change, OperationContext, people};
 use crate::auth::{AuthError, Credential, RequiredScope, authenticate};
 use crate::domain::{PrincipalRef, TenantId};
 use crate::store::{CommitError, IdempotencyRecord, TenantTable};
@@ -84,11 +83,6 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, &'static str> 
     }
 }
 
-/// How often a change that others got ahead of is decided anew.
-const ATTEMPTS: u32 = 20;
-/// How long it waits before the second time, at most; then twice as long each time.
-const FIRST_PAUSE_MILLISECONDS: u64 = 5;
-const LONGEST_PAUSE_MILLISECONDS: u64 = 500;
 /// How long the answer to an `Idempotency-Key` is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
@@ -201,7 +195,8 @@ impl<S: RequiredScope> AuthenticatedCall<S> {
         T: Serialize,
     {
         let key = self.stored_answer_key().await?;
-        for attempt in 0..ATTEMPTS {
+        let mut backoff = Backoff::new(self.api.clock(), self.api.ids());
+        loop {
             let read = |table: TenantTable| {
                 let (stored, read) = (stored_answer(table.clone(), key.clone()), read(table.clone()));
                 let credential = self.credential.as_ref();
@@ -209,7 +204,7 @@ impl<S: RequiredScope> AuthenticatedCall<S> {
                 try_join3(stored, known, read)
             };
             let (access, (stored, known, loaded)) = self.open(read).await?;
-            let access = access.in_attempt(attempt).recognize(known).await?;
+            let access = access.in_attempt(backoff.retries()).recognize(known).await?;
             let forgotten = match stored {
                 Some(stored) if stored.expires_at > access.now() => {
                     check_visible(access, loaded).await?;
@@ -244,18 +239,10 @@ impl<S: RequiredScope> AuthenticatedCall<S> {
             }
             match table.commit(writes).await {
                 Ok(()) => return Ok(answer.into_response()),
-                Err(CommitError::Conflict) => self.api.clock().sleep(self.pause(attempt)).await,
+                Err(CommitError::Conflict) => backoff.wait().await?,
                 Err(error @ CommitError::Store(_)) => return Err(error.into()),
             }
         }
-        Err(CommitError::Conflict.into())
-    }
-
-    /// Sixty-four callers at once must not meet again and again: each waits for a random part of a time that doubles.
-    fn pause(&self, attempt: u32) -> Duration {
-        let longest = (FIRST_PAUSE_MILLISECONDS << attempt.min(16)).min(LONGEST_PAUSE_MILLISECONDS);
-        let random = u64::from(self.api.ids().uuid().as_bytes().last().copied().unwrap_or_default());
-        Duration::from_micros(longest * 1000 * random / 255)
     }
 
     async fn stored_answer_key(&self) -> Result<Option<String>, Error> {

@@ -10,7 +10,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::context::{ATTEMPTS, WorkerError, Workers};
+use super::context::{WorkerError, Workers};
+use crate::app::Backoff;
 use crate::aws::identity_center::{IdentityCenter, IdentityCenterError};
 use crate::domain::{LEASE, LEASE_POLL, LEASE_RENEWAL, SlotTable, Urgency};
 use crate::store::CommitError;
@@ -75,26 +76,18 @@ impl<'a> WorkerRun<'a> {
             return Ok(SlotTable::may_serve(quota, slot.number, urgency));
         }
         let holder = self.workers.ids.uuid();
-        for _ in 0..ATTEMPTS {
-            let mut slots = self.workers.slots().await?;
-            let now = self.workers.now();
-            let taken = slots.take(quota, urgency, holder, now);
-            if taken.is_none() && !(notifies && slots.notify_holders(now)) {
-                return Ok(false);
-            }
-            match self.workers.table.put_slots(&slots).await {
-                Ok(()) => {
-                    self.slot = taken.map(|(number, from)| {
-                        let last = from - quota.window();
-                        Held { number, holder, until: now + LEASE, pace: Pace { before_last: last, last } }
-                    });
-                    return Ok(self.slot.is_some());
-                }
-                Err(CommitError::Conflict) => {}
-                Err(error @ CommitError::Store(_)) => return Err(error.into()),
-            }
-        }
-        Ok(false)
+        let taken = self
+            .workers
+            .change_slots(|slots, now| {
+                let taken = slots.take(quota, urgency, holder, now);
+                (taken.is_some() || (notifies && slots.notify_holders(now))).then_some(taken.map(|slot| (slot, now)))
+            })
+            .await?;
+        self.slot = taken.flatten().map(|((number, from), now)| {
+            let last = from - quota.window();
+            Held { number, holder, until: now + LEASE, pace: Pace { before_last: last, last } }
+        });
+        Ok(self.slot.is_some())
     }
 
     /// Waits for a slot while some holder has not renewed its lease. A live holder renews every few seconds and does
@@ -161,24 +154,12 @@ impl<'a> WorkerRun<'a> {
     }
 
     async fn keep(&mut self) -> Result<(), WorkerError> {
-        let Some(mut slot) = self.slot.take() else { return Err(WorkerError::Busy) };
-        for _ in 0..ATTEMPTS {
-            let mut slots = self.workers.slots().await?;
-            let now = self.workers.now();
-            if !slots.renew(slot.number, slot.holder, now) {
-                return Err(WorkerError::Busy);
-            }
-            match self.workers.table.put_slots(&slots).await {
-                Ok(()) => {
-                    slot.until = now + LEASE;
-                    self.slot = Some(slot);
-                    return Ok(());
-                }
-                Err(CommitError::Conflict) => {}
-                Err(error @ CommitError::Store(_)) => return Err(error.into()),
-            }
-        }
-        Err(CommitError::Conflict.into())
+        let Some(slot) = self.slot.take() else { return Err(WorkerError::Busy) };
+        let renewed =
+            self.workers.change_slots(|slots, now| slots.renew(slot.number, slot.holder, now).then_some(now)).await?;
+        let until = renewed.ok_or(WorkerError::Busy)? + LEASE;
+        self.slot = Some(Held { until, ..slot });
+        Ok(())
     }
 
     /// Gives the slot back, unless `unless_wanted` is set and the run was notified of due work since it last looked.
@@ -204,24 +185,20 @@ impl<'a> WorkerRun<'a> {
 
     async fn give_back_from(&mut self, from: Timestamp, unless_wanted: bool) -> Result<bool, WorkerError> {
         let Some(slot) = self.slot.take() else { return Ok(false) };
-        for _ in 0..ATTEMPTS {
-            let mut slots = self.workers.slots().await?;
-            let wanted = unless_wanted && slots.has_wakeup(slot.number, slot.holder);
-            if wanted {
-                slots.acknowledge(slot.number, slot.holder);
-            } else if !slots.release(slot.number, slot.holder, from) {
-                return Ok(false);
-            }
-            match self.workers.table.put_slots(&slots).await {
-                Ok(()) => {
-                    self.slot = wanted.then_some(slot);
-                    return Ok(wanted);
+        let wanted = self
+            .workers
+            .change_slots(|slots, _| {
+                let wanted = unless_wanted && slots.has_wakeup(slot.number, slot.holder);
+                if wanted {
+                    slots.acknowledge(slot.number, slot.holder);
+                    return Some(true);
                 }
-                Err(CommitError::Conflict) => {}
-                Err(error @ CommitError::Store(_)) => return Err(error.into()),
-            }
-        }
-        Err(CommitError::Conflict.into())
+                slots.release(slot.number, slot.holder, from).then_some(false)
+            })
+            .await?
+            .unwrap_or(false);
+        self.slot = wanted.then_some(slot);
+        Ok(wanted)
     }
 
     /// How long sessions of a permission set last; `None` if Identity Center does not answer.
@@ -256,5 +233,23 @@ impl<'a> WorkerRun<'a> {
 impl Workers {
     async fn slots(&self) -> Result<SlotTable, WorkerError> {
         Ok(self.table.slots(self.identity_center.instance_arn()).await?)
+    }
+
+    /// Changes the slot table. `change` returns `None` if there is nothing to write. Every worker writes this one item,
+    /// and hundreds may start in the same second: who is overtaken waits before the next attempt.
+    async fn change_slots<T>(
+        &self,
+        change: impl Fn(&mut SlotTable, Timestamp) -> Option<T>,
+    ) -> Result<Option<T>, WorkerError> {
+        let mut backoff = Backoff::new(&self.clock, &self.ids);
+        loop {
+            let mut slots = self.slots().await?;
+            let Some(changed) = change(&mut slots, self.now()) else { return Ok(None) };
+            match self.table.put_slots(&slots).await {
+                Ok(()) => return Ok(Some(changed)),
+                Err(CommitError::Conflict) => backoff.wait().await?,
+                Err(error @ CommitError::Store(_)) => return Err(error.into()),
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use stint::domain::{Quota, SlotTable, Urgency};
-use stint_local::aws::{Limits, Service};
+use stint_local::aws::{Fault, FaultKind, Faults, Limits, Service};
 use stint_local::seed::Seed;
 use stint_tests::{As, PRODUCTION, SANDBOX, World, ask, plain};
 use tokio::task::{JoinHandle, JoinSet};
@@ -158,4 +158,18 @@ async fn whose_slot_ran_out_and_went_to_another_asks_identity_center_nothing_mor
         world.wait(60).await;
     }
     assert_eq!(world.grant(&id).await["provisioning_status"], "successful", "its function was called again");
+}
+
+#[tokio::test]
+async fn a_worker_that_others_overtake_at_the_slots_tries_on_and_nothing_has_failed() {
+    let (world, _) = one_slot().await;
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    world.settle().await;
+    world.pass(600);
+    let overtaken = Fault::new(FaultKind::Conflict).on(Service::DynamoDb, "PutItem").times(15);
+    world.local.aws().set_faults(Faults { rules: vec![overtaken] });
+    world.settle().await;
+    assert_eq!(world.local.aws().faults().rules[0].times, 0, "all were met");
+    let grant = world.grant(&id).await;
+    assert_eq!((&grant["revocation"]["status"], &grant["revocation"]["attempts"]), (&json!("done"), &json!(1)));
 }

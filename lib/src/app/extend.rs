@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::change::record;
+use super::change::Subject as _;
 use super::submit::unmatched_ticket_pattern;
 use super::{AccessError, Change, OperationContext, TenantEngine, grant_visible, people};
 use crate::domain::text::is_blank;
-use crate::domain::{ApprovalMode, EventKind, Grant, Seconds};
+use crate::domain::{ApprovalMode, EventKind, Grant, RuleId, Seconds};
 use crate::policy::{AccessQuestion, PolicyOutcome};
 
 /// Extends a grant by `by` seconds if policy still permits the access.
@@ -43,9 +43,9 @@ pub async fn extend(
     let caller = access.caller().principal();
     let held_seconds = engine.held_seconds(access.table(), caller, given, None, access.now()).await?;
     let extension = Extension { access, engine: &engine, grant: &grant, reason, tickets: &[], held_seconds };
-    let latest_end = extension.latest_end(until)?;
-    if until > latest_end {
-        let left = latest_end.duration_since(grant.expires_at).as_secs();
+    let permit = extension.permit(until)?;
+    if until > permit.latest_end() {
+        let left = permit.latest_end().duration_since(grant.expires_at).as_secs();
         return match Seconds::new(left) {
             Ok(maximum) => Err(AccessError::DurationExceedsMaximum { field: "duration_seconds", maximum }),
             Err(_) => Err(AccessError::Conflict {
@@ -55,7 +55,7 @@ pub async fn extend(
             }),
         };
     }
-    prolong(access, &engine, grant, until, by)
+    prolong(access, &engine, grant, until, by, &permit)
 }
 
 /// An extension of a grant, and what it is evaluated by.
@@ -69,11 +69,24 @@ pub(super) struct Extension<'a> {
     pub(super) held_seconds: i64,
 }
 
+/// Policy permits a grant to be extended. Only [`Extension::permit`] makes one.
+pub(super) struct ExtensionPermit {
+    latest_end: Timestamp,
+    rules: Vec<RuleId>,
+}
+
+impl ExtensionPermit {
+    /// The latest end that is permitted.
+    pub(super) fn latest_end(&self) -> Timestamp {
+        self.latest_end
+    }
+}
+
 impl Extension<'_> {
     /// INVARIANT 7 (no grant outlives its policies' maximum, counted from `granted_at`): the latest end that policy
-    /// allows now, which is never later than the one the grant was given with. Policy is evaluated for the whole length
-    /// of the grant, as if it ended at `until`.
-    pub(super) fn latest_end(&self, until: Timestamp) -> Result<Timestamp, AccessError> {
+    /// allows now is never later than the one the grant was given with. Policy is evaluated for the whole length of the
+    /// grant, as if it ended at `until`.
+    pub(super) fn permit(&self, until: Timestamp) -> Result<ExtensionPermit, AccessError> {
         let Self { access, engine, grant, reason, .. } = *self;
         // The access belongs to another Identity Store user than the caller is linked to now.
         let holder = grant.assignment.as_ref().map(|key| key.principal_id.as_str());
@@ -121,20 +134,25 @@ impl Extension<'_> {
             );
             return Err(AccessError::input("tickets", reason));
         }
-        Ok(grant.latest_end.min(grant.granted_at + terms.max_duration_seconds.span()))
+        Ok(ExtensionPermit {
+            latest_end: grant.latest_end.min(grant.granted_at + terms.max_duration_seconds.span()),
+            rules: decision.determining.into_iter().map(|rule| rule.rule_id).collect(),
+        })
     }
 }
 
-/// The change that extends a grant to `until`. Its commit is conditional on what it was evaluated by: the policies, the
-/// directory, the tenant's settings and roles, and the caller's identity.
+/// The change that extends a grant to `until`, or to the latest end that is permitted if that is earlier. Its commit is
+/// conditional on what it was evaluated by: the policies, the directory, the tenant's settings and roles, and the
+/// caller's identity.
 pub(super) fn prolong(
     access: &OperationContext,
     engine: &TenantEngine,
     mut grant: Grant,
     until: Timestamp,
     duration: Seconds,
+    permit: &ExtensionPermit,
 ) -> Result<Change<Grant>, AccessError> {
-    grant.expires_at = until;
+    grant.expires_at = until.min(permit.latest_end);
     grant.duration_seconds = duration;
     grant.extended_at = Some(access.now());
     grant.updated_at = access.now();
@@ -142,6 +160,6 @@ pub(super) fn prolong(
     writes.update(&grant)?;
     engine.check_in_force(access.tenant(), &mut writes)?;
     people::hold_caller(access, &mut writes)?;
-    record(access, &mut writes, EventKind::GrantExtended, &grant)?;
+    writes.event(access.event(EventKind::GrantExtended, grant.about().authorized_by(&permit.rules)))?;
     Ok(Change::new(writes, grant))
 }

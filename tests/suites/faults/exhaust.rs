@@ -237,7 +237,7 @@ pub(super) async fn exhaust<T>(name: &str, before: impl AsyncFn(&World) -> T, ac
     eprintln!("{name}: {} calls failed in {runs} ways", calls.len());
 }
 
-/// Calls as a client does that wants an answer: again after one that says it was our fault, with the same key.
+/// Calls as a client does that wants an answer: again after a server error, with the same key.
 pub(super) async fn persist(world: &World, who: &str, method: Method, path: &str, body: Option<Value>) -> Answer {
     for _ in 0..5 {
         let mut call = world.call(As::Person(who), method.clone(), path);

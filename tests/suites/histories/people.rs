@@ -159,7 +159,7 @@ fn terms(who: &str, account: &str, role: &str, seconds: i64) -> Terms {
     Terms { access, seconds: Some(seconds), approvals: Some(0), break_glass: false, of_other: false }
 }
 
-/// The answer; none if it says that it was our fault: then it may have been carried out or not.
+/// The answer; none for a server error: then it may have been carried out or not.
 #[track_caller]
 fn answered(answer: Answer) -> Option<Answer> {
     let expected = [200, 201, 202, 400, 403, 404, 409, 500, 503];

@@ -1,4 +1,4 @@
-//! Every parser of what callers send: it is read, or refused with the name of what is wrong; it is never our fault.
+//! Every parser of what callers send: it is read, or refused with the name of what is wrong; it is never a server error.
 
 use proptest::prelude::*;
 use reqwest::{Method, StatusCode};

@@ -156,6 +156,25 @@ async fn events_name_the_rules_of_the_decision_they_record_and_of_no_other() {
 }
 
 #[tokio::test]
+async fn an_extension_names_the_rules_that_permit_it() {
+    let world = World::start().await;
+    let rules = world.get(As::Key, policy(&world, SANDBOX_POLICY).await).await.expect(StatusCode::OK);
+    let permits = json!([rules["rules"][0]["id"]]);
+    let id = world.granted("alice", SANDBOX, "PowerUserAccess", 600).await;
+    world.settle().await;
+    let more = json!({"duration_seconds": 300, "reason": "more"});
+    world.post(As::Person("alice"), format!("/v1/grants/{id}/extend"), more).await.expect(StatusCode::OK);
+    assert_eq!(authorized_by(&world, "grant.extended").await, permits);
+    // `ensure` extends it in the last fifth of its length.
+    world.wait(850).await;
+    let target =
+        json!({"target": format!("AWS::Account::{SANDBOX}"), "role": "PowerUserAccess", "duration_seconds": 3600});
+    let ensured = world.post(As::Person("alice"), "/v1/access/ensure", json!({"entitlements": [target]})).await;
+    assert_eq!(ensured.expect(StatusCode::OK)["grants"][0]["change"], "extended");
+    assert_eq!(authorized_by(&world, "grant.extended").await, permits);
+}
+
+#[tokio::test]
 async fn a_grant_begins_as_decided_when_nothing_changed() {
     let world = World::start().await;
     let grant = for_later(&world).await;

@@ -55,6 +55,15 @@ fn every_module_has_a_layer() {
     assert_eq!(modules, layered);
 }
 
+/// A permit without rules stands on a credential, which `auth` has checked.
+#[test]
+fn only_auth_makes_permits_without_rules() {
+    for (_, place, line) in code() {
+        let makes = line.contains("of_credential") && !line.contains("fn of_credential");
+        assert!(!makes || place.starts_with("lib/src/auth/caller.rs:"), "{place}");
+    }
+}
+
 /// `domain` and `policy` do no I/O, read no clock and make no ids: those are arguments.
 #[test]
 fn domain_and_policy_are_pure() {

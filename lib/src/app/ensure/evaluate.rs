@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::outcome::{Diagnostic, EnsureChange, EnsureStatus, Ensured, Level};
 use super::{AccessHistory, Entitlement, Justification};
 use crate::app::change::record;
-use crate::app::extend::{Extension, prolong};
+use crate::app::extend::{Extension, ExtensionPermit, prolong};
 use crate::app::submit::{EvaluatedRequest, RequestContext, give_within_limit, unmatched_ticket_pattern};
 use crate::app::{AccessError, Change, NewRequest, OperationContext, TenantEngine};
 use crate::domain::text::is_blank;
@@ -161,10 +161,9 @@ impl EnsureContext<'_> {
         let Some(asked) = self.entitlement.duration.filter(|asked| wants_extension(grant, *asked, now)) else {
             return Ok(self.nothing_to_do(outcome));
         };
-        let until = self.extension(grant, (now + asked.span()).min(grant.latest_end));
-        match until {
-            Ok(until) if until > grant.expires_at => {
-                let change = prolong(self.access, self.engine, grant.clone(), until, asked)?;
+        match self.extension(grant, (now + asked.span()).min(grant.latest_end)) {
+            Ok((until, permit)) if until > grant.expires_at => {
+                let change = prolong(self.access, self.engine, grant.clone(), until, asked, &permit)?;
                 Ok(change.map(|grant| Ensured {
                     grant: Some(grant),
                     change: EnsureChange::Extended,
@@ -192,7 +191,7 @@ impl EnsureContext<'_> {
 
     /// The end that policy allows for a grant that is to end at `until`: that, or an earlier one. Policy is evaluated
     /// for the end that is then given.
-    fn extension(&self, grant: &Grant, until: Timestamp) -> Result<Timestamp, AccessError> {
+    fn extension(&self, grant: &Grant, until: Timestamp) -> Result<(Timestamp, ExtensionPermit), AccessError> {
         let extension = Extension {
             access: self.access,
             engine: self.engine,
@@ -203,9 +202,10 @@ impl EnsureContext<'_> {
         };
         let mut until = until;
         loop {
-            let latest_end = extension.latest_end(until.max(grant.expires_at))?;
+            let permit = extension.permit(until.max(grant.expires_at))?;
+            let latest_end = permit.latest_end();
             if latest_end >= until || latest_end <= grant.expires_at {
-                return Ok(until.min(latest_end));
+                return Ok((until.min(latest_end), permit));
             }
             until = latest_end;
         }

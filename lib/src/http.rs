@@ -29,6 +29,6 @@ mod size;
 pub use app::{Api, SourceIp, app};
 #[cfg(fuzzing)]
 pub use cursor::fuzz_cursor;
-pub use error::ErrorCode;
+pub use error::{Error, ErrorCode};
 pub use openapi::{TABLE_EXTENSION, annotated_document, document};
 pub use stint_api::ErrorBody;

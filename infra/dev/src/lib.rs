@@ -4,12 +4,13 @@
 //! | module | writes |
 //! |---|---|
 //! | `functions` | `functions/src/bin/*.rs`, and the routes of `cargo lambda watch` in `Cargo.toml` |
-//! | `template` | `template.yaml` |
+//! | `template`, `gateway` | `template.yaml` |
 //! | `events` | `tests/events/*.json` of the operations |
 //! | `reference` | `docs/reference/*.md` |
 
 mod events;
 mod functions;
+mod gateway;
 mod kinds;
 mod operations;
 mod reference;
@@ -60,6 +61,9 @@ pub enum GenerateError {
     /// A declaration names a kind of record that `kinds` does not know.
     #[error("`{0}` is not a kind of record: infra/dev/src/kinds.rs says how each kind's partition key is made")]
     UnknownKind(String),
+    /// An answer of API Gateway is no JSON.
+    #[error("an answer of API Gateway: {0}")]
+    Body(serde_json::Error),
     /// A file with a generated region lacks its marks.
     #[error("{0} lacks the lines that enclose what is generated")]
     NoRegion(&'static str),

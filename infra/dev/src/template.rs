@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::gateway;
 use crate::operations::{Operation, kebab, pascal};
 use crate::workers::Worker;
 use crate::{GenerateError, read};
@@ -19,6 +20,7 @@ pub(crate) struct Template {
     monitoring: String,
     functions: Vec<Function>,
     api: String,
+    gateway_responses: String,
     paths: String,
     drain: String,
     outputs: String,
@@ -77,6 +79,7 @@ impl Template {
             monitoring: part("monitoring")?,
             functions,
             api: part("api")?,
+            gateway_responses: gateway::responses()?,
             paths: paths(operations),
             drain: part("drain")?,
             outputs: part("outputs")?,
@@ -91,6 +94,7 @@ impl Template {
             &self.resources,
             &self.monitoring,
             &self.api,
+            &self.gateway_responses,
             &definition(),
             &self.paths,
             &self.log_groups(),

@@ -4,12 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
 use serde_json::{Value, json};
 use stint::app::Ids;
 use stint::auth::api_key::ApiKeySecret;
@@ -425,15 +425,14 @@ struct Mortal {
     ids: Ids,
 }
 
-/// A function that dies is answered for by API Gateway, as the template's `GatewayResponses` says.
+/// API Gateway answers for a function that dies (`DEFAULT_5XX` in the template).
 async fn until_death(State(api): State<Mortal>, request: Request, next: Next) -> Response {
     if let Some(response) = api.aws.until_death(next.run(request)).await {
         return response;
     }
     let id = api.ids.uuid().to_string();
-    let message = "this is our fault; quote the request id";
-    let body = json!({"code": "internal", "message": message, "details": {"request_id": id}});
-    (StatusCode::INTERNAL_SERVER_ERROR, [("x-request-id", id)], Json(body)).into_response()
+    let answer = stint::http::Error::Internal("the process died".to_owned()).to_answer(&id);
+    ([("x-request-id", id)], answer).into_response()
 }
 
 /// Where a call comes from, as API Gateway tells the functions.

@@ -114,7 +114,7 @@ fn unavailable() -> Parts {
 }
 
 fn internal() -> Parts {
-    let message = "this is our fault and has been logged; quote the request id".to_owned();
+    let message = "internal error; include the request id when reporting it".to_owned();
     (ErrorCode::Internal, message, json!({}))
 }
 
@@ -198,7 +198,8 @@ impl Error {
     }
 
     /// Status and body, with the id of the call in the details.
-    pub(super) fn answer_for(&self, call_id: &str) -> (StatusCode, ErrorBody) {
+    #[must_use]
+    pub fn answer_for(&self, call_id: &str) -> (StatusCode, ErrorBody) {
         let (status, mut body) = self.answer();
         if let Some(Value::Object(details)) = &mut body.details {
             details.insert("request_id".to_owned(), Value::String(call_id.to_owned()));
@@ -206,8 +207,8 @@ impl Error {
         (status, body)
     }
 
-    /// The answer; what is our fault is logged here, once, with its cause.
-    pub(super) fn to_answer(&self, call_id: &str) -> Response {
+    /// The answer to a call. Errors on the server's side are logged here, once, with their cause.
+    pub fn to_answer(&self, call_id: &str) -> Response {
         let (status, body) = self.answer_for(call_id);
         if status.is_server_error() {
             tracing::error!(request_id = call_id, code = body.code, cause = %self, "the call failed");

@@ -223,7 +223,7 @@ fn what_the_gateway_answers_reads_as_what_functions_answer() {
         if response["StatusCode"].is_number() {
             assert_eq!(response["StatusCode"], code.status().as_u16(), "{kind}");
         }
-        assert_eq!(body.details, Some(json!({"request_id": "$context.requestId"})), "{kind}");
+        assert_eq!(body.details.unwrap()["request_id"], "$context.requestId", "{kind}");
         let headers = &response["ResponseParameters"]["Headers"];
         assert_eq!(headers["X-Request-ID"], "context.requestId", "{kind}");
         let later = ["rate_limited", "unavailable"].contains(&body.code.as_str());

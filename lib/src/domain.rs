@@ -26,8 +26,10 @@ pub use policy::{ActionScope, EntityRef, Policy, PolicySettings, Rule, RuleScope
 pub use principal::{Auth, Circumstances, DirectoryLink, Principal, PrincipalKind, PrincipalRef};
 pub use request::{AccessRequest, ApprovedBy, ApproverDecision, RequestMessage, RequestState};
 #[cfg(test)]
-pub(crate) use resource::SAMPLES;
-pub use resource::{AccountId, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef};
+pub(crate) use resource::samples;
+pub use resource::{
+    ASSUME, AccountId, Actions, AwsResource, ResourceError, ResourceRef, ResourceType, UncheckedResourceRef,
+};
 pub use slot::{LEASE, LEASE_POLL, LEASE_RENEWAL, LONGEST_REQUEST, Quota, REQUESTS_A_WINDOW, Slot, SlotTable, Urgency};
 // Ids, durations and names that are the same on the wire.
 pub use stint_api::{

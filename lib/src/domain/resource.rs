@@ -1,13 +1,20 @@
 //! Resources that access is requested to: accounts, organizational units, permission sets, buckets, databases,
 //! instances.
 
+mod account;
+mod ec2_instance;
+mod kind;
 mod known;
+mod organizational_unit;
+mod permission_set;
+mod rds_instance;
+mod s3_bucket;
 
 use std::fmt;
-use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use regex::Regex;
+use kind::Kind;
+pub use kind::{ASSUME, Actions};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -43,59 +50,45 @@ impl ResourceType {
         Self::AwsOrganizationalUnit,
     ];
 
+    fn kind(self) -> &'static Kind {
+        match self {
+            Self::AwsAccount => &account::KIND,
+            Self::AwsPermissionSet => &permission_set::KIND,
+            Self::AwsS3Bucket => &s3_bucket::KIND,
+            Self::AwsRdsInstance => &rds_instance::KIND,
+            Self::AwsEc2Instance => &ec2_instance::KIND,
+            Self::AwsOrganizationalUnit => &organizational_unit::KIND,
+        }
+    }
+
     /// The name on the wire.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AwsAccount => "aws_account",
-            Self::AwsPermissionSet => "aws_permission_set",
-            Self::AwsS3Bucket => "aws_s3_bucket",
-            Self::AwsRdsInstance => "aws_rds_instance",
-            Self::AwsEc2Instance => "aws_ec2_instance",
-            Self::AwsOrganizationalUnit => "aws_organizational_unit",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.kind().name
     }
 
     /// The name of the entity type in Cedar.
     #[must_use]
-    pub const fn cedar_type(self) -> &'static str {
-        match self {
-            Self::AwsAccount => "AwsAccount",
-            Self::AwsPermissionSet => "AwsPermissionSet",
-            Self::AwsS3Bucket => "AwsS3Bucket",
-            Self::AwsRdsInstance => "AwsRdsInstance",
-            Self::AwsEc2Instance => "AwsEc2Instance",
-            Self::AwsOrganizationalUnit => "AwsOrganizationalUnit",
-        }
+    pub fn cedar_type(self) -> &'static str {
+        self.kind().cedar_type
+    }
+
+    /// What may be requested on resources of this type.
+    #[must_use]
+    pub fn actions(self) -> Actions {
+        self.kind().actions
+    }
+
+    /// Whether a sync reads all resources of this type: one that it does not find does not exist.
+    #[must_use]
+    pub fn is_read_in_full(self) -> bool {
+        self.kind().read_in_full
     }
 
     /// Parses the name on the wire; `None` if it names no kind.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-
-    /// The format of an id of this kind, for the error message.
-    const fn expectation(self) -> &'static str {
-        match self {
-            Self::AwsAccount => "12 digits",
-            Self::AwsPermissionSet => "a permission set ARN, `arn:aws:sso:::permissionSet/ssoins-…/ps-…`",
-            Self::AwsS3Bucket => "a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens",
-            Self::AwsRdsInstance => "a DB instance ARN, `arn:aws:rds:<region>:<account>:db:<name>`",
-            Self::AwsEc2Instance => "`i-` and 8 or 17 hexadecimal digits",
-            Self::AwsOrganizationalUnit => "`ou-xxxx-xxxxxxxx`, or `r-xxxx` for the root",
-        }
-    }
-
-    fn pattern(self) -> &'static Regex {
-        match self {
-            Self::AwsAccount => &PATTERNS.account,
-            Self::AwsPermissionSet => &PATTERNS.permission_set,
-            Self::AwsS3Bucket => &PATTERNS.bucket,
-            Self::AwsRdsInstance => &PATTERNS.db_instance,
-            Self::AwsEc2Instance => &PATTERNS.ec2_instance,
-            Self::AwsOrganizationalUnit => &PATTERNS.organizational_unit,
-        }
     }
 }
 
@@ -105,34 +98,9 @@ impl fmt::Display for ResourceType {
     }
 }
 
-struct Patterns {
-    account: Regex,
-    permission_set: Regex,
-    bucket: Regex,
-    db_instance: Regex,
-    ec2_instance: Regex,
-    organizational_unit: Regex,
-}
-
-/// The id formats in AWS's API references.
-#[expect(clippy::expect_used, reason = "the patterns are literals, and a test compiles them")]
-static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
-    let compile = |pattern| Regex::new(pattern).expect("a literal pattern compiles");
-    Patterns {
-        account: compile(r"\A[0-9]{12}\z"),
-        permission_set: compile(
-            r"\Aarn:aws[a-z-]*:sso:::permissionSet/(sso)?ins-[A-Za-z0-9.-]{16}/ps-[A-Za-z0-9./-]{16}\z",
-        ),
-        bucket: compile(r"\A[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\z"),
-        db_instance: compile(r"\Aarn:aws[a-z-]*:rds:[a-z]{2}[a-z0-9-]+:[0-9]{12}:db:[A-Za-z][A-Za-z0-9-]{0,62}\z"),
-        ec2_instance: compile(r"\Ai-([0-9a-f]{8}|[0-9a-f]{17})\z"),
-        organizational_unit: compile(r"\A(ou-[0-9a-z]{4,32}-[0-9a-z]{8,32}|r-[0-9a-z]{4,32})\z"),
-    }
-});
-
 /// The id does not have the format of its type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{id}` is not an id of type `{kind}`: expected {}", kind.expectation())]
+#[error("`{id}` is not an id of type `{kind}`: expected {}", kind.kind().id_format)]
 pub struct ResourceError {
     kind: ResourceType,
     id: String,
@@ -176,7 +144,7 @@ impl ResourceRef {
     /// [`ResourceError`] if `id` does not have the format of `kind`.
     pub fn new(kind: ResourceType, id: impl Into<String>) -> Result<Self, ResourceError> {
         let id = id.into();
-        if kind.pattern().is_match(&id) { Ok(Self { kind, id }) } else { Err(ResourceError { kind, id }) }
+        if kind.kind().id_pattern.is_match(&id) { Ok(Self { kind, id }) } else { Err(ResourceError { kind, id }) }
     }
 
     /// The resource of an account.
@@ -195,6 +163,12 @@ impl ResourceRef {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The account that the id contains: an account's own, and that of a DB instance ARN.
+    #[must_use]
+    pub fn account_in_id(&self) -> Option<&str> {
+        (self.kind.kind().account_in_id)(&self.id)
     }
 }
 
@@ -284,14 +258,9 @@ impl AwsResource {
 
 /// A resource of each type.
 #[cfg(test)]
-pub(crate) const SAMPLES: [(ResourceType, &str); 6] = [
-    (ResourceType::AwsAccount, "111111111111"),
-    (ResourceType::AwsPermissionSet, "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"),
-    (ResourceType::AwsS3Bucket, "my-bucket.example"),
-    (ResourceType::AwsRdsInstance, "arn:aws:rds:eu-west-1:111111111111:db:orders"),
-    (ResourceType::AwsEc2Instance, "i-0123456789abcdef0"),
-    (ResourceType::AwsOrganizationalUnit, "ou-ab12-12345678"),
-];
+pub(crate) fn samples() -> [(ResourceType, &'static str); 6] {
+    ResourceType::ALL.map(|kind| (kind, kind.kind().sample))
+}
 
 #[cfg(test)]
 mod tests {
@@ -300,8 +269,8 @@ mod tests {
 
     #[test]
     fn each_type_accepts_its_own_format_and_no_other() {
-        for (kind, _) in SAMPLES {
-            for (other, id) in SAMPLES {
+        for (kind, _) in samples() {
+            for (other, id) in samples() {
                 // Twelve digits are also a valid bucket name, and so are ids of instances and units.
                 let also_a_bucket = kind == ResourceType::AwsS3Bucket && !id.starts_with("arn:");
                 assert_eq!(ResourceRef::new(kind, id).is_ok(), kind == other || also_a_bucket, "{kind} {id}");

@@ -206,7 +206,7 @@ impl DirectoryEntities {
 
     /// The account a resource is in, as far as is known.
     pub(super) fn account_of(&self, resource: &ResourceRef) -> Option<String> {
-        if let Some(account) = account_in_id(resource) {
+        if let Some(account) = resource.account_in_id() {
             return Some(account.to_owned());
         }
         let node = self.nodes.get(&TYPES.resource_uid(resource.kind(), resource.id())?)?;
@@ -221,33 +221,21 @@ impl DirectoryEntities {
             return Ok(node.clone());
         }
         let mut ancestors = Vec::new();
-        if let Some(account) = account_in_id(resource).filter(|_| resource.kind() != ResourceType::AwsAccount)
+        if let Some(account) = resource.account_in_id().filter(|_| resource.kind() != ResourceType::AwsAccount)
             && let Some(uid) = TYPES.resource_uid(ResourceType::AwsAccount, account)
         {
             let above = self.nodes.get(&uid).map(|account| account.ancestors.clone());
             ancestors.push(uid);
             ancestors.extend(above.unwrap_or_default());
         }
-        let account = account_in_id(resource);
+        let account = resource.account_in_id();
         resource_node(resource, resource.id(), account, ancestors, &self.tags_of(account, &BTreeMap::new()))
-    }
-}
-
-/// The account an id itself names: an account's own, and that of a DB instance ARN.
-pub(super) fn account_in_id(resource: &ResourceRef) -> Option<&str> {
-    match resource.kind() {
-        ResourceType::AwsAccount => Some(resource.id()),
-        ResourceType::AwsRdsInstance => resource.id().split(':').nth(4),
-        ResourceType::AwsPermissionSet
-        | ResourceType::AwsS3Bucket
-        | ResourceType::AwsEc2Instance
-        | ResourceType::AwsOrganizationalUnit => None,
     }
 }
 
 /// The account a known resource is in. What its id says cannot be overruled by what was synced.
 pub(super) fn account_of(known: &AwsResource) -> Option<&str> {
-    account_in_id(&known.resource).or_else(|| known.account_id.as_ref().map(crate::domain::AccountId::as_str))
+    known.resource.account_in_id().or_else(|| known.account_id.as_ref().map(crate::domain::AccountId::as_str))
 }
 
 /// Which unit is directly above each account and each unit.
@@ -325,12 +313,12 @@ fn resource_node(
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::domain::SAMPLES;
+    use crate::domain::samples;
     use crate::policy::model::TenantSchema;
 
     #[test]
     fn every_entity_fits_the_schema() {
-        let known = SAMPLES.map(|(kind, id)| AwsResource {
+        let known = samples().map(|(kind, id)| AwsResource {
             resource: ResourceRef::new(kind, id).unwrap(),
             name: "a name".to_owned(),
             account_id: (kind != ResourceType::AwsOrganizationalUnit)
@@ -355,7 +343,8 @@ mod tests {
         };
         let schema = TenantSchema::new(&directory).unwrap();
         for entities in [full, empty] {
-            let resources = SAMPLES.map(|(kind, id)| entities.resource(&ResourceRef::new(kind, id).unwrap()).unwrap());
+            let resources =
+                samples().map(|(kind, id)| entities.resource(&ResourceRef::new(kind, id).unwrap()).unwrap());
             let principals =
                 [PrincipalKind::User, PrincipalKind::ServiceAccount].map(|kind| Node::principal(&who(kind)).unwrap());
             let entities = resources.into_iter().chain(principals).map(|node| node.entity);

@@ -7,19 +7,10 @@ use cedar_policy::{Schema, SchemaFragment, Validator};
 use jiff::Timestamp;
 
 use super::facts::QuestionKind;
-use crate::domain::{AwsResource, ResourceRef, ResourceType};
+use crate::domain::{ASSUME, Actions, AwsResource, ResourceRef, ResourceType};
 
 /// Actions that are about requests and grants, not about access: who may approve, and who may revoke.
 pub const RESERVED_ACTIONS: [&str; 2] = ["approve", "revoke"];
-
-/// The one thing to ask of a permission set.
-pub(super) const ASSUME: &str = "assume";
-
-/// What may be asked of buckets, databases and instances.
-const DATA_ACTIONS: [&str; 4] = ["read", "write", "admin", "connect"];
-
-const DATA_RESOURCES: [ResourceType; 3] =
-    [ResourceType::AwsS3Bucket, ResourceType::AwsRdsInstance, ResourceType::AwsEc2Instance];
 
 /// What is known of a tenant's AWS.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,14 +53,25 @@ impl Directory {
         for reserved in RESERVED_ACTIONS {
             actions.insert(reserved.to_owned(), ResourceType::ALL.into());
         }
-        actions.insert(ASSUME.to_owned(), [ResourceType::AwsPermissionSet].into());
-        for action in DATA_ACTIONS {
-            actions.insert(action.to_owned(), DATA_RESOURCES.into());
+        let mut by_permission_set = BTreeSet::new();
+        for kind in ResourceType::ALL {
+            match kind.actions() {
+                Actions::PermissionSets => {
+                    by_permission_set.insert(kind);
+                }
+                Actions::Assume => {
+                    actions.entry(ASSUME.to_owned()).or_default().insert(kind);
+                }
+                Actions::Data(named) => {
+                    for action in named {
+                        actions.entry((*action).to_owned()).or_default().insert(kind);
+                    }
+                }
+            }
         }
         for known in self.iter().filter(|known| known.resource.kind() == ResourceType::AwsPermissionSet) {
             if !RESERVED_ACTIONS.contains(&known.name.as_str()) {
-                let types = actions.entry(known.name.clone()).or_default();
-                types.extend([ResourceType::AwsAccount, ResourceType::AwsOrganizationalUnit]);
+                actions.entry(known.name.clone()).or_default().extend(&by_permission_set);
             }
         }
         actions
@@ -242,7 +244,7 @@ fn context_type(action: &str, types: &BTreeSet<ResourceType>) -> &'static str {
     match QuestionKind::of(action) {
         QuestionKind::Approve => "ApproveContext",
         QuestionKind::Revoke => "RevokeContext",
-        QuestionKind::Access if types.iter().all(|kind| DATA_RESOURCES.contains(kind)) => "DataContext",
+        QuestionKind::Access if types.iter().all(|kind| matches!(kind.actions(), Actions::Data(_))) => "DataContext",
         QuestionKind::Access => "AccessContext",
     }
 }

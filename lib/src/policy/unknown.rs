@@ -9,10 +9,6 @@ use super::model::Directory;
 use super::problem::Problem;
 use crate::domain::{AwsResource, ResourceRef, ResourceType};
 
-/// What the sync reads in full: what is not in the directory does not exist.
-const READ_IN_FULL: [ResourceType; 3] =
-    [ResourceType::AwsAccount, ResourceType::AwsOrganizationalUnit, ResourceType::AwsPermissionSet];
-
 /// The units, accounts and permission sets a text names, parsed to `set`, that the directory does not know, or knows to be gone; by ARN, or
 /// by the name that is their action. Where one is named several times, the first place is told.
 ///
@@ -37,7 +33,7 @@ fn problem(text: &str, uid: &EntityUid, directory: &Directory) -> Option<Problem
         }
         format!("the permission set `{id}` is gone")
     } else {
-        let kind = READ_IN_FULL.into_iter().find(|known| known.cedar_type() == kind)?;
+        let kind = ResourceType::ALL.into_iter().find(|known| known.is_read_in_full() && known.cedar_type() == kind)?;
         match ResourceRef::new(kind, id).ok().and_then(|resource| directory.get(&resource)) {
             Some(known) if known.is_live() => return None,
             Some(_) => format!("the `{kind}` `{id}` is gone"),

@@ -6,12 +6,12 @@ use cedar_policy::{Entities, Entity, EntityUid, Request};
 use serde_json::{Map, Value};
 
 use super::Engine;
-use crate::domain::{Principal, ResourceRef, ResourceType, Seconds};
+use crate::domain::{ASSUME, Actions, Principal, ResourceRef, ResourceType, Seconds};
 use crate::policy::decision::{PolicyDecision, PolicyOutcome};
 use crate::policy::entities::{self, Node};
 use crate::policy::facts::{ContextFields, QuestionKind};
 use crate::policy::index::IndexEntry;
-use crate::policy::model::{ASSUME, RESERVED_ACTIONS};
+use crate::policy::model::RESERVED_ACTIONS;
 use crate::policy::overrides::ContextError;
 use crate::policy::permit::{Approve, Authority, Permit, Revoke};
 use crate::policy::question::{AccessQuestion, DecisionQuestion, TrialQuestion};
@@ -100,7 +100,7 @@ impl Engine {
             (self.role_of(action, resource), duration)
         } else {
             let given = extra.and_then(|extra| extra.get("role")).and_then(Value::as_str);
-            let is_set = resource.kind() == ResourceType::AwsPermissionSet;
+            let is_set = resource.kind().actions() == Actions::Assume;
             let role = if is_set { self.role_of(ASSUME, resource) } else { given.map(str::to_owned) };
             let asked = if is_set { Some(ASSUME) } else { role.as_deref() };
             let duration = requester.zip(asked).map_or(default_duration, |(requester, asked)| {
@@ -168,10 +168,10 @@ impl Engine {
 
     /// The name of the permission set that gives an action, where one does.
     fn role_of(&self, action: &str, resource: &ResourceRef) -> Option<String> {
-        match resource.kind() {
-            ResourceType::AwsAccount | ResourceType::AwsOrganizationalUnit => Some(action.to_owned()),
-            ResourceType::AwsPermissionSet => self.entities.name_of(resource).map(str::to_owned),
-            ResourceType::AwsS3Bucket | ResourceType::AwsRdsInstance | ResourceType::AwsEc2Instance => None,
+        match resource.kind().actions() {
+            Actions::PermissionSets => Some(action.to_owned()),
+            Actions::Assume => self.entities.name_of(resource).map(str::to_owned),
+            Actions::Data(_) => None,
         }
     }
 

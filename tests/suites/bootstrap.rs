@@ -210,6 +210,16 @@ async fn a_revoked_key_is_refused_and_the_audit_log_says_so() {
     assert!(matches!(unknown.result, Err(Error::NoKey(_))), "{:?}", unknown.result);
 }
 
+#[tokio::test]
+async fn a_key_of_a_tenant_that_does_not_exist_is_neither_made_nor_revoked_and_no_tenant_is_made() {
+    let world = a_new_stack().await;
+    for arguments in [&["--revoke-key", "00000000-0000-7000-8000-000000000000"][..], &["--new-key"]] {
+        let run = bootstrap(&world, arguments).await;
+        assert!(matches!(run.result, Err(Error::NoTenant(_))), "{:?}", run.result);
+        assert_eq!((run.output.as_str(), items(&world, "TENANT").len()), ("", 0));
+    }
+}
+
 /// Every call of a first run fails in turn, unanswered or unheard: the same command makes it good.
 #[tokio::test]
 async fn what_was_interrupted_is_continued_by_running_it_again() {

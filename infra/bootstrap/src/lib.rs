@@ -144,7 +144,7 @@ pub enum Error {
     /// The Identity Center instance was not registered or shared.
     #[error(transparent)]
     InstanceTenants(#[from] InstanceError),
-    /// There is no tenant to share with.
+    /// There is no tenant with this slug.
     #[error("there is no tenant with the slug `{}`", .0.as_str())]
     NoTenant(Slug),
     /// The machine has no randomness.
@@ -192,6 +192,11 @@ pub async fn run(
     let (id, now) = (slug.tenant_id(), clock.now());
     let table = context::table(aws, arguments.table.clone());
     let tenant = table.tenant(id);
+    if arguments.new_key || arguments.revoke_key.is_some() {
+        // A misspelled name must not create a tenant.
+        let existing = tenant.get::<Tenant>(Tenant::KIND).await;
+        existing.map_err(|error| arguments.named(error.into(), aws))?.ok_or_else(|| Error::NoTenant(slug.clone()))?;
+    }
     let new = arguments.tenant(&slug).record(random_bytes()?, now);
     let ids = Ids::new(clock.clone());
     let (key, secret) =

@@ -12,7 +12,7 @@ use stint::domain::{
     ApiKeyId, AwsResource, BreakGlass, DirectoryLink, ExternalId, InstanceTenants, OidcConfig, Person, PersonLink,
     ResourceError, Role, Seconds, Tenant, TenantId, TenantSettings, User, Versions,
 };
-use stint::store::{CommitError, IssuerEntry, Record, Table, Transaction};
+use stint::store::{CommitError, Record, Table, Transaction};
 use stint::tenancy::{NewKey, NewTenant};
 use uuid::Uuid;
 
@@ -262,14 +262,13 @@ fn signed_in(person: &DevUser, oidc: &OidcConfig) -> User {
 /// [`SeedError`] when the table does not take it.
 pub async fn trust(table: &Table, id: TenantId, oidc: &OidcConfig) -> Result<(), SeedError> {
     let tenant = table.tenant(id);
+    let mut writes = Transaction::new(id);
+    writes.trust(&oidc.issuer_url, oidc.audience()).map_err(CommitError::from)?;
     if let Some(current) = tenant.get::<Tenant>(Tenant::KIND).await.map_err(CommitError::from)?
         && current.oidc.as_ref() != Some(oidc)
     {
-        let mut writes = Transaction::new(id);
         writes.put(&Tenant { oidc: Some(oidc.clone()), ..current }).map_err(CommitError::from)?;
-        tenant.commit(writes).await?;
     }
-    let entry = IssuerEntry { tenant_id: id };
-    table.put_issuer(&oidc.issuer_url, oidc.audience(), &entry).await.map_err(CommitError::from)?;
+    tenant.commit(writes).await?;
     Ok(())
 }

@@ -6,14 +6,13 @@ use super::Ids;
 use crate::clock::Clock;
 use crate::store::CommitError;
 
-/// How often a change that is overtaken is made again.
-const RETRIES: u32 = 19;
-/// The longest pause before the first of them. It doubles with each.
+const MAX_RETRIES: u32 = 19;
+/// The longest pause before the first retry. It doubles with each retry, up to the limit below.
 const FIRST_PAUSE_MILLISECONDS: u64 = 5;
 const LONGEST_PAUSE_MILLISECONDS: u64 = 500;
 
-/// The retries of one change. Sixty-four writers at once must not meet again and again, so each pause is a random part
-/// of a time that doubles ("full jitter").
+/// The retries of one change. Exponential backoff with full jitter, so that many concurrent writers do not collide
+/// repeatedly.
 pub(crate) struct Backoff<'a> {
     clock: &'a Clock,
     ids: &'a Ids,
@@ -31,7 +30,7 @@ impl<'a> Backoff<'a> {
     ///
     /// [`CommitError::Conflict`] after the last attempt.
     pub(crate) async fn wait(&mut self) -> Result<(), CommitError> {
-        if self.retries == RETRIES {
+        if self.retries == MAX_RETRIES {
             return Err(CommitError::Conflict);
         }
         let longest = (FIRST_PAUSE_MILLISECONDS << self.retries.min(16)).min(LONGEST_PAUSE_MILLISECONDS);

@@ -4,12 +4,11 @@
 //! A tenant's transaction may write them together with the tenant's own records; it can write nothing else outside its
 //! tenant.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::keys;
-use super::record::{Item, from_item};
+use super::record::{Item, from_item, keyed_item};
 use super::{StoreError, Table};
 use crate::domain::{Assignment, AssignmentKey, InstanceTenants};
 
@@ -66,11 +65,7 @@ fn assignment_key(key: &AssignmentKey) -> String {
 
 /// The item of a record, with its keys.
 pub(super) fn to_item<R: InstanceRecord>(record: &R) -> Result<Item, StoreError> {
-    let mut item: Item = serde_dynamo::to_item(record).map_err(|error| StoreError::Unstorable(error.to_string()))?;
-    let pk = keys::instance_partition(R::KIND, record.instance_arn());
-    item.insert(keys::PK.to_owned(), AttributeValue::S(pk));
-    item.insert(keys::SK.to_owned(), AttributeValue::S(record.sort_key()));
-    Ok(item)
+    keyed_item(record, keys::instance_partition(R::KIND, record.instance_arn()), record.sort_key())
 }
 
 impl Table {

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::record::{Item, from_item};
+use super::record::{Item, from_item, keyed_item};
 use super::{StoreError, Table, keys};
 use crate::domain::TenantId;
 
@@ -36,14 +36,7 @@ const COUNTERS_KEPT: SignedDuration = SignedDuration::from_hours(1);
 
 /// The item of an issuer's entry, with its keys.
 pub(super) fn entry_item(issuer: &str, audience: &str, entry: &IssuerEntry) -> Result<Item, StoreError> {
-    to_item(entry, keys::issuer_partition(issuer), audience)
-}
-
-fn to_item(record: impl Serialize, pk: String, sk: &str) -> Result<Item, StoreError> {
-    let mut item: Item = serde_dynamo::to_item(record).map_err(|error| StoreError::Unstorable(error.to_string()))?;
-    item.insert(keys::PK.to_owned(), AttributeValue::S(pk));
-    item.insert(keys::SK.to_owned(), AttributeValue::S(sk.to_owned()));
-    Ok(item)
+    keyed_item(entry, keys::issuer_partition(issuer), audience)
 }
 
 impl Table {
@@ -59,18 +52,6 @@ impl Table {
             return Ok(None);
         }
         self.get_raw(pk, audience.to_owned()).await?.map(from_item).transpose()
-    }
-
-    /// Writes which tenant an issuer's tokens for an audience belong to.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if the table does not answer.
-    pub async fn put_issuer(&self, issuer: &str, audience: &str, entry: &IssuerEntry) -> Result<(), StoreError> {
-        let item = entry_item(issuer, audience, entry)?;
-        let put = self.client().put_item().table_name(self.name()).set_item(Some(item));
-        put.send().await.map_err(StoreError::sdk)?;
-        Ok(())
     }
 
     /// Reads the keys of an issuer; `None` if none were stored yet.
@@ -89,7 +70,7 @@ impl Table {
     ///
     /// [`StoreError`] if the table does not answer.
     pub async fn put_issuer_keys(&self, new: &IssuerKeys) -> Result<(), StoreError> {
-        let item = to_item(new, keys::issuer_keys_partition(&new.issuer), keys::ISSUER_KEYS)?;
+        let item = keyed_item(new, keys::issuer_keys_partition(&new.issuer), keys::ISSUER_KEYS)?;
         let put = self.client().put_item().table_name(self.name()).set_item(Some(item));
         put.send().await.map_err(StoreError::sdk)?;
         Ok(())

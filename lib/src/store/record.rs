@@ -96,11 +96,18 @@ pub trait Record: Serialize + DeserializeOwned + Send + Sync {
 /// An item: attribute names and values.
 pub(super) type Item = HashMap<String, AttributeValue>;
 
+/// An item with this partition key and sort key.
+pub(super) fn keyed_item(record: impl Serialize, pk: String, sk: impl Into<String>) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(record).map_err(|error| StoreError::Unstorable(error.to_string()))?;
+    item.insert(keys::PK.to_owned(), AttributeValue::S(pk));
+    item.insert(keys::SK.to_owned(), AttributeValue::S(sk.into()));
+    Ok(item)
+}
+
 /// The item of a record, with its keys.
 pub(super) fn to_item<R: Record>(tenant: TenantId, record: &R) -> Result<Item, StoreError> {
-    let mut item: Item = serde_dynamo::to_item(record).map_err(|error| StoreError::Unstorable(error.to_string()))?;
-    let pk = record.partition(tenant);
     let sk = record.sort_key();
+    let mut item = keyed_item(record, record.partition(tenant), sk.clone())?;
     if let Some(due_at) = record.due_at() {
         let owner = record.owner().map_or_else(|| sk.clone(), ToString::to_string);
         let partition = keys::due_partition_of(record.urgency(), tenant, &owner);
@@ -113,8 +120,6 @@ pub(super) fn to_item<R: Record>(tenant: TenantId, record: &R) -> Result<Item, S
     if let Some(delete_after) = record.delete_after() {
         item.insert(keys::TTL.to_owned(), AttributeValue::N(delete_after.as_second().to_string()));
     }
-    item.insert(keys::PK.to_owned(), AttributeValue::S(pk));
-    item.insert(keys::SK.to_owned(), AttributeValue::S(sk));
     Ok(item)
 }
 

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 
 use super::keys;
-use super::record::Item;
+use super::record::{Item, keyed_item};
 use super::{CommitError, StoreError};
 use crate::domain::TenantId;
 
@@ -60,9 +60,7 @@ impl Table {
         version: u64,
         next: T,
     ) -> Result<(), CommitError> {
-        let mut item: Item = serde_dynamo::to_item(next).map_err(|error| StoreError::Unstorable(error.to_string()))?;
-        item.insert(keys::PK.to_owned(), AttributeValue::S(pk));
-        item.insert(keys::SK.to_owned(), AttributeValue::S(sk.to_owned()));
+        let item = keyed_item(next, pk, sk)?;
         let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
         let put = match version {
             0 => put.condition_expression("attribute_not_exists(pk)"),

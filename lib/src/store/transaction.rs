@@ -10,7 +10,7 @@ use super::instance::{self, InstanceRecord};
 use super::issuers::entry_item;
 use super::keys;
 use super::pending::{self, PendingWrite};
-use super::record::{Item, to_item};
+use super::record::{Item, keyed_item, to_item};
 use super::sync::ListedTenant;
 use super::{CommitError, IssuerEntry, OutboxEvent, Record, StoreError, TenantTable};
 use crate::domain::{Event, Grant, PersonLink, SyncState, TenantId, Versions};
@@ -219,10 +219,7 @@ impl Transaction {
     /// [`StoreError::Unstorable`] if it cannot be turned into an item.
     pub fn list_tenant(&mut self) -> Result<(), StoreError> {
         let listed = ListedTenant { tenant_id: self.tenant };
-        let mut item: Item =
-            serde_dynamo::to_item(listed).map_err(|error| StoreError::Unstorable(error.to_string()))?;
-        item.insert(keys::PK.to_owned(), AttributeValue::S(keys::TENANTS.to_owned()));
-        item.insert(keys::SK.to_owned(), AttributeValue::S(self.tenant.to_string()));
+        let item = keyed_item(listed, keys::TENANTS.to_owned(), self.tenant.to_string())?;
         self.writes.push(Write::Put { item, over: Over::Anything });
         Ok(())
     }

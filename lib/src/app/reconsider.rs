@@ -163,7 +163,7 @@ pub fn reconsider(
     approval: Option<(&ApproverDecision, &Permit<Approve>)>,
     facts: &EvaluationInputs<'_>,
 ) -> Result<Reconsidered, AccessError> {
-    let requester = match facts.current.of(&request.requester, facts.now) {
+    let requester = match facts.current.requester(request, facts.now) {
         Ok(requester) => requester,
         Err(why) => return Ok(Reconsidered::Refused(why.into())),
     };
@@ -256,7 +256,7 @@ pub(super) fn counts(
 /// Evaluates break-glass access by the current settings, without policy.
 #[must_use]
 pub fn reconsider_break_glass(request: &AccessRequest, facts: &EvaluationInputs<'_>) -> Reconsidered {
-    let requester = match facts.current.of(&request.requester, facts.now) {
+    let requester = match facts.current.requester(request, facts.now) {
         Ok(requester) => requester,
         Err(why) => return Reconsidered::Refused(why.into()),
     };

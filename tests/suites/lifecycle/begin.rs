@@ -330,3 +330,35 @@ async fn a_grant_does_not_begin_whose_approver_administers_the_tenant_no_longer(
     world.wait(60).await;
     assert_refused(&world, approved["grant_ids"][0].as_str().unwrap(), "policy now requires 1 approvals").await;
 }
+
+async fn edit_key(world: &World, secret: &str, change: fn(&mut ApiKey)) {
+    let tenant = world.local.table().tenant(world.local.tenant_id());
+    let id = PresentedKey::parse(secret).unwrap().id().to_string();
+    let mut key = tenant.get::<ApiKey>(id).await.unwrap().unwrap();
+    change(&mut key);
+    let mut writes = Transaction::new(world.local.tenant_id());
+    writes.put(&key).unwrap();
+    tenant.commit(writes).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_key_requested_for_somebody_is_not_given_once_the_key_may_not_request_it() {
+    let revoked: fn(&mut ApiKey) = |key| key.revoked_at = Some(key.created_at);
+    let no_scope: fn(&mut ApiKey) = |key| key.scopes.retain(|scope| *scope != ApiScope::AccessImpersonate);
+    for (change, why) in [(revoked, "has expired or was revoked"), (no_scope, "may no longer act for others")] {
+        let world = World::start().await;
+        let secret = world.api_key_with(|_| ()).await;
+        let mut later = ask(SANDBOX, "PowerUserAccess", 3600);
+        later["on_behalf_of"] = json!("alice");
+        later["start_at"] = json!(world.now() + jiff::SignedDuration::from_hours(24));
+        let later = world.post(As::ApiKey(&secret), "/v1/requests", later).await.expect(StatusCode::CREATED);
+        let mut pending = ask(PRODUCTION, "ReadOnlyAccess", 3600);
+        pending["on_behalf_of"] = json!("alice");
+        let pending = world.post(As::ApiKey(&secret), "/v1/requests", pending).await.expect(StatusCode::CREATED);
+        edit_key(&world, &secret, change).await;
+        approve(&world, "bob", pending["id"].as_str().unwrap()).await.refused(403, "policy_denied");
+        world.wait(24 * 3600).await;
+        assert_refused(&world, later["grant_ids"][0].as_str().unwrap(), why).await;
+        assert!(world.assignments().is_empty());
+    }
+}

@@ -17,7 +17,8 @@ const USER_FIELDS: &[&str] = &["email", "groups", "link"];
 pub(in crate::app) const KEY_FIELDS: &[&str] =
     &["expires_at", "groups", "identity_store_user_id", "revoked_at", "scopes"];
 
-/// The current records of everybody a request is about: the requester and the approvers.
+/// The current records of everybody a request is about: the requester, the machine that submitted it in the requester's
+/// name if there is one, and the approvers.
 ///
 /// A change that relies on them is committed only if they are still current: see [`CurrentRecords::check`].
 #[derive(Debug, Clone, Default)]
@@ -29,6 +30,8 @@ pub struct CurrentRecords {
 struct Person {
     /// The principal as stored in the request.
     stored: Principal,
+    /// Whether it submitted the request in the requester's name: only machines do.
+    acts_for_requester: bool,
     record: Record,
 }
 
@@ -46,13 +49,19 @@ enum Record {
     NoKey,
 }
 
+impl Person {
+    fn new(request: &AccessRequest, stored: &Principal, record: Record) -> Self {
+        let acts_for_requester = request.submitted_by.as_ref().is_some_and(|submitter| submitter.who == stored.who);
+        Self { stored: stored.clone(), acts_for_requester, record }
+    }
+}
+
 impl CurrentRecords {
     /// Assumes that the request's own facts are current, without a read; the commit checks that. `None` if that is
     /// impossible because a machine is involved, whose key may have expired since.
     #[must_use]
     pub fn presumed(request: &AccessRequest) -> Option<Self> {
-        let people: Vec<Person> =
-            involved(request).map(|stored| Person { stored: stored.clone(), record: Record::None }).collect();
+        let people: Vec<Person> = involved(request).map(|stored| Person::new(request, stored, Record::None)).collect();
         people.iter().all(|person| person.stored.who.kind == PrincipalKind::User).then_some(Self { people })
     }
 
@@ -68,7 +77,7 @@ impl CurrentRecords {
                 PrincipalKind::User => table.get::<User>(id).await?.map_or(Record::None, Record::User),
                 PrincipalKind::ServiceAccount => table.get::<ApiKey>(id).await?.map_or(Record::NoKey, Record::Key),
             };
-            Ok::<_, StoreError>(Person { stored: stored.clone(), record })
+            Ok::<_, StoreError>(Person::new(request, stored, record))
         });
         Ok(Self { people: try_join_all(people).await? })
     }
@@ -77,7 +86,8 @@ impl CurrentRecords {
     #[must_use]
     pub(in crate::app) fn with_caller(mut self, caller: &Principal) -> Self {
         self.people.retain(|person| person.stored.who != caller.who);
-        self.people.push(Person { stored: caller.clone(), record: Record::Caller(caller.clone()) });
+        let record = Record::Caller(caller.clone());
+        self.people.push(Person { stored: caller.clone(), acts_for_requester: false, record });
         self
     }
 
@@ -87,7 +97,7 @@ impl CurrentRecords {
     ///
     /// [`StoreError::Unstorable`] if a record cannot be turned into an item.
     pub fn check(&self, writes: &mut Transaction) -> Result<(), StoreError> {
-        for Person { stored, record } in &self.people {
+        for Person { stored, record, .. } in &self.people {
             match record {
                 Record::User(user) => writes.check_fields(user, USER_FIELDS)?,
                 Record::Key(key) => writes.check_fields(key, KEY_FIELDS)?,
@@ -111,24 +121,36 @@ impl CurrentRecords {
         }
     }
 
+    /// The current attributes of the requester, or why the request no longer counts.
+    pub(super) fn requester(&self, request: &AccessRequest, now: Timestamp) -> Result<Principal, &'static str> {
+        if let Some(submitter) = &request.submitted_by {
+            self.of(submitter, now)?;
+        }
+        self.of(&request.requester, now)
+    }
+
     /// The current attributes of a principal of the request, or why it no longer counts. The links are those looked up
     /// for `stored`.
     pub(super) fn of(&self, stored: &Principal, now: Timestamp) -> Result<Principal, &'static str> {
-        match self.record(&stored.who) {
-            None | Some(Record::None) => Ok(stored.clone()),
-            Some(Record::User(user)) => Ok(Principal {
+        let Some(person) = self.person(&stored.who) else { return Ok(stored.clone()) };
+        match &person.record {
+            Record::None => Ok(stored.clone()),
+            Record::User(user) => Ok(Principal {
                 email: user.email.clone().or_else(|| stored.email.clone()),
                 groups: user.groups.clone(),
                 link: DirectoryLink { external_id: user.link.external_id.clone(), ..stored.link.clone() },
                 ..stored.clone()
             }),
-            Some(Record::Caller(caller)) => Ok(caller.clone()),
-            Some(Record::Key(key)) if key.usable(now) => Ok(Principal {
+            Record::Caller(caller) => Ok(caller.clone()),
+            Record::Key(key) if person.acts_for_requester && !key.scopes.contains(&ApiScope::AccessImpersonate) => {
+                Err("the API key that requested it may no longer act for others")
+            }
+            Record::Key(key) if key.usable(now) => Ok(Principal {
                 groups: key.groups.clone(),
                 link: DirectoryLink { service_user_id: key.identity_store_user_id.clone(), ..stored.link.clone() },
                 ..stored.clone()
             }),
-            Some(Record::Key(_) | Record::NoKey) => Err("the API key that requested it has expired or was revoked"),
+            Record::Key(_) | Record::NoKey => Err("the API key that requested it has expired or was revoked"),
         }
     }
 
@@ -146,15 +168,15 @@ impl CurrentRecords {
 
     /// Whether a principal administers the tenant now.
     pub(super) fn administers(&self, tenant: &Tenant, current: &Principal) -> bool {
-        match self.record(&current.who) {
+        match self.person(&current.who).map(|person| &person.record) {
             Some(Record::Key(key)) => key.scopes.contains(&ApiScope::Admin),
             Some(Record::NoKey) => false,
             None | Some(Record::None | Record::User(_) | Record::Caller(_)) => administers(tenant, current),
         }
     }
 
-    fn record(&self, who: &PrincipalRef) -> Option<&Record> {
-        self.people.iter().find(|person| person.stored.who == *who).map(|person| &person.record)
+    fn person(&self, who: &PrincipalRef) -> Option<&Person> {
+        self.people.iter().find(|person| person.stored.who == *who)
     }
 }
 
@@ -162,7 +184,8 @@ impl CurrentRecords {
 fn involved(request: &AccessRequest) -> impl Iterator<Item = &Principal> {
     let mut seen = BTreeSet::new();
     let approvers = request.decisions.iter().map(|decision| &decision.decided_by);
-    std::iter::once(&request.requester).chain(approvers).filter(move |principal| seen.insert(&principal.who))
+    let parties = std::iter::once(&request.requester).chain(&request.submitted_by);
+    parties.chain(approvers).filter(move |principal| seen.insert(&principal.who))
 }
 
 fn set(groups: &[String]) -> BTreeSet<&String> {

@@ -74,7 +74,11 @@ impl Workers {
                 .await?;
                 Ok(())
             }
-            Reconciled::Settled(_) => self.revoke(run, call).await,
+            // The grant has ended, or its access was deleted outside stint before it was confirmed for this grant.
+            Reconciled::Settled(_) => {
+                self.try_again(call, "the access was deleted outside stint".to_owned()).await?;
+                self.revoke(run, call).await
+            }
             Reconciled::Unsettled(why) => self.try_again(call, why).await,
             Reconciled::Left => Ok(()),
             Reconciled::Permanent(why) => self.fail(run, call, Refusal { reason: why, notices: Vec::new() }).await,
@@ -135,6 +139,9 @@ impl Workers {
     async fn try_again(&self, call: GrantCall, why: String) -> Result<(), WorkerError> {
         let noted = self
             .change_grant(call, |grant| {
+                if grant.status != GrantStatus::Active {
+                    return Step::Nothing;
+                }
                 let Provisioning::Pending { attempts, last_error } = &mut grant.provisioning else {
                     return Step::Nothing;
                 };

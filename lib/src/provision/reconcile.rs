@@ -234,9 +234,11 @@ impl Leased<'_> {
         match self.center(run).await?.progress(kind, &instance, request).await {
             Ok(Progress::InProgress) => Ok(Next::Wait("Identity Center is still making the change".to_owned())),
             Ok(Progress::Succeeded) => match kind {
-                // It was created after `started_at`, which says little if that is long ago: somebody may have deleted
-                // it since. Then Identity Center is asked whether it exists.
-                OperationKind::Create if self.since.is_some_and(|since| started_at < since) => {
+                // It was created after `started_at`, which says little if that is long ago, and nothing to a grant that
+                // became a holder since: somebody may have deleted it. Then Identity Center is asked whether it exists.
+                OperationKind::Create
+                    if self.since.map_or(!self.assignment.holders.is_empty(), |since| started_at < since) =>
+                {
                     self.drop_operation(Next::Go).await
                 }
                 OperationKind::Create => {

@@ -156,3 +156,34 @@ async fn a_grant_given_without_trouble_costs_no_write_for_renewal() {
     let writes = writes.filter(|call| ["PutItem", "TransactWriteItems"].contains(&call.operation.as_str())).count();
     assert_eq!(writes, 8);
 }
+
+#[tokio::test]
+async fn a_creation_of_long_ago_is_no_access_for_a_grant_that_came_later() {
+    let world = world(None, 3).await;
+    let dead_at_its_first_question = |calls: u32| {
+        let death = Fault::new(FaultKind::DieBefore).on(Service::SsoAdmin, "DescribeAccountAssignmentCreationStatus");
+        let again = Fault::new(FaultKind::DelayDelivery).on(Service::BusDelivery, "provision_grant").after(1);
+        Faults { rules: vec![death, again.times(calls).milliseconds(60_000)] }
+    };
+    world.local.aws().set_faults(dead_at_its_first_question(1));
+    let first = world.granted("alice", SANDBOX, "PowerUserAccess", 3600).await;
+    world.settle().await;
+    world.pass(20);
+    world.unassign_outside("alice", "PowerUserAccess", SANDBOX).await;
+    world.pass(10);
+    world.local.aws().set_faults(dead_at_its_first_question(3));
+    let second = world.granted("alice", SANDBOX, "PowerUserAccess", 7200).await;
+    world.settle().await;
+    world.call(As::Person("alice"), Method::DELETE, format!("/v1/grants/{first}")).send().await;
+    world.settle().await;
+    world.local.aws().set_faults(Faults::default());
+    for _ in 0..4 {
+        world.wait(30).await;
+    }
+    assert_eq!(
+        (world.grant(&second).await["provisioning_status"].as_str(), world.assignments().len()),
+        (Some("successful"), 1)
+    );
+    world.wait(7200).await;
+    assert!(world.assignments().is_empty());
+}

@@ -137,6 +137,7 @@ impl NewKey {
             revoked_by: None,
             identity_provider_id: None,
             identity_store_user_id: self.identity_store_user_id,
+            version: 0,
         };
         (key, secret)
     }
@@ -229,7 +230,11 @@ pub enum KeyRevocation {
     Unknown,
 }
 
-/// Revokes an API key of a tenant: its next call is refused. `event` is the id of the event.
+/// How often a revocation is tried when others change the key.
+const ATTEMPTS: usize = 3;
+
+/// Revokes an API key of a tenant: its next call is refused, and what it requested is not given any more. Access that was
+/// given stays until its end. `event` is the id of the event.
 ///
 /// # Errors
 ///
@@ -240,17 +245,24 @@ pub async fn revoke_key(
     event: EventId,
     now: Timestamp,
 ) -> Result<KeyRevocation, CommitError> {
-    let Some(key) = tenant.get::<ApiKey>(id.to_string()).await? else { return Ok(KeyRevocation::Unknown) };
-    if key.revoked_at.is_some() {
-        return Ok(KeyRevocation::RevokedBefore(key));
+    for _ in 0..ATTEMPTS {
+        let Some(key) = tenant.get::<ApiKey>(id.to_string()).await? else { return Ok(KeyRevocation::Unknown) };
+        if key.revoked_at.is_some() {
+            return Ok(KeyRevocation::RevokedBefore(key));
+        }
+        let key = ApiKey { revoked_at: Some(now), ..key };
+        let mut writes = Transaction::new(tenant.id());
+        writes.update(&key)?;
+        let (subject, name) = ((EventSubject::ApiKey, key.id.to_string()), json!({"name": key.name}));
+        writes.event(installed(EventKind::ApiKeyRevoked, event, tenant.id(), subject, &name, now))?;
+        match tenant.commit(writes).await {
+            Ok(()) => return Ok(KeyRevocation::Revoked(key)),
+            // Another caller changed it between our read and our write.
+            Err(CommitError::Conflict) => {}
+            Err(error) => return Err(error),
+        }
     }
-    let key = ApiKey { revoked_at: Some(now), ..key };
-    let mut writes = Transaction::new(tenant.id());
-    writes.put(&key)?;
-    let subject = (EventSubject::ApiKey, key.id.to_string());
-    writes.event(installed(EventKind::ApiKeyRevoked, event, tenant.id(), subject, &json!({"name": key.name}), now))?;
-    tenant.commit(writes).await?;
-    Ok(KeyRevocation::Revoked(key))
+    Err(CommitError::Conflict)
 }
 
 /// Commits a transaction that creates `key`. If the answer is lost, the key is read back: otherwise a key could exist

@@ -176,6 +176,7 @@ impl World {
             revoked_by: None,
             identity_provider_id: None,
             identity_store_user_id: None,
+            version: 0,
         };
         edit(&mut key);
         let mut writes = Transaction::new(tenant_id);

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use stint::app::Ids;
 use stint::auth::api_key::PresentedKey;
 use stint::domain::{AwsResource, Tenant, TenantId};
-use stint::tenancy::Slug;
+use stint::tenancy::{KeyRevocation, Slug, revoke_key};
 use stint_bootstrap::{Arguments, DrainArguments, Error, drain, run};
 use stint_local::aws::{Fault, FaultKind, Faults, Service};
 use stint_tests::{Answer, As, SANDBOX, World, plain};
@@ -208,6 +210,22 @@ async fn a_revoked_key_is_refused_and_the_audit_log_says_so() {
 
     let unknown = bootstrap(&world, &["--revoke-key", "00000000-0000-7000-8000-000000000000"]).await;
     assert!(matches!(unknown.result, Err(Error::NoKey(_))), "{:?}", unknown.result);
+}
+
+#[tokio::test]
+async fn of_revocations_that_overlap_one_counts() {
+    let world = World::start().await;
+    let id = PresentedKey::parse(bootstrap(&world, &[]).await.key()).unwrap().id();
+    let slow = Fault::new(FaultKind::Jitter).on(Service::DynamoDb, "TransactWriteItems").chance(100).milliseconds(100);
+    world.local.aws().set_faults(Faults { rules: vec![slow] });
+    let tenant = world.local.table().tenant(slug().tenant_id());
+    let ids = Ids::new(world.clock.clone());
+    let revoked = join_all((0..3).map(|_| revoke_key(&tenant, id, ids.id(), world.now()))).await;
+    let counted = revoked.into_iter().filter(|revoked| matches!(revoked, Ok(KeyRevocation::Revoked(_)))).count();
+    world.local.aws().set_faults(Faults::default());
+    world.settle().await;
+    let said = entries(&world).iter().filter(|entry| entry["action"] == "api_key.revoked").count();
+    assert_eq!((counted, said), (1, 1));
 }
 
 #[tokio::test]

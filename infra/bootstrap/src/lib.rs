@@ -321,7 +321,13 @@ async fn revoke_key(
     notes: &mut impl Write,
 ) -> Result<(), Error> {
     match tenancy::revoke_key(tenant, id, event, now).await? {
-        KeyRevocation::Revoked(key) => writeln!(notes, "key {id} `{}` is revoked", key.name)?,
+        KeyRevocation::Revoked(key) => {
+            writeln!(notes, "key {id} `{}` is revoked", key.name)?;
+            writeln!(
+                notes,
+                "access it was given, or got for others, stays until its end: `DELETE /v1/grants/{{id}}` ends it"
+            )?;
+        }
         KeyRevocation::RevokedBefore(key) => writeln!(notes, "key {id} `{}` was revoked before", key.name)?,
         KeyRevocation::Unknown => return Err(Error::NoKey(id)),
     }

@@ -152,6 +152,8 @@ pub struct ApiKey {
     /// given nothing. The key's name leads to nobody.
     #[serde(deserialize_with = "required")]
     pub identity_store_user_id: Option<String>,
+    /// How often it was changed.
+    pub version: u64,
 }
 
 impl ApiKey {
@@ -270,6 +272,7 @@ mod tests {
             revoked_by: None,
             identity_provider_id: None,
             identity_store_user_id: None,
+            version: 0,
         };
         let cases = [
             (None, None, true),

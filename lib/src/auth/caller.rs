@@ -20,6 +20,10 @@ impl Record for ApiKey {
     fn sort_key(&self) -> String {
         self.id.to_string()
     }
+
+    fn version(&self) -> u64 {
+        self.version
+    }
 }
 
 /// What a caller presented, well-formed and unchecked.

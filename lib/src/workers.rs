@@ -7,7 +7,7 @@
 //! | [`deprovision_grant`] | Scheduler, at a grant's end or for a retry; the bus, when one was ended early |
 //! | [`sweep`] | a schedule, every five minutes: it does whatever is due and was not done |
 //! | [`drain_guard`] | CloudFormation, before it deletes the stack |
-//! | [`sync`] | a schedule, every fifteen minutes, and an administrator on demand: it reads the directory from AWS |
+//! | [`sync`] | a schedule, every 15 minutes, and an administrator: it stores issuers' keys and reads the directory |
 //!
 //! Each worker may be called twice, late, out of order or not at all. What it does depends only on what the table says
 //! when it is called.

@@ -197,7 +197,7 @@ async fn a_revoked_key_is_refused_and_the_audit_log_says_so() {
     let world = World::start().await;
     let (old, new) = (bootstrap(&world, &[]).await, bootstrap(&world, &["--new-key"]).await);
     let id = PresentedKey::parse(old.key()).unwrap().id().to_string();
-    for said in ["is revoked", "was revoked before"] {
+    for said in ["is revoked", "was already revoked"] {
         let revoked = bootstrap(&world, &["--revoke-key", &id]).await;
         assert!(revoked.result.is_ok() && revoked.notes.contains(said), "{:?} {}", revoked.result, revoked.notes);
     }

@@ -1,5 +1,5 @@
-//! `stint-bootstrap`: what a stack that was just deployed lacks: its first tenant, its administrator's API key, and the
-//! directory of what can be asked for.
+//! `stint-bootstrap`: creates a tenant and its administrator's API key, makes and revokes keys, and syncs the
+//! directory.
 //!
 //! It can be run again at any time. The slug names the tenant, a tenant and its first key are one transaction, and what
 //! exists is not changed.
@@ -32,7 +32,8 @@ use stint::workers::sync::SyncCall;
 
 pub use drain::{DrainArguments, DrainError, drain};
 
-/// Creates the first tenant of a stack and prints its administrator's API key, once.
+/// Creates a tenant and prints its administrator's API key once. Run again, it lists, makes or revokes the tenant's
+/// keys.
 ///
 /// Region and credentials come from the environment, as with the AWS CLI. The key goes to standard output, everything
 /// else to standard error.
@@ -150,23 +151,24 @@ pub enum Error {
     /// The machine has no randomness.
     #[error(transparent)]
     Random(#[from] RandomError),
-    /// It cannot be told which Identity Center is meant.
-    #[error("the directory was not synced: {0}")]
+    /// The Identity Center instance could not be determined.
+    #[error("the Identity Center instance could not be determined: {0}")]
     Instance(#[from] DirectoryError),
     /// The directory was not synced, or not all of it; the log says which part.
     #[error("the directory was not synced: {0}")]
     Sync(#[from] WorkerError),
-    /// The key is stored, and nobody has seen it.
+    /// The key was stored but could not be printed.
     #[error("the key could not be printed: {0}; make another with `--new-key`")]
     Output(std::io::Error),
-    /// Nobody can be told what happens.
+    /// Messages could not be written.
     #[error("standard error cannot be written: {0}")]
     Notes(#[from] std::io::Error),
 }
 
-/// How long a sync that was interrupted is taken for one that is under way is two minutes.
-const MOST_WAITS: usize = 9;
-const WAIT: Duration = Duration::from_secs(15);
+/// How often and how long to wait for another sync: together longer than `SYNC_LEASE`, so that the lease of an
+/// interrupted sync has expired.
+const MAX_SYNC_WAITS: usize = 9;
+const SYNC_WAIT: Duration = Duration::from_secs(15);
 
 fn issuer(text: &str) -> Result<String, JwksError> {
     check_issuer(text).map(|()| text.to_owned())
@@ -202,7 +204,7 @@ pub async fn run(
     let (key, secret) =
         administrator(ids.id(), arguments.identity_store_user_id.clone()).issue(id, random_bytes()?, now);
     let created = tenancy::create_tenant(&table, &new, &key, [ids.id(), ids.id()]).await;
-    match created.map_err(|error| arguments.named(error, aws))? {
+    match created.map_err(|error| arguments.with_location(error, aws))? {
         None => {
             writeln!(notes, "created tenant `{}` (slug `{}`, id {id})", new.name, new.slug)?;
             show(&key, &secret, output, notes)?;
@@ -243,8 +245,8 @@ pub async fn run(
 }
 
 impl Arguments {
-    /// The first call of all finds out whether there is such a table.
-    fn named(&self, error: TenancyError, aws: &SdkConfig) -> Error {
+    /// Adds table and region to the error for a missing table; this is the command's first call.
+    fn with_location(&self, error: TenancyError, aws: &SdkConfig) -> Error {
         match error {
             TenancyError::Commit(CommitError::Store(StoreError::NoTable)) => {
                 let region = aws.region().map_or_else(|| "no region".to_owned(), ToString::to_string);
@@ -291,7 +293,7 @@ impl Arguments {
     }
 }
 
-/// All an administrator may; acting for others is for keys that are made for just that.
+/// An administrator key: all scopes of the role, without acting for others.
 fn administrator(id: ApiKeyId, identity_store_user_id: Option<String>) -> NewKey {
     NewKey { id, name: "administrator".to_owned(), scopes: scopes_of(Role::Admin).to_vec(), identity_store_user_id }
 }
@@ -328,7 +330,7 @@ async fn revoke_key(
                 "access it was given, or got for others, stays until its end: `DELETE /v1/grants/{{id}}` ends it"
             )?;
         }
-        KeyRevocation::RevokedBefore(key) => writeln!(notes, "key {id} `{}` was revoked before", key.name)?,
+        KeyRevocation::RevokedBefore(key) => writeln!(notes, "key {id} `{}` was already revoked", key.name)?,
         KeyRevocation::Unknown => return Err(Error::NoKey(id)),
     }
     Ok(())
@@ -356,11 +358,11 @@ async fn sync(
     let mut waits = 0;
     let synced = loop {
         match workers::sync::run(&workers, &call).await {
-            // The schedule's run is at it, or one that was interrupted left its lease.
-            Err(WorkerError::Busy) if waits < MOST_WAITS => {
+            // Another run is active, or an interrupted run left its lease.
+            Err(WorkerError::Busy) if waits < MAX_SYNC_WAITS => {
                 writeln!(notes, "another sync is under way; waiting for it")?;
                 waits += 1;
-                clock.sleep(WAIT).await;
+                clock.sleep(SYNC_WAIT).await;
             }
             synced => break synced?,
         }
@@ -368,7 +370,7 @@ async fn sync(
     for (kind, count) in &synced.found {
         writeln!(notes, "AWS has {count} of type {kind}")?;
     }
-    writeln!(notes, "{} of them were new or not as they were", synced.written)?;
+    writeln!(notes, "{} of them were added or updated", synced.written)?;
     for one in &synced.missing {
         writeln!(notes, "{one} is in the directory and was not found; if the next sync does not find it, it is gone")?;
     }
@@ -376,10 +378,13 @@ async fn sync(
         writeln!(notes, "{one} is gone: access to it cannot be given any more")?;
     }
     for one in &synced.held_back {
-        writeln!(notes, "{one} seems to be gone, but too much is at once: `--accept-loss` says that it is")?;
+        writeln!(
+            notes,
+            "{one} was not found twice, but too many would be marked as gone at once; `--accept-loss` confirms it"
+        )?;
     }
     if !synced.finished {
-        writeln!(notes, "the time was not enough for everything: run it again, it goes on")?;
+        writeln!(notes, "the sync ran out of time; run the command again to continue")?;
     }
     Ok(())
 }

@@ -358,7 +358,7 @@ async fn handle(Shared(services): Shared<Arc<Services>>, request: axum::extract:
         return plain(StatusCode::NOT_FOUND, r#"{"__type":"UnknownOperationException"}"#);
     };
     let function = parts.headers.get(CALLED_BY).and_then(|name| name.to_str().ok()).map(str::to_owned);
-    let needed = || (request.service.stand_in().needed)(&request, &services.world.account_id);
+    let needed = || (request.service.stand_in().required_permissions)(&request, &services.world.account_id);
     let call = services.calls.start(request.service, &request.operation, function.clone(), needed);
     let response = services.answer(&request, &parts, body, function).await;
     services.calls.finish(call);
@@ -398,11 +398,11 @@ impl Services {
         let response = if matches!(request.service, Service::DynamoDb | Service::DynamoDbStreams) {
             self.database.forward(parts, body).await.unwrap_or_else(|failure| respond(Err(failure)))
         } else {
-            let call = service::Call { operation, input: &request.input, fault, function: function.as_deref() };
+            let call = service::Invocation { operation, input: &request.input, fault, function: function.as_deref() };
             respond((stand_in.answer)(self, &call))
         };
         if mutates {
-            (stand_in.changed)(self);
+            (stand_in.on_change)(self);
         }
         match fault {
             Some(fault) if matches!(fault.kind, Kind::LoseAnswer | Kind::Late) => wire::lost_answer(),

@@ -1,4 +1,4 @@
-//! Area access: ensure, and the status of a request in short.
+//! Wire types of access: ensure, and the status of a request in short.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub struct EnsureAccess {
     /// 1 to 20 of them; each is decided by itself.
     #[schema(min_items = 1, max_items = 20)]
     pub entitlements: Vec<Entitlement>,
-    /// Why.
+    /// The reason and tickets.
     pub justification: Option<Justification>,
     /// Write nothing; answer what would happen.
     #[serde(default)]
@@ -110,7 +110,7 @@ pub struct EnsuredGrant {
     /// The grant's id, or its request's; while there is neither, an id of the access.
     #[schema(format = "uuid")]
     pub id: String,
-    /// What people call it.
+    /// The display name.
     pub name: String,
     /// Where it stands.
     pub status: EnsureStatus,
@@ -118,7 +118,7 @@ pub struct EnsuredGrant {
     pub change: EnsureChange,
     /// Whether there is an approved, live grant.
     pub approved: bool,
-    /// For how long.
+    /// The duration in seconds.
     pub duration_seconds: Seconds,
     /// The same as a Go duration.
     #[schema(example = "1h0m0s")]
@@ -144,9 +144,9 @@ pub struct EnsuredGrant {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"has_reason": true, "has_ticket_attachment": false, "has_jira_ticket": false}))]
 pub struct Validation {
-    /// A reason.
+    /// Whether policies require a reason.
     pub has_reason: bool,
-    /// A ticket.
+    /// Whether policies require a ticket.
     pub has_ticket_attachment: bool,
     /// A ticket, as Granted spells it.
     pub has_jira_ticket: bool,
@@ -190,7 +190,7 @@ pub struct AccessRequestStatus {
 pub struct GrantSummary {
     /// The grant.
     pub id: GrantId,
-    /// What people call it.
+    /// The display name.
     pub name: String,
     /// Active, or how it ended.
     pub status: GrantStatus,

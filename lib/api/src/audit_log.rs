@@ -1,4 +1,4 @@
-//! Area audit log.
+//! Wire types of the audit log.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -89,11 +89,11 @@ pub struct AuditLogVerification {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VerificationStatus {
-    /// All of it.
+    /// It is valid up to its head.
     Valid,
-    /// So far; others follow.
+    /// It is valid as far as this call checked it.
     Unfinished,
-    /// It does not.
+    /// It has an invalid entry.
     Invalid,
 }
 
@@ -127,18 +127,18 @@ pub struct InvalidAuditLogEntry {
 #[serde(rename_all = "snake_case")]
 #[schema(as = AuditLogFlaw)]
 pub enum ChainDefect {
-    /// It is not there, though later ones are, or the head of the chain says that it was.
+    /// The entry is not there.
     Missing,
-    /// It is not what was sealed.
+    /// The content differs.
     Changed,
-    /// It was sealed as another entry than the one it stands for.
+    /// It is another entry.
     Misplaced,
-    /// It was sealed for another tenant.
+    /// It is another tenant's.
     OtherTenant,
-    /// It does not follow the one before: one of the two was sealed anew.
+    /// The link to the entry before is broken.
     Unlinked,
-    /// The head of the chain, which is the last entry sealed, comes before it.
+    /// The head comes before it.
     BeyondHead,
-    /// It is the last one, and not the one that the head of the chain names.
+    /// The head names another entry.
     HeadDiffers,
 }

@@ -1,4 +1,4 @@
-//! Area grants.
+//! Wire types of grants.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,14 +32,14 @@ use crate::{GrantId, Metadata, RequestId, ResourceRef, Seconds};
 pub struct Grant {
     /// Its id.
     pub id: GrantId,
-    /// The request it came of.
+    /// The request it was created from.
     #[schema(required = true)]
     pub request_id: Option<RequestId>,
     /// Who has it.
     pub grantee_id: String,
     /// The resource the access is to.
     pub resource: ResourceRef,
-    /// Which access.
+    /// The permission set's name for `aws_account`, `assume` for `aws_permission_set`.
     pub action: String,
     /// Active, or how it ended.
     pub status: GrantStatus,
@@ -166,7 +166,7 @@ pub enum RevocationStatus {
     None,
     /// It has ended, and the access has not been taken away yet.
     Pending,
-    /// INVARIANT 3: the deletion is confirmed, or another live grant holds the assignment, or it existed before.
+    /// Identity Center confirmed the deletion, another live grant holds the assignment, or the access existed before.
     Done,
     /// An attempt failed; stint tries again until one succeeds.
     Retrying,

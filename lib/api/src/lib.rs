@@ -50,8 +50,8 @@ use serde::{Deserialize, Deserializer};
 /// Free-form data from a caller: a JSON object.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
 
-/// A field of a change that is there; one that is not stays `None` by `#[serde(default)]`. So `null` is refused where it
-/// is no value, and told from nothing where it is one.
+/// Deserializes a field that is present, so that `null` can be told from an absent field (`None` by
+/// `#[serde(default)]`).
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(given: D) -> Result<Option<T>, D::Error> {
     T::deserialize(given).map(Some)
 }

@@ -1,4 +1,4 @@
-//! Area policies. Rules of policies and what policies say about a request have files of their own.
+//! Wire types of policies. Rules of policies and what policies say about a request have files of their own.
 
 pub(crate) mod evaluate;
 pub(crate) mod rules;
@@ -28,19 +28,19 @@ pub struct CreatePolicy {
     /// What it is for.
     #[schema(max_length = 1000)]
     pub description: Option<String>,
-    /// Whether its rules are looked at.
+    /// Whether the policy's rules are evaluated.
     #[serde(default = "enabled")]
     #[schema(default = true)]
     pub enabled: bool,
-    /// Policies of a higher priority decide first; those of one priority decide together.
+    /// Policies of a higher priority decide first; policies of equal priority decide together.
     #[serde(default)]
     #[schema(minimum = -1_000_000, maximum = 1_000_000, default = 0, example = 0)]
     pub priority: i32,
-    /// Maximum grant duration in seconds.
+    /// The maximum duration of a grant, in seconds.
     pub max_duration_seconds: Seconds,
-    /// Length of a grant that did not name one, in seconds; at most the maximum.
+    /// The duration of a grant if the request names none, in seconds; at most the maximum.
     pub default_duration_seconds: Option<Seconds>,
-    /// Where approvers are told.
+    /// The channel for notifications to approvers. stint stores it and does not use it yet.
     #[schema(min_length = 1, max_length = 128, example = "#access")]
     pub notification_channel: Option<String>,
     /// Cedar statements, each of which becomes a rule; at most 200. `@notice("…")` is told to who asks when the rule
@@ -99,23 +99,23 @@ pub struct UpdatePolicy {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, max_length = 1000)]
     pub description: Option<Option<String>>,
-    /// Whether its rules are looked at.
+    /// Whether the policy's rules are evaluated.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub enabled: Option<bool>,
-    /// Policies of a higher priority decide first; those of one priority decide together.
+    /// Policies of a higher priority decide first; policies of equal priority decide together.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, minimum = -1_000_000, maximum = 1_000_000)]
     pub priority: Option<i32>,
-    /// Maximum grant duration in seconds.
+    /// The maximum duration of a grant, in seconds.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub max_duration_seconds: Option<Seconds>,
-    /// Length of a grant that did not name one, in seconds; at most the maximum.
+    /// The duration of a grant if the request names none, in seconds; at most the maximum.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Seconds>)]
     pub default_duration_seconds: Option<Option<Seconds>>,
-    /// Where approvers are told.
+    /// The channel for notifications to approvers. stint stores it and does not use it yet.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 128)]
     pub notification_channel: Option<Option<String>>,
@@ -188,16 +188,16 @@ pub struct PolicyAttributes {
     /// What it is for.
     #[schema(required = true)]
     pub description: Option<String>,
-    /// Whether the policy is active.
+    /// Whether the policy's rules are evaluated.
     pub enabled: bool,
-    /// Higher values evaluated first.
+    /// Policies of a higher priority decide first; policies of equal priority decide together.
     pub priority: i32,
-    /// Maximum allowed grant duration in seconds.
+    /// The maximum duration of a grant, in seconds.
     pub max_duration_seconds: Seconds,
-    /// Default grant duration if not specified in request.
+    /// The duration of a grant if the request names none, in seconds; at most the maximum.
     #[schema(required = true)]
     pub default_duration_seconds: Option<Seconds>,
-    /// Notification channel for approvals.
+    /// The channel for notifications to approvers. stint stores it and does not use it yet.
     #[schema(required = true)]
     pub notification_channel: Option<String>,
     /// Whether a permitted request is granted at once (`auto`) or waits for people (`require`).

@@ -1,4 +1,4 @@
-//! Area requests: requests for access, decisions on them, and messages about them.
+//! Wire types of requests: requests for access, decisions on them, and messages about them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

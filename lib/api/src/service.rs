@@ -37,13 +37,13 @@ pub struct PageOf<T> {
     pub has_more: bool,
 }
 
-/// A body that says nothing.
+/// An empty JSON object.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({}))]
 pub struct EmptyBody {}
 
-/// Good health.
+/// The health of the service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"status": "ok"}))]
 pub struct Health {

@@ -1,12 +1,12 @@
 //! The public keys of issuers: in memory, in the table, and at the issuer.
 //!
-//! Keys are used until an hour after the issuer published them. Then they are read from the table, where `sync` writes
-//! them, so that a function that just started does not have to ask the issuer. The issuer is asked if the table has
-//! none of that hour. While the issuer does not answer, keys are used for a day.
+//! Keys are used until an hour after they were fetched from the issuer. Then they are read from the table, where `sync`
+//! writes them, so that a function that just started does not have to ask the issuer. The issuer is asked if the table
+//! has none of that hour. While the issuer does not answer, keys are used for a day.
 //!
-//! A token may name a key that is not in memory, since issuers rotate keys. It is looked up in the table and then at the
-//! issuer: at most once a minute by one function, and at most [`MOST_LOOKUPS`] times a minute by all of them. What a
-//! function finds stays in its memory, because only `sync` may write keys.
+//! A token may name a key that is not in memory, since issuers rotate keys. It is looked up in the table and then at
+//! the issuer: at most once a minute by one function, and at most [`MAX_KEY_LOOKUPS_PER_MINUTE`] times a minute by all
+//! of them. What a function finds stays in its memory, because only `sync` may write keys.
 
 mod fetch;
 mod keys;
@@ -26,16 +26,16 @@ pub(super) use keys::{KeySet, NoKey, VerificationKey};
 use crate::clock::Clock;
 use crate::store::{IssuerKeys, Table};
 
-/// From this age on keys are fetched again.
+/// Keys older than this are read again: from the table, then from the issuer.
 const MAX_AGE: Duration = Duration::from_secs(60 * 60);
 /// Up to this age keys are used while the issuer cannot be reached.
 const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
-/// Between two fetches for an unknown key, and after a failure while there are keys to go on with.
+/// The pause between two lookups of unknown keys, and after a failure if older keys can be used.
 const COOL_DOWN: Duration = Duration::from_secs(60);
-/// After a failure that leaves us without keys.
+/// The pause after a failure if there are no keys to use.
 const RETRY: Duration = Duration::from_secs(5);
 /// How often all functions together ask an issuer for unknown keys in a minute.
-pub const MOST_LOOKUPS: u32 = 10;
+pub const MAX_KEY_LOOKUPS_PER_MINUTE: u32 = 10;
 
 /// Keys by issuer. Cheap to clone; clones share what they hold.
 #[derive(Clone)]
@@ -55,7 +55,7 @@ struct Issuer {
 
 #[derive(Default, Clone)]
 struct State {
-    /// With the time when the issuer published them.
+    /// The keys, and when they were fetched from the issuer.
     keys: Option<(Arc<KeySet>, Timestamp)>,
     looked_for_unknown_at: Option<Timestamp>,
     failed_at: Option<Timestamp>,
@@ -83,7 +83,7 @@ impl JwksCache {
 
     /// The keys of `issuer`, if they are in memory and fresh.
     pub(super) fn held(&self, issuer: &str) -> Option<Arc<KeySet>> {
-        // Whoever is asked about here is not to grow the map.
+        // An unverified token names the issuer: it must not add an entry to the map.
         let entry = self.issuers.lock().unwrap_or_else(PoisonError::into_inner).get(issuer).cloned()?;
         entry.read().keys_within(MAX_AGE, self.clock.now())
     }
@@ -98,7 +98,7 @@ impl JwksCache {
         let stale = state.keys_within(MAX_STALE, now);
         let _guard = match (entry.fetching.try_lock(), stale) {
             (Ok(guard), _) => guard,
-            // Someone is fetching already; nobody has to wait who has keys.
+            // Another call is fetching: a caller with stale keys does not wait.
             (Err(_), Some(stale)) => return Ok(stale),
             (Err(_), None) => entry.fetching.lock().await,
         };
@@ -113,26 +113,24 @@ impl JwksCache {
             return stale.ok_or(JwksError::BackingOff);
         }
         let stored = self.stored(issuer).await;
-        if let Some((keys, published_at)) = &stored
-            && is_within(*published_at, MAX_AGE, now)
+        if let Some((keys, fetched_at)) = &stored
+            && is_within(*fetched_at, MAX_AGE, now)
         {
-            return Ok(entry.remember(keys, *published_at));
+            return Ok(entry.remember(keys, *fetched_at));
         }
         match self.fetch(issuer, &entry).await {
             Ok(keys) => Ok(keys),
             Err(error) => {
-                if let Some((keys, published_at)) = stored {
-                    entry.remember(&keys, published_at);
+                if let Some((keys, fetched_at)) = stored {
+                    entry.remember(&keys, fetched_at);
                 }
                 entry.read().keys_within(MAX_STALE, now).ok_or(error)
             }
         }
     }
 
-    /// The keys of `issuer` for a caller who did not find the one that is `wanted` in `seen`: newer ones, if there are
-    /// any to be had.
-    ///
-    /// While the issuer is down that is `seen` itself: a token those keys do not know is refused, not left open.
+    /// Looks for newer keys of `issuer`, for a caller that did not find its key in `seen`. `wanted` tells whether a key
+    /// set has the key. Returns `seen` if neither the table nor the issuer gives newer keys; the token is then refused.
     pub(super) async fn keys_newer_than(
         &self,
         seen: &Arc<KeySet>,
@@ -153,8 +151,8 @@ impl JwksCache {
         }
         entry.write(|state| state.looked_for_unknown_at = Some(now));
         let mut newest = Arc::clone(seen);
-        if let Some((keys, published_at)) = self.stored(issuer).await {
-            newest = entry.remember(&keys, published_at);
+        if let Some((keys, fetched_at)) = self.stored(issuer).await {
+            newest = entry.remember(&keys, fetched_at);
         }
         if wanted(&newest) || !self.may_look_up(issuer, now).await {
             return newest;
@@ -162,20 +160,20 @@ impl JwksCache {
         self.fetch(issuer, &entry).await.unwrap_or(newest)
     }
 
-    /// The keys in the table, with the time when the issuer published them.
+    /// The keys in the table, and when they were fetched from the issuer.
     async fn stored(&self, issuer: &str) -> Option<(Arc<KeySet>, Timestamp)> {
         let table = self.table.as_ref()?;
         let unusable =
-            |error: &dyn fmt::Display| tracing::warn!(issuer, %error, "the stored keys of an issuer are no use");
+            |error: &dyn fmt::Display| tracing::warn!(issuer, %error, "the stored keys of an issuer cannot be used");
         let stored = table.issuer_keys(issuer).await.inspect_err(|error| unusable(error)).ok()??;
         let keys = KeySet::of_stored(&stored.jwks).inspect_err(|error| unusable(error)).ok()?;
         Some((Arc::new(keys), stored.fetched_at))
     }
 
-    /// Whether the issuer may be asked for an unknown key once more in this minute. If that cannot be told, it is not.
+    /// Whether the issuer may be asked for an unknown key now. If the counter cannot be written, it may not.
     async fn may_look_up(&self, issuer: &str, now: Timestamp) -> bool {
         let Some(table) = &self.table else { return true };
-        let counted = table.count_key_lookup(issuer, MOST_LOOKUPS, now).await;
+        let counted = table.count_key_lookup(issuer, MAX_KEY_LOOKUPS_PER_MINUTE, now).await;
         counted
             .inspect_err(|error| tracing::warn!(issuer, %error, "a lookup of a key could not be counted"))
             .unwrap_or(false)
@@ -214,7 +212,7 @@ impl JwksCache {
 ///
 /// [`JwksError`] if there is no answer, or none that can be used.
 pub async fn fetch_keys(issuer: &str, clock: &Clock) -> Result<IssuerKeys, JwksError> {
-    // What it publishes is as old as the question.
+    // Taken before the request, so that the keys are never older than their time says.
     let fetched_at = clock.now();
     let document = fetch::fetch(issuer).await?.usable();
     let jwks = serde_json::to_string(&document).map_err(JwksError::Malformed)?;
@@ -233,12 +231,12 @@ impl Issuer {
     }
 
     /// Takes note of keys from the table, unless those in memory are as new. Returns the newer ones.
-    fn remember(&self, stored: &Arc<KeySet>, published_at: Timestamp) -> Arc<KeySet> {
+    fn remember(&self, stored: &Arc<KeySet>, fetched_at: Timestamp) -> Arc<KeySet> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match &state.keys {
-            Some((keys, at)) if *at >= published_at => Arc::clone(keys),
+            Some((keys, at)) if *at >= fetched_at => Arc::clone(keys),
             Some(_) | None => {
-                state.keys = Some((Arc::clone(stored), published_at));
+                state.keys = Some((Arc::clone(stored), fetched_at));
                 Arc::clone(stored)
             }
         }

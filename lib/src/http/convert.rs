@@ -1,5 +1,5 @@
-//! How what goes over the wire becomes what the product works with, and the opposite. The wire types are those of
-//! `stint_api`; here they are checked, which is where the errors of input come from.
+//! Conversions between the wire types of `stint_api` and the domain's types. Conversions from requests also check the
+//! input, and return the errors that callers see.
 
 mod access;
 mod audit_log;

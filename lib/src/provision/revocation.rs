@@ -65,6 +65,9 @@ impl Workers {
         }
     }
 
+    /// Records that the revocation is done, and until when credentials issued before may be valid.
+    ///
+    /// INVARIANT 3 (done means gone): called only if the grant has no assignment, or its assignment is settled.
     async fn done(&self, run: &mut WorkerRun<'_>, call: GrantCall, grant: &Grant) -> Result<(), WorkerError> {
         let may_have_given = grant.may_have_given_access || grant.activated_at().is_some();
         let credentials_valid_until = match may_have_given {

@@ -1,4 +1,4 @@
-//! Issuers of tokens: whose tenant their tokens are, their keys, and how often unknown keys were looked up. These items
+//! Token issuers: which tenant their tokens belong to, their public keys, and counters of key lookups. These items
 //! belong to no tenant.
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
@@ -24,17 +24,18 @@ pub struct IssuerKeys {
     pub issuer: String,
     /// A JSON Web Key Set (RFC 7517), as JSON.
     pub jwks: String,
-    /// When the issuer published them.
+    /// When stint fetched them from the issuer.
     pub fetched_at: Timestamp,
 }
 
-/// The longest partition key and sort key that DynamoDB takes.
+/// The longest partition key that DynamoDB takes.
 const MAX_PK_BYTES: usize = 2048;
+/// The longest sort key that DynamoDB takes.
 const MAX_SK_BYTES: usize = 1024;
 /// How long the counters of key lookups are kept.
 const COUNTERS_KEPT: SignedDuration = SignedDuration::from_hours(1);
 
-/// The item of an issuer's entry, with its keys.
+/// The item of an issuer's entry, with its partition and sort key.
 pub(super) fn entry_item(issuer: &str, audience: &str, entry: &IssuerEntry) -> Result<Item, StoreError> {
     keyed_item(entry, keys::issuer_partition(issuer), audience)
 }
@@ -47,7 +48,7 @@ impl Table {
     /// [`StoreError`] if the table does not answer or the item is corrupt.
     pub async fn issuer(&self, issuer: &str, audience: &str) -> Result<Option<IssuerEntry>, StoreError> {
         let pk = keys::issuer_partition(issuer);
-        // A token that nobody has verified says what they are, and DynamoDB refuses a key that is too long.
+        // Both come from an unverified token, and DynamoDB fails on a key that is too long.
         if audience.is_empty() || pk.len() > MAX_PK_BYTES || audience.len() > MAX_SK_BYTES {
             return Ok(None);
         }
@@ -68,7 +69,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the table does not answer.
+    /// [`StoreError`] if the item cannot be stored or the table does not answer.
     pub async fn put_issuer_keys(&self, new: &IssuerKeys) -> Result<(), StoreError> {
         let item = keyed_item(new, keys::issuer_keys_partition(&new.issuer), keys::ISSUER_KEYS)?;
         let put = self.client().put_item().table_name(self.name()).set_item(Some(item));
@@ -76,13 +77,18 @@ impl Table {
         Ok(())
     }
 
-    /// Counts a lookup of an unknown key at the issuer, by any function. Returns whether it is one of the first `most`
-    /// in this minute.
+    /// Counts a lookup of an unknown key at the issuer. Returns `false`, without counting, if all functions together
+    /// have already made `max_per_minute` lookups in this minute.
     ///
     /// # Errors
     ///
     /// [`StoreError`] if the table does not answer.
-    pub async fn count_key_lookup(&self, issuer: &str, most: u32, now: Timestamp) -> Result<bool, StoreError> {
+    pub async fn count_key_lookup(
+        &self,
+        issuer: &str,
+        max_per_minute: u32,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
         let minute = now.as_second().div_euclid(60);
         let number = |number: i64| AttributeValue::N(number.to_string());
         let update = self
@@ -92,11 +98,11 @@ impl Table {
             .key(keys::PK, AttributeValue::S(keys::key_lookup_partition(issuer)))
             .key(keys::SK, AttributeValue::S(minute.to_string()))
             .update_expression("ADD #lookups :one SET #ttl = :ttl")
-            .condition_expression("attribute_not_exists(#lookups) OR #lookups < :most")
+            .condition_expression("attribute_not_exists(#lookups) OR #lookups < :max")
             .expression_attribute_names("#lookups", "lookups")
             .expression_attribute_names("#ttl", keys::TTL)
             .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":most", number(most.into()))
+            .expression_attribute_values(":max", number(max_per_minute.into()))
             .expression_attribute_values(":ttl", number((now + COUNTERS_KEPT).as_second()));
         match update.send().await {
             Ok(_) => Ok(true),

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use stint::auth::jwks::MOST_LOOKUPS;
+use stint::auth::jwks::MAX_KEY_LOOKUPS_PER_MINUTE;
 use stint::auth::{AuthError, Caller, Credential, JwksCache, authenticate};
 use stint::domain::{OidcConfig, Tenant};
 use stint::store::{IssuerKeys, Transaction};
@@ -135,14 +135,14 @@ async fn a_new_key_is_looked_up_so_many_times_a_minute_by_all_functions() {
     let trusting = Trusting::start().await;
     trusting.world.sync().await;
     let old = trusting.token();
-    let functions: Vec<JwksCache> = (0..=MOST_LOOKUPS).map(|_| trusting.cold()).collect();
+    let functions: Vec<JwksCache> = (0..=MAX_KEY_LOOKUPS_PER_MINUTE).map(|_| trusting.cold()).collect();
     for function in &functions {
         trusting.checked(function, &old).await.unwrap();
     }
     assert_eq!(trusting.fetches(), 1);
 
     trusting.rotates();
-    let (new, most) = (trusting.token(), usize::try_from(MOST_LOOKUPS).unwrap());
+    let (new, most) = (trusting.token(), usize::try_from(MAX_KEY_LOOKUPS_PER_MINUTE).unwrap());
     for function in &functions[..most] {
         trusting.checked(function, &new).await.unwrap();
     }

@@ -34,15 +34,15 @@ const BEFORE_ALL: &str = "100000000000000000000";
 /// The engine answers itself: [`Database::forward`].
 pub(super) const TABLE: StandIn = StandIn {
     target: Some("DynamoDB_20120810"),
-    needed,
-    changed: |services| services.delivery.table_written.notify_one(),
+    required_permissions,
+    on_change: |services| services.delivery.table_written.notify_one(),
     conflict,
     ..STREAMS
 };
 pub(super) const STREAMS: StandIn = StandIn {
     target: Some("DynamoDBStreams_20120810"),
     content_type: "application/x-amz-json-1.0",
-    changed: |_| {},
+    on_change: |_| {},
     internal_error: "InternalServerError",
     ..StandIn::JSON_1_1
 };
@@ -314,7 +314,7 @@ fn message(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-fn needed(request: &wire::Request, account: &str) -> Vec<Permission> {
+fn required_permissions(request: &wire::Request, account: &str) -> Vec<Permission> {
     match request.operation.as_str() {
         "TransactWriteItems" | "TransactGetItems" => transaction(&request.input, account),
         operation => vec![on_table(operation, &request.input, account)],

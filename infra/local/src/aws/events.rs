@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::options::Rule;
 use super::permissions::{Permission, arn, everything, members, permission, text};
-use super::service::{CONFLICT, Call, StandIn};
+use super::service::{CONFLICT, Invocation, StandIn};
 use super::state::{QueuedEvent, Retry};
 use super::wire::{Answer, Failure, Request, read};
 use super::{REGION, Services};
@@ -52,14 +52,14 @@ type Rejected = (&'static str, String);
 pub(super) const STAND_IN: StandIn = StandIn {
     target: Some("AWSEvents"),
     answer: Services::events,
-    needed,
-    changed: |services| services.delivery.queue_changed.notify_one(),
+    required_permissions,
+    on_change: |services| services.delivery.queue_changed.notify_one(),
     internal_error: "InternalException",
     conflict: |_| Failure::new("ConcurrentModificationException", CONFLICT),
     ..StandIn::JSON_1_1
 };
 
-fn needed(request: &Request, account: &str) -> Vec<Permission> {
+fn required_permissions(request: &Request, account: &str) -> Vec<Permission> {
     if request.operation != "PutEvents" {
         return everything(request, account);
     }
@@ -68,7 +68,7 @@ fn needed(request: &Request, account: &str) -> Vec<Permission> {
 }
 
 impl Services {
-    fn events(&self, call: &Call<'_>) -> Answer {
+    fn events(&self, call: &Invocation<'_>) -> Answer {
         let (operation, input) = (call.operation, call.input);
         match operation {
             "PutEvents" => self.put_events(read(input)?),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Services;
 use super::permissions::{Permission, everything, permission, text};
-use super::service::{Call, StandIn};
+use super::service::{Invocation, StandIn};
 use super::wire::{Answer, Failure, Request, page, read};
 use super::world::{ExternalId as Known, User};
 
@@ -65,10 +65,14 @@ struct Email {
     value: String,
 }
 
-pub(super) const STAND_IN: StandIn =
-    StandIn { target: Some("AWSIdentityStore"), answer: Services::identity_store, needed, ..StandIn::JSON_1_1 };
+pub(super) const STAND_IN: StandIn = StandIn {
+    target: Some("AWSIdentityStore"),
+    answer: Services::identity_store,
+    required_permissions,
+    ..StandIn::JSON_1_1
+};
 
-fn needed(request: &Request, account: &str) -> Vec<Permission> {
+fn required_permissions(request: &Request, account: &str) -> Vec<Permission> {
     // A call is granted on the store and on all of the kinds it reads: which ones, is what it asks.
     let kinds: &[&str] = match request.operation.as_str() {
         "GetUserId" | "ListUsers" => &["user"],
@@ -82,7 +86,7 @@ fn needed(request: &Request, account: &str) -> Vec<Permission> {
 }
 
 impl Services {
-    fn identity_store(&self, call: &Call<'_>) -> Answer {
+    fn identity_store(&self, call: &Invocation<'_>) -> Answer {
         let (operation, input) = (call.operation, call.input);
         let store = input.get("IdentityStoreId").and_then(Value::as_str);
         let ours = self.world.identity_store_id.as_str();

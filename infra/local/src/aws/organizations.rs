@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Services;
 use super::permissions::{Permission, everything, permission, text};
-use super::service::{CONFLICT, Call, StandIn};
+use super::service::{CONFLICT, Invocation, StandIn};
 use super::wire::{Answer, Failure, Request, page, read};
 use super::world::{Account, Unit, World};
 
@@ -51,14 +51,14 @@ struct UnitId {
 pub(super) const STAND_IN: StandIn = StandIn {
     target: Some("AWSOrganizationsV20161128"),
     answer: Services::organizations,
-    needed,
+    required_permissions,
     internal_error: "ServiceException",
     throttling: "TooManyRequestsException",
     conflict: |_| Failure::new("ConcurrentModificationException", CONFLICT),
     ..StandIn::JSON_1_1
 };
 
-fn needed(request: &Request, account: &str) -> Vec<Permission> {
+fn required_permissions(request: &Request, account: &str) -> Vec<Permission> {
     let of = |kind: &str, id: &str| format!("arn:aws:organizations::{account}:{kind}/{ORGANIZATION_ID}/{id}");
     let resource = match request.operation.as_str() {
         "ListRoots" => "*".to_owned(),
@@ -73,7 +73,7 @@ fn needed(request: &Request, account: &str) -> Vec<Permission> {
 }
 
 impl Services {
-    fn organizations(&self, call: &Call<'_>) -> Answer {
+    fn organizations(&self, call: &Invocation<'_>) -> Answer {
         let (operation, input) = (call.operation, call.input);
         let world = self.current_world();
         let world = world.as_ref();

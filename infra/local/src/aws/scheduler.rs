@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::permissions::{Permission, arn, everything, permission, text};
-use super::service::{Call, StandIn};
+use super::service::{Invocation, StandIn};
 use super::state::{Retry, Schedule, State};
 use super::wire::{Answer, Failure, Request, page, read};
 use super::{REGION, Services};
@@ -73,8 +73,8 @@ fn default_group() -> String {
 pub(super) const STAND_IN: StandIn = StandIn {
     content_type: "application/json",
     answer: Services::scheduler,
-    needed,
-    changed: |services| services.delivery.queue_changed.notify_one(),
+    required_permissions,
+    on_change: |services| services.delivery.queue_changed.notify_one(),
     statuses: &[
         ("ConflictException", StatusCode::CONFLICT),
         ("ResourceNotFoundException", StatusCode::NOT_FOUND),
@@ -84,7 +84,7 @@ pub(super) const STAND_IN: StandIn = StandIn {
     ..StandIn::JSON_1_1
 };
 
-fn needed(request: &Request, account: &str) -> Vec<Permission> {
+fn required_permissions(request: &Request, account: &str) -> Vec<Permission> {
     let (operation, input) = (request.operation.as_str(), &request.input);
     if !matches!(operation, "CreateSchedule" | "UpdateSchedule" | "DeleteSchedule") {
         return everything(request, account);
@@ -97,7 +97,7 @@ fn needed(request: &Request, account: &str) -> Vec<Permission> {
 }
 
 impl Services {
-    fn scheduler(&self, call: &Call<'_>) -> Answer {
+    fn scheduler(&self, call: &Invocation<'_>) -> Answer {
         let (operation, input) = (call.operation, call.input);
         match operation {
             "CreateSchedule" => self.create_schedule(read(input)?, input),

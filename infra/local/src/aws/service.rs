@@ -74,7 +74,7 @@ impl Service {
         Self::ALL.into_iter().find(|service| service.stand_in().target == Some(prefix))
     }
 
-    /// Whether functions are called by it, and not it by clients.
+    /// Whether it calls functions, rather than being called by clients.
     pub(super) fn is_delivery(self) -> bool {
         matches!(self, Self::StreamDelivery | Self::BusDelivery | Self::ScheduleDelivery)
     }
@@ -82,31 +82,32 @@ impl Service {
 
 /// How a service is called, and how it answers.
 pub(super) struct StandIn {
-    /// The prefix of its operations in `X-Amz-Target`; `None` if they are told by method and path.
+    /// The prefix of its operations in `X-Amz-Target`; `None` if they are identified otherwise: Scheduler's by method
+    /// and path, those of STS by `Action`.
     pub(super) target: Option<&'static str>,
     /// The content type of its answers.
     pub(super) content_type: &'static str,
     /// What answers an operation.
-    pub(super) answer: fn(&Services, &Call<'_>) -> Answer,
-    /// What a caller needs to be granted, by the Service Authorization Reference.
-    pub(super) needed: fn(&Request, &str) -> Vec<Permission>,
-    /// What is to be woken when an operation changed something.
-    pub(super) changed: fn(&Services),
+    pub(super) answer: fn(&Services, &Invocation<'_>) -> Answer,
+    /// The permissions a caller needs (Service Authorization Reference).
+    pub(super) required_permissions: fn(&Request, &str) -> Vec<Permission>,
+    /// Wakes what waits for a change, after an operation changed something.
+    pub(super) on_change: fn(&Services),
     /// The code of its internal errors.
     pub(super) internal_error: &'static str,
     /// The code when there are too many requests.
     pub(super) throttling: &'static str,
-    /// The failure when something else is changing the same thing.
+    /// The error for a concurrent change of the same thing.
     pub(super) conflict: fn(&Request) -> Failure,
-    /// The codes whose HTTP status is another one than [`Failure`] has.
+    /// Codes whose HTTP status differs from the one in [`Failure`].
     pub(super) statuses: &'static [(&'static str, StatusCode)],
 }
 
-/// A call, as a stand-in sees it.
-pub(super) struct Call<'a> {
+/// One call of an operation, as passed to a stand-in.
+pub(super) struct Invocation<'a> {
     pub(super) operation: &'a str,
     pub(super) input: &'a Value,
-    /// What goes wrong with it.
+    /// The fault to inject; `None` if none.
     pub(super) fault: Option<&'a Fault>,
     /// The function that calls; `None` if it is none.
     pub(super) function: Option<&'a str>,
@@ -118,8 +119,8 @@ impl StandIn {
         target: None,
         content_type: "application/x-amz-json-1.1",
         answer: |_, call| Err(Failure::unknown_operation(call.operation)),
-        needed: everything,
-        changed: |_| {},
+        required_permissions: everything,
+        on_change: |_| {},
         internal_error: "InternalServerException",
         throttling: "ThrottlingException",
         conflict: |_| Failure::conflict(CONFLICT),
@@ -127,5 +128,5 @@ impl StandIn {
     };
 }
 
-/// The message of a conflict that a fault asks for.
+/// The message of an injected conflict.
 pub(super) const CONFLICT: &str = "conflict, as a fault asks for";

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::Services;
 use super::faults::{Fault, FaultKind};
 use super::permissions::{Permission, permission};
-use super::service::{Call, StandIn};
+use super::service::{Invocation, StandIn};
 use super::state::{AssignmentKey, Change, Held, State, Wanted};
 use super::wire::{Answer, Failure, Request, page, read};
 use super::world::{is_account_id, is_principal_id};
@@ -51,10 +51,14 @@ struct AccountFilter {
     account_id: Option<String>,
 }
 
-pub(super) const STAND_IN: StandIn =
-    StandIn { target: Some("SWBExternalService"), answer: Services::sso_admin, needed, ..StandIn::JSON_1_1 };
+pub(super) const STAND_IN: StandIn = StandIn {
+    target: Some("SWBExternalService"),
+    answer: Services::sso_admin,
+    required_permissions,
+    ..StandIn::JSON_1_1
+};
 
-fn needed(request: &Request, _account: &str) -> Vec<Permission> {
+fn required_permissions(request: &Request, _account: &str) -> Vec<Permission> {
     let input = &request.input;
     let account = ["TargetId", "AccountId"].iter().find_map(|name| input.get(*name)?.as_str());
     let named = ["InstanceArn", "PermissionSetArn"].iter().filter_map(|name| input.get(*name)?.as_str());
@@ -63,7 +67,7 @@ fn needed(request: &Request, _account: &str) -> Vec<Permission> {
 }
 
 impl Services {
-    fn sso_admin(&self, call: &Call<'_>) -> Answer {
+    fn sso_admin(&self, call: &Invocation<'_>) -> Answer {
         let (operation, input, fault) = (call.operation, call.input, call.fault);
         let by = call.function.map(str::to_owned);
         self.within_quota()?;

@@ -6,7 +6,7 @@ use serde_json::json;
 use stint::clock::Clock;
 
 use super::Services;
-use super::service::{Call, StandIn};
+use super::service::{Invocation, StandIn};
 use super::wire::{Answer, Failure, XML, read};
 
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ pub(super) const STAND_IN: StandIn = StandIn {
 };
 
 impl Services {
-    fn sts(&self, call: &Call<'_>) -> Answer {
+    fn sts(&self, call: &Invocation<'_>) -> Answer {
         let (operation, input) = (call.operation, call.input);
         match operation {
             "GetCallerIdentity" => Ok(json!({

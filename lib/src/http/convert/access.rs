@@ -1,4 +1,4 @@
-//! Ensure, and the status of a request: the checks of what callers send, and what they read.
+//! Conversions for ensureAccess and getAccessRequestStatus.
 
 use jiff::SignedDuration;
 use stint_api::{

@@ -39,7 +39,7 @@ pub(in crate::http) fn verification(
     cursor: impl FnOnce(&ChainPosition) -> String,
 ) -> AuditLogVerification {
     let Verification { head, to, verdict } = found;
-    let mut view = AuditLogVerification {
+    let mut answer = AuditLogVerification {
         status: VerificationStatus::Valid,
         verified_from: after + 1,
         verified_to: to.sequence,
@@ -51,16 +51,16 @@ pub(in crate::http) fn verification(
     match verdict {
         ChainStatus::Valid => {}
         ChainStatus::Unfinished => {
-            view.status = VerificationStatus::Unfinished;
-            view.next_cursor = Some(cursor(&to));
-            view.has_more = true;
+            answer.status = VerificationStatus::Unfinished;
+            answer.next_cursor = Some(cursor(&to));
+            answer.has_more = true;
         }
         ChainStatus::Invalid(sequence, reason) => {
-            view.status = VerificationStatus::Invalid;
+            answer.status = VerificationStatus::Invalid;
             // What the head does not confirm was followed, and is not valid for that.
-            view.verified_to = to.sequence.min(sequence.saturating_sub(1));
-            view.first_invalid = Some(InvalidAuditLogEntry { sequence, reason });
+            answer.verified_to = to.sequence.min(sequence.saturating_sub(1));
+            answer.first_invalid = Some(InvalidAuditLogEntry { sequence, reason });
         }
     }
-    view
+    answer
 }

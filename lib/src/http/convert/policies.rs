@@ -1,4 +1,4 @@
-//! Policies: what callers write and read.
+//! Conversions of policies.
 
 pub(super) mod evaluate;
 mod rules;

@@ -1,4 +1,4 @@
-//! Requests and messages: the checks of what callers send, and what they read.
+//! Conversions of requests and messages.
 
 use stint_api::{AccessRequest, CreateRequest, Decision, Metadata, RequestApprovalMode, RequestMessage};
 

@@ -1,4 +1,4 @@
-//! Resources: on the wire a type and an id, in the product an id that has the format of its type.
+//! Conversions of resources. The domain's type checks that the id has the format of its type; the wire type does not.
 
 use crate::domain::{ResourceError, ResourceRef, ResourceType};
 

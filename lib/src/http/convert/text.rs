@@ -1,4 +1,4 @@
-//! Text and metadata of callers: how much there may be of it, and what it must not contain.
+//! Checks of free text and metadata from callers: length, depth, control and invisible characters.
 
 use serde_json::Value;
 use stint_api::Metadata;
@@ -6,11 +6,11 @@ use stint_api::Metadata;
 use crate::domain::text::{has_control, without_invisible};
 use crate::http::error::Error;
 
-/// A reason for anything.
+/// The longest reason, in characters.
 const MAX_REASON: usize = 2_000;
-/// What a caller attaches, as JSON.
+/// The most metadata, in bytes of JSON.
 const MAX_METADATA_BYTES: usize = 16 * 1024;
-/// Lists and objects in lists and objects.
+/// How deep lists and objects in metadata may be nested.
 const MAX_METADATA_DEPTH: usize = 16;
 
 /// A reason of at most 2,000 characters, which the caller gave in this field.
@@ -24,7 +24,7 @@ pub(in crate::http) fn reason(field: &'static str, text: Option<String>) -> Resu
     }
 }
 
-/// Text that people will read, without what is not seen: it must not show them something else than it says.
+/// Refuses control characters and removes invisible ones, so that text displays as what it is.
 pub(in crate::http) fn free_text(field: &str, text: &str) -> Result<String, Error> {
     if has_control(text) {
         return Err(Error::input(field, "must have no control characters but tab and line breaks"));
@@ -32,7 +32,7 @@ pub(in crate::http) fn free_text(field: &str, text: &str) -> Result<String, Erro
     Ok(without_invisible(text))
 }
 
-/// What a caller attached, without what is not seen; an empty object if nothing was attached.
+/// Checks metadata and removes invisible characters from it. Returns an empty object if there is none.
 pub(in crate::http) fn metadata(given: Option<Metadata>) -> Result<Metadata, Error> {
     let mut metadata = given.unwrap_or_default();
     let length = serde_json::to_string(&metadata).map_or(usize::MAX, |text| text.len());
@@ -48,7 +48,7 @@ pub(in crate::http) fn metadata(given: Option<Metadata>) -> Result<Metadata, Err
     }
 }
 
-/// People read it beside the reason.
+/// Removes invisible characters from all strings: approvers read metadata beside the reason.
 fn remove_invisible(value: &mut Value) {
     match value {
         Value::String(text) => *text = without_invisible(text),
@@ -58,8 +58,8 @@ fn remove_invisible(value: &mut Value) {
     }
 }
 
-/// Why the table would not take a field: it is choosier than JSON (Amazon DynamoDB, "Supported data types and naming
-/// rules").
+/// Why DynamoDB would refuse a field: its rules are stricter than JSON's (Amazon DynamoDB, "Supported data types and
+/// naming rules").
 fn unstorable_field(name: &str, value: &Value, depth: usize) -> Option<String> {
     if name.is_empty() {
         return Some("must have no empty names".to_owned());

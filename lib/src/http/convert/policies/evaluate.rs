@@ -1,4 +1,4 @@
-//! Questions to the policies and what they say; what validation says of a text.
+//! Conversions of evaluation questions and results, and of validation reports.
 
 use stint_api::{EvaluatePolicies, Metadata, PolicyEvaluation, PolicyValidation, RuleFailure};
 

@@ -1,4 +1,4 @@
-//! Rules of policies: what callers write and read.
+//! Conversions of policy rules.
 
 use stint_api::{PolicyRule, WritePolicyRule};
 

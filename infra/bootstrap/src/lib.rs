@@ -197,7 +197,9 @@ pub async fn run(
     if arguments.new_key || arguments.revoke_key.is_some() {
         // A misspelled name must not create a tenant.
         let existing = tenant.get::<Tenant>(Tenant::KIND).await;
-        existing.map_err(|error| arguments.named(error.into(), aws))?.ok_or_else(|| Error::NoTenant(slug.clone()))?;
+        existing
+            .map_err(|error| arguments.with_location(error.into(), aws))?
+            .ok_or_else(|| Error::NoTenant(slug.clone()))?;
     }
     let new = arguments.tenant(&slug).record(random_bytes()?, now);
     let ids = Ids::new(clock.clone());

@@ -68,6 +68,9 @@ pub async fn handle(workers: &Workers, call: Value) -> Result<Value, WorkerError
     let unreadable = |error: serde_json::Error| WorkerError::Event(error.to_string());
     let call: SyncCall =
         if call.is_null() { SyncCall::default() } else { serde_json::from_value(call).map_err(unreadable)? };
+    // Not in `run`, which `stint-bootstrap` calls too: all functions trust the stored keys, and an operator's machine may
+    // be behind a proxy that answers for the issuer.
+    issuers::refresh(workers, call.tenant_id).await?;
     match run(workers, &call).await {
         Ok(Synced { found, written, missing, gone, held_back, finished }) => {
             let (missing, gone, held_back) = (missing.len(), gone.len(), held_back.len());
@@ -134,7 +137,6 @@ impl Run<'_> {
         }
         let mut ids = table.tenants().await?;
         ids.retain(|id| only.is_none_or(|only| only == *id));
-        issuers::refresh(self.workers, &ids).await?;
         let mut tenants = Vec::new();
         for id in ids.into_iter().filter(|id| may_use(*id)) {
             tenants.push(TenantDirectory::read(table.tenant(id)).await?);

@@ -4,14 +4,19 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
+use clap::Parser as _;
+use jiff::SignedDuration;
+use serde_json::json;
 use stint::auth::jwks::MAX_KEY_LOOKUPS_PER_MINUTE;
 use stint::auth::{AuthError, Caller, Credential, JwksCache, authenticate};
 use stint::domain::{OidcConfig, Tenant};
 use stint::store::{IssuerKeys, Transaction};
+use stint_bootstrap::Arguments;
 use stint_local::aws::{Fault, FaultKind, Faults, Service};
 use stint_local::oidc::{DevIssuer, SigningKeyStore};
 use stint_tests::World;
@@ -24,7 +29,8 @@ struct Trusting {
     world: World,
     url: String,
     issuer: Arc<Mutex<DevIssuer>>,
-    is_down: Arc<Mutex<bool>>,
+    /// What it answers to every question, if that is not what it should.
+    wrong: Arc<Mutex<Option<(StatusCode, String)>>>,
     /// How often it was asked for its keys.
     fetches: Arc<AtomicUsize>,
 }
@@ -35,15 +41,15 @@ impl Trusting {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let issuer = Arc::new(Mutex::new(issuer(&world, &url)));
-        let (fetches, is_down) = (Arc::<AtomicUsize>::default(), Arc::<Mutex<bool>>::default());
-        let (serves, counts, fails) = (Arc::clone(&issuer), Arc::clone(&fetches), Arc::clone(&is_down));
+        let (fetches, wrong) = (Arc::<AtomicUsize>::default(), Arc::<Mutex<Option<(StatusCode, String)>>>::default());
+        let (serves, counts, fails) = (Arc::clone(&issuer), Arc::clone(&fetches), Arc::clone(&wrong));
         let answer = move |request: Request| async move {
             if request.uri().path() == "/jwks" {
                 counts.fetch_add(1, Ordering::SeqCst);
             }
             let router = serves.lock().unwrap().router();
-            if *fails.lock().unwrap() {
-                return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            if let Some(wrong) = fails.lock().unwrap().clone() {
+                return wrong.into_response();
             }
             router.oneshot(request).await.into_response()
         };
@@ -55,7 +61,7 @@ impl Trusting {
         let mut writes = Transaction::new(tenant.id);
         writes.put(&tenant).unwrap();
         table.commit(writes).await.unwrap();
-        Self { world, url, issuer, is_down, fetches }
+        Self { world, url, issuer, wrong, fetches }
     }
 
     fn rotates(&self) {
@@ -63,7 +69,7 @@ impl Trusting {
     }
 
     fn is_down(&self, is_down: bool) {
-        *self.is_down.lock().unwrap() = is_down;
+        *self.wrong.lock().unwrap() = is_down.then_some((StatusCode::INTERNAL_SERVER_ERROR, String::new()));
     }
 
     fn fetches(&self) -> usize {
@@ -232,9 +238,61 @@ async fn an_issuer_whose_keys_cannot_be_had_or_stored_does_not_keep_the_director
     trusting.is_down(true);
     trusting.world.sync().await;
     trusting.is_down(false);
-    let refuse = Fault::new(FaultKind::Refuse).on(Service::DynamoDb, "PutItem").after(1);
+    let refuse = Fault::new(FaultKind::Refuse).on(Service::DynamoDb, "PutItem");
     trusting.world.local.aws().set_faults(Faults { rules: vec![refuse] });
     trusting.world.sync().await;
     assert_eq!(trusting.world.local.aws().faults().rules[0].hits, 1);
+    assert_eq!(trusting.world.local.table().issuer_keys(&trusting.url).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_issuer_that_publishes_no_keys_for_a_moment_keeps_those_it_has() {
+    let trusting = Trusting::start().await;
+    trusting.world.sync().await;
+    let no_keys = json!({"issuer": trusting.url, "jwks_uri": format!("{}/jwks", trusting.url), "keys": []});
+    *trusting.wrong.lock().unwrap() = Some((StatusCode::OK, no_keys.to_string()));
+    trusting.world.sync().await;
+    trusting.checked(&trusting.cold(), &trusting.token()).await.unwrap();
+}
+
+#[tokio::test]
+async fn keys_that_a_fast_clock_stored_become_old_like_others() {
+    let trusting = Trusting::start().await;
+    trusting.world.sync().await;
+    let ahead = trusting.world.now() + SignedDuration::from_hours(24);
+    let keys = IssuerKeys { fetched_at: ahead, ..trusting.stored().await };
+    trusting.world.local.table().put_issuer_keys(&keys).await.unwrap();
+    let (function, old) = (trusting.cold(), trusting.token());
+    trusting.checked(&function, &old).await.unwrap();
+    trusting.rotates();
+    trusting.world.pass(HOUR);
+    trusting.world.sync().await;
+    refused(&trusting.checked(&function, &old).await);
+}
+
+#[tokio::test]
+async fn a_damaged_tenant_keeps_no_other_from_being_synced() {
+    let trusting = Trusting::start().await;
+    let other = trusting.world.second_tenant().await;
+    let client = aws_sdk_dynamodb::Client::new(&trusting.world.local.aws().sdk_config());
+    let key = |text: String| AttributeValue::S(text);
+    let damage = client.update_item().table_name("stint").update_expression("REMOVE cursor_key");
+    let damage = damage.key("pk", key(format!("T#{}#TENANT", other.id))).key("sk", key("TENANT".to_owned()));
+    damage.send().await.unwrap();
+    trusting.world.sync().await;
+    assert_eq!(trusting.stored().await.issuer, trusting.url);
+}
+
+/// An operator's machine may be behind a proxy that answers for the issuer.
+#[tokio::test]
+async fn a_sync_by_an_operator_stores_no_keys() {
+    let trusting = Trusting::start().await;
+    trusting.world.unregister_instance().await;
+    let given = ["stint-bootstrap", "--table", "stint", "--tenant-name", "Acme", "--issuer", &trusting.url];
+    let given = given.into_iter().chain(["--client-id", "c", "--sync"]);
+    let arguments = Arguments::try_parse_from(given).unwrap();
+    let aws = trusting.world.local.aws().sdk_config();
+    let clock = trusting.world.clock.clone();
+    stint_bootstrap::run(&arguments, &aws, clock, &mut Vec::new(), &mut Vec::new()).await.unwrap();
     assert_eq!(trusting.world.local.table().issuer_keys(&trusting.url).await.unwrap(), None);
 }

@@ -42,6 +42,9 @@ pub enum JwksError {
     /// An answer that is not the document it should be.
     #[error("the issuer's answer is not the expected document")]
     Malformed(#[source] serde_json::Error),
+    /// An issuer that publishes no keys for a moment would lock everybody out.
+    #[error("the issuer publishes no key that can be used")]
+    NoKeys,
     /// An attempt failed a moment ago and the next one is not due.
     #[error("the last attempt failed a moment ago")]
     BackingOff,
@@ -79,7 +82,9 @@ pub(super) async fn fetch(issuer: &str) -> Result<JwkSetDocument, JwksError> {
     if discovery.issuer != issuer {
         return Err(JwksError::OtherIssuer);
     }
-    get(&client, keys_url(&discovery.jwks_uri, &base)?).await
+    let document: JwkSetDocument = get(&client, keys_url(&discovery.jwks_uri, &base)?).await?;
+    let usable = document.usable();
+    if usable.is_empty() { Err(JwksError::NoKeys) } else { Ok(usable) }
 }
 
 async fn get<T: DeserializeOwned>(client: &Client, url: Url) -> Result<T, JwksError> {

@@ -43,6 +43,10 @@ impl JwkSetDocument {
     pub(super) fn usable(self) -> Self {
         Self { keys: self.keys.into_iter().filter(|key| read_key(key).is_some()).collect() }
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
 }
 
 impl From<JwkSetDocument> for KeySet {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 
 use crate::auth::jwks::fetch_keys;
-use crate::domain::{SYNC_LEASE, Tenant, TenantId};
+use crate::domain::{Tenant, TenantId};
 use crate::provision::{WorkerError, Workers};
 use crate::store::Record;
 
@@ -15,16 +15,18 @@ use crate::store::Record;
 const MAX_CONCURRENT_FETCHES: usize = 32;
 /// How long all of them may take. Issuers are other people's servers, and must not keep the directory from being read.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(60);
-// The refresh does not renew the sync's lease.
-const _: () = assert!(REFRESH_TIMEOUT.as_secs() <= SYNC_LEASE.as_secs().unsigned_abs() / 2);
+// Lambda ends the worker after 15 minutes.
+const _: () = assert!(REFRESH_TIMEOUT.as_secs() + super::LONGEST.as_secs().unsigned_abs() <= 14 * 60);
 
-/// Stores the keys that the issuers of these tenants publish now. If that fails for an issuer, it keeps its stored
-/// keys, and the sync goes on: functions can use the stored keys for a day.
-pub(super) async fn refresh(workers: &Workers, tenants: &[TenantId]) -> Result<(), WorkerError> {
+/// Stores the keys that the issuers of the tenants, or of `only` one tenant, publish now. If that fails for an issuer,
+/// it keeps its stored keys, and the sync goes on: functions can use the stored keys for a day.
+pub(super) async fn refresh(workers: &Workers, only: Option<TenantId>) -> Result<(), WorkerError> {
     let mut issuers = BTreeSet::new();
-    for id in tenants {
-        let tenant: Option<Tenant> = workers.table.tenant(*id).get(Tenant::KIND).await?;
-        issuers.extend(tenant.and_then(|tenant| tenant.oidc).map(|oidc| oidc.issuer_url));
+    for id in workers.table.tenants().await?.into_iter().filter(|id| only.is_none_or(|only| only == *id)) {
+        match workers.table.tenant(id).get::<Tenant>(Tenant::KIND).await {
+            Ok(tenant) => issuers.extend(tenant.and_then(|tenant| tenant.oidc).map(|oidc| oidc.issuer_url)),
+            Err(error) => tracing::error!(tenant_id = %id, %error, "the issuer of a tenant cannot be read"),
+        }
     }
     let each = stream::iter(issuers).for_each_concurrent(MAX_CONCURRENT_FETCHES, |issuer| async move {
         let stored = match fetch_keys(&issuer, &workers.clock).await {

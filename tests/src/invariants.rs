@@ -145,7 +145,7 @@ impl Picture {
     pub fn of(aws: &AwsEndpoint, now: Timestamp) -> Self {
         let items = aws.items();
         let named = |key: &AssignmentKey| {
-            let world = aws.world();
+            let world = aws.seeded();
             let user = world.users.iter().find(|user| user.user_id == key.principal_id);
             let set = world.permission_sets.iter().find(|set| set.arn == key.permission_set_arn);
             let sub = user.map_or(&key.principal_id, |user| &user.sub);

@@ -95,7 +95,7 @@ pub struct Call<'a> {
 impl Drop for World {
     fn drop(&mut self) {
         let aws = self.local.aws();
-        let missing = permissions::missing(&aws.needed_permissions(), &permissions::granted(aws.world()));
+        let missing = permissions::missing(&aws.needed_permissions(), &permissions::granted(aws.seeded()));
         assert!(std::thread::panicking() || missing.is_empty(), "the template does not grant {missing:#?}");
     }
 }
@@ -200,7 +200,7 @@ impl World {
     pub async fn share_instance(&self, other: &OtherTenant) -> bool {
         let table = self.local.table();
         let other = table.tenant(other.id).get::<Tenant>("TENANT").await.unwrap().unwrap();
-        let (instance, id) = (&self.local.aws().world().instance_arn, Ids::new(self.clock.clone()).id());
+        let (instance, id) = (&self.local.aws().seeded().instance_arn, Ids::new(self.clock.clone()).id());
         share_instance(table, instance, self.local.tenant_id(), &other, id, self.now()).await.unwrap()
     }
 

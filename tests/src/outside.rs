@@ -12,7 +12,7 @@ use crate::invariants::assignments;
 impl World {
     /// As if the Identity Center instance had never been registered for a tenant.
     pub async fn unregister_instance(&self) {
-        let instance = self.local.aws().world().instance_arn.clone();
+        let instance = self.local.aws().seeded().instance_arn.clone();
         let client = aws_sdk_dynamodb::Client::new(&self.local.aws().sdk_config());
         let delete =
             client.delete_item().table_name("stint").key("pk", AttributeValue::S(format!("INSTANCE#{instance}")));
@@ -20,11 +20,11 @@ impl World {
     }
 
     fn permission_set(&self, name: &str) -> String {
-        self.local.aws().world().permission_sets.iter().find(|set| set.name == name).unwrap().arn.clone()
+        self.local.aws().seeded().permission_sets.iter().find(|set| set.name == name).unwrap().arn.clone()
     }
 
     fn user_id(&self, sub: &str) -> String {
-        self.local.aws().world().users.iter().find(|user| user.sub == sub).unwrap().user_id.clone()
+        self.local.aws().seeded().users.iter().find(|user| user.sub == sub).unwrap().user_id.clone()
     }
 
     fn sso(&self) -> aws_sdk_ssoadmin::Client {
@@ -48,7 +48,7 @@ impl World {
     }
 
     async fn assign(&self, kind: PrincipalType, principal: String, permission_set: &str, account: &str) {
-        let call = self.sso().create_account_assignment().instance_arn(&self.local.aws().world().instance_arn);
+        let call = self.sso().create_account_assignment().instance_arn(&self.local.aws().seeded().instance_arn);
         let call = call.target_id(account).target_type(TargetType::AwsAccount);
         let call = call.permission_set_arn(self.permission_set(permission_set));
         call.principal_type(kind).principal_id(principal).send().await.unwrap();
@@ -56,7 +56,7 @@ impl World {
 
     /// Somebody takes a permission set from a person.
     pub async fn unassign_outside(&self, sub: &str, permission_set: &str, account: &str) {
-        let call = self.sso().delete_account_assignment().instance_arn(&self.local.aws().world().instance_arn);
+        let call = self.sso().delete_account_assignment().instance_arn(&self.local.aws().seeded().instance_arn);
         let call = call.target_id(account).target_type(TargetType::AwsAccount);
         let call = call.permission_set_arn(self.permission_set(permission_set));
         call.principal_type(PrincipalType::User).principal_id(self.user_id(sub)).send().await.unwrap();
@@ -64,7 +64,7 @@ impl World {
 
     /// Somebody makes a group of one person and assigns a permission set to it. Returns the group's id.
     pub async fn assign_to_group_outside(&self, sub: &str, permission_set: &str, account: &str) -> String {
-        let store = &self.local.aws().world().identity_store_id;
+        let store = &self.local.aws().seeded().identity_store_id;
         let client = aws_sdk_identitystore::Client::new(&self.local.aws().sdk_config());
         let group = client.create_group().identity_store_id(store).display_name("a group").send().await.unwrap();
         let call = client.create_group_membership().identity_store_id(store).group_id(&group.group_id);
@@ -75,7 +75,7 @@ impl World {
 
     /// Somebody deletes a group. What is assigned to it stays assigned.
     pub async fn delete_group_outside(&self, group: &str) {
-        let store = &self.local.aws().world().identity_store_id;
+        let store = &self.local.aws().seeded().identity_store_id;
         let client = aws_sdk_identitystore::Client::new(&self.local.aws().sdk_config());
         client.delete_group().identity_store_id(store).group_id(group).send().await.unwrap();
     }

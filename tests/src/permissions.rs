@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use stint_local::aws::{Permission, World as Aws};
+use stint_local::aws::{AwsSeed, Permission};
 
 use crate::template::{Statement, functions, resources};
 
@@ -56,7 +56,7 @@ impl LeadingKeys {
 
 /// What each function is granted, with the ARNs it would have in the local AWS.
 #[must_use]
-pub fn granted(aws: &Aws) -> Grants {
+pub fn granted(aws: &AwsSeed) -> Grants {
     let names = Names::of(aws);
     let of_statement = |statement: &Statement| -> Vec<Grant> {
         let keys = names.leading_keys(&statement.condition);
@@ -76,7 +76,7 @@ pub fn granted(aws: &Aws) -> Grants {
 /// What Lambda does in the name of a function, by its documentation: of event source mappings, for the function it feeds with a
 /// stream; of destinations, for a function whose calls failed to the end.
 #[must_use]
-pub fn needed_by_lambda(aws: &Aws) -> ByFunction {
+pub fn needed_by_lambda(aws: &AwsSeed) -> ByFunction {
     let names = Names::of(aws);
     let functions = functions();
     let mut needed = ByFunction::new();
@@ -156,7 +156,7 @@ fn like(pattern: &str, text: &str) -> bool {
 struct Names(BTreeMap<&'static str, String>);
 
 impl Names {
-    fn of(aws: &Aws) -> Self {
+    fn of(aws: &AwsSeed) -> Self {
         let arn = |service: &str, name: &str| format!("arn:aws:{service}:us-east-1:{}:{name}", aws.account_id);
         Self(BTreeMap::from([
             ("AWS::AccountId", aws.account_id.clone()),

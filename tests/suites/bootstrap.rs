@@ -90,7 +90,7 @@ async fn call(world: &World, key: &str, method: Method, path: &str, body: Option
 #[tokio::test]
 async fn one_command_makes_a_stack_usable() {
     let world = a_new_stack().await;
-    let user_id = world.local.aws().world().users[0].user_id.clone();
+    let user_id = world.local.aws().seeded().users[0].user_id.clone();
     let issuer = ["--sync", "--admin-group", "platform", "--issuer", ISSUER, "--client-id", "c"];
     let ran = bootstrap(&world, &[&issuer[..], &["--identity-store-user-id", &user_id]].concat()).await;
     let key = ran.key();
@@ -350,7 +350,7 @@ async fn planting_again_finishes_what_was_begun() {
 
 /// The tenants that may use the instance: its owner, and those it is shared with.
 async fn who_may_use_it(world: &World) -> Option<(TenantId, Vec<TenantId>)> {
-    let instance = world.local.table().instance(&world.local.aws().world().instance_arn).await.unwrap()?;
+    let instance = world.local.table().instance(&world.local.aws().seeded().instance_arn).await.unwrap()?;
     Some((instance.owner, instance.shared_with.into_iter().collect()))
 }
 
@@ -391,7 +391,7 @@ async fn registering_and_sharing_an_instance_are_in_its_owners_audit_log_and_in_
         bootstrap(&world, &["--share-instance-with", "beta"]).await.result.unwrap();
     }
     world.settle().await;
-    let instance = world.local.aws().world().instance_arn.clone();
+    let instance = world.local.aws().seeded().instance_arn.clone();
     let about: Vec<Value> = entries(&world).into_iter().filter(|entry| entry["resource_id"] == instance).collect();
     let said = |name: &str| about.iter().map(|entry| entry[name].clone()).collect::<Vec<_>>();
     assert_eq!(said("action"), ["instance.registered", "instance.shared"]);
@@ -405,7 +405,7 @@ async fn registering_and_sharing_an_instance_are_in_its_owners_audit_log_and_in_
 #[tokio::test]
 async fn the_log_says_who_receives_what_a_key_asks_for() {
     let world = World::start().await;
-    let user_id = world.local.aws().world().users[0].user_id.clone();
+    let user_id = world.local.aws().seeded().users[0].user_id.clone();
     bootstrap(&world, &["--identity-store-user-id", &user_id]).await.key();
     bootstrap(&world, &["--new-key"]).await.key();
     world.settle().await;

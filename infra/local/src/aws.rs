@@ -3,7 +3,7 @@
 //!
 //! - `service`: the services, each with its stand-in. `wire`: which one a request is for; answers and errors on the wire.
 //! - `database`: DynamoDB and its streams, the `dynoxide` engine.
-//! - `sso_admin`, `identity_store`, `organizations`, `sts`: the stand-ins that answer from the [`World`].
+//! - `sso_admin`, `identity_store`, `organizations`, `sts`: the stand-ins that answer from the [`AwsSeed`].
 //! - `events`, `scheduler`: accept what `delivery` later calls functions with.
 //! - `state`: what survives a kill. `faults`: what goes wrong on purpose. `calls`: what was called, `permissions`: by whom,
 //!   and what they need to be granted for it. `death`: of the process that calls.
@@ -23,6 +23,7 @@ mod options;
 mod organizations;
 mod permissions;
 mod scheduler;
+mod seeded;
 mod service;
 mod snapshot;
 mod sso_admin;
@@ -31,7 +32,6 @@ mod sts;
 #[cfg(test)]
 mod tests;
 mod wire;
-mod world;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -63,9 +63,9 @@ pub use faults::{Fault, FaultKind, Faults};
 pub use options::{Limits, Options, Rule, Storage, StreamTarget, Wiring};
 pub use permissions::{Permission, running_as};
 pub use scheduler::ScheduleView;
+pub use seeded::{Account, AwsSeed, ExternalId, PermissionSet, Role, Unit, User};
 pub use service::Service;
 pub use snapshot::Snapshot;
-pub use world::{Account, ExternalId, PermissionSet, Role, Unit, User, World};
 
 use calls::CallLog;
 use database::Database;
@@ -103,9 +103,9 @@ pub enum Error {
     /// The table's engine.
     #[error("the table: {0}")]
     Database(String),
-    /// The world does not hold together.
-    #[error("the world: {0}")]
-    World(String),
+    /// The seed does not hold together.
+    #[error("the seed: {0}")]
+    Seed(String),
 }
 
 /// A running endpoint. It ends when it is dropped or [shut down](Self::shutdown).
@@ -120,9 +120,9 @@ pub struct AwsEndpoint {
 /// Everything behind the listener.
 struct Services {
     clock: Clock,
-    world: World,
-    /// The world with its organization as it is by now.
-    current: RwLock<Arc<World>>,
+    seeded: AwsSeed,
+    /// The seed with its organization as it is by now.
+    current: RwLock<Arc<AwsSeed>>,
     wiring: Wiring,
     limits: Limits,
     latency: Duration,
@@ -142,10 +142,10 @@ impl AwsEndpoint {
     /// Starts an endpoint, with the table created.
     ///
     /// # Errors
-    /// The port is taken, the directory cannot be used, or the world does not hold together.
+    /// The port is taken, the directory cannot be used, or the seed does not hold together.
     pub async fn start(options: Options) -> Result<Arc<Self>, Error> {
-        let world = options.world.with_ids();
-        world.check()?;
+        let seeded = options.seeded.with_ids();
+        seeded.check()?;
         let directory = match &options.storage {
             Storage::Memory => None,
             Storage::Directory(directory) => {
@@ -153,14 +153,15 @@ impl AwsEndpoint {
                 Some(directory.as_path())
             }
         };
-        let store = Store::open(directory, &world, &options.wiring.schedule_groups)?;
+        let store = Store::open(directory, &seeded, &options.wiring.schedule_groups)?;
         let (stop, stopped) = watch::channel(false);
         let (database, table_server) =
-            Database::start(directory, &options.clock, &options.table_name, &world.account_id, stopped.clone()).await?;
+            Database::start(directory, &options.clock, &options.table_name, &seeded.account_id, stopped.clone())
+                .await?;
         let services = Arc::new(Services {
             clock: options.clock,
-            current: RwLock::new(Arc::new(world.clone())),
-            world,
+            current: RwLock::new(Arc::new(seeded.clone())),
+            seeded,
             wiring: options.wiring,
             limits: options.limits,
             latency: options.latency,
@@ -315,10 +316,10 @@ impl AwsEndpoint {
         self.services.database.items()
     }
 
-    /// The world it was started with, every id filled in.
+    /// The seed it was started with, every id filled in.
     #[must_use]
-    pub fn world(&self) -> &World {
-        &self.services.world
+    pub fn seeded(&self) -> &AwsSeed {
+        &self.services.seeded
     }
 }
 
@@ -358,7 +359,7 @@ async fn handle(Shared(services): Shared<Arc<Services>>, request: axum::extract:
         return plain(StatusCode::NOT_FOUND, r#"{"__type":"UnknownOperationException"}"#);
     };
     let function = parts.headers.get(CALLED_BY).and_then(|name| name.to_str().ok()).map(str::to_owned);
-    let needed = || (request.service.stand_in().required_permissions)(&request, &services.world.account_id);
+    let needed = || (request.service.stand_in().required_permissions)(&request, &services.seeded.account_id);
     let call = services.calls.start(request.service, &request.operation, function.clone(), needed);
     let response = services.answer(&request, &parts, body, function).await;
     services.calls.finish(call);

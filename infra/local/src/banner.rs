@@ -43,7 +43,7 @@ impl Identity {
     }
 }
 
-/// `dev.json` in the data directory. It is written when the world stands, so without it the world is planted anew.
+/// `dev.json` in the data directory. It is written when the seed stands, so without it the seed is planted anew.
 pub struct DevFile(PathBuf);
 
 impl DevFile {

@@ -29,7 +29,7 @@ struct Arguments {
     /// Forget everything that is kept there, and start afresh.
     #[arg(long)]
     reset: bool,
-    /// The world a fresh start begins with; see `infra/local/seeds/example.json`.
+    /// The seed a fresh start begins with; see `infra/local/seeds/example.json`.
     #[arg(long)]
     seed: Option<PathBuf>,
     /// Only the AWS endpoint, in memory and with examples in it, for functions that run elsewhere.
@@ -91,7 +91,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
     until_interrupted(local.run()).await
 }
 
-/// The key of an earlier start, or that of a world planted now.
+/// The key of an earlier start, or that of a seed planted now.
 async fn identity(local: &Local, directory: &Path) -> Result<Identity, Error> {
     let file = DevFile::in_directory(directory);
     let api_key = match file.read(local.tenant_id())? {

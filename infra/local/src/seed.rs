@@ -1,4 +1,4 @@
-//! The world a fresh data directory starts with: a tenant, its people, its AWS and its policies.
+//! The seed a fresh data directory starts with: a tenant, its people, its AWS and its policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use stint::store::{CommitError, Record, Table, Transaction};
 use stint::tenancy::{NewKey, NewTenant};
 use uuid::Uuid;
 
-use crate::aws::{self, Unit, World};
+use crate::aws::{self, AwsSeed, Unit};
 use crate::oidc::DevUser;
 
 /// What a fresh data directory starts with.
@@ -28,7 +28,7 @@ pub struct Seed {
     /// Who can log in.
     pub people: Vec<DevUser>,
     /// What there is in AWS.
-    pub aws: World,
+    pub aws: AwsSeed,
     /// Bodies of `POST /v1/policies`.
     pub policies: Vec<Value>,
 }

@@ -141,7 +141,7 @@ impl Node {
 
 /// The directory does not make a hierarchy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum WorldError {
+pub(super) enum EntityError {
     #[error("the organizational unit `{0}` is above itself")]
     Cycle(String),
     #[error("cedar refuses the entity of `{0}`: {1}")]
@@ -161,7 +161,7 @@ pub(super) struct DirectoryEntities {
 }
 
 impl DirectoryEntities {
-    pub(super) fn new(directory: &Directory) -> Result<Self, WorldError> {
+    pub(super) fn new(directory: &Directory) -> Result<Self, EntityError> {
         let parents = Parents::new(directory);
         let of = |kind| directory.iter().filter(move |known| known.resource.kind() == kind);
         let accounts = of(ResourceType::AwsAccount);
@@ -215,7 +215,7 @@ impl DirectoryEntities {
 
     /// A resource, whether or not it is in the directory: one that is not has its id for a name, and stands nowhere but
     /// where its id says.
-    pub(super) fn resource(&self, resource: &ResourceRef) -> Result<Node, WorldError> {
+    pub(super) fn resource(&self, resource: &ResourceRef) -> Result<Node, EntityError> {
         let uid = TYPES.resource_uid(resource.kind(), resource.id());
         if let Some(node) = uid.and_then(|uid| self.nodes.get(&uid)) {
             return Ok(node.clone());
@@ -254,13 +254,13 @@ impl<'a> Parents<'a> {
     }
 
     /// All units from the one given up to the root.
-    fn units_from(&self, lowest: Option<&str>) -> Result<Vec<EntityUid>, WorldError> {
+    fn units_from(&self, lowest: Option<&str>) -> Result<Vec<EntityUid>, EntityError> {
         let mut seen = HashSet::new();
         let mut above = Vec::new();
         let mut next = lowest;
         while let Some(unit) = next {
             if !seen.insert(unit) {
-                return Err(WorldError::Cycle(unit.to_owned()));
+                return Err(EntityError::Cycle(unit.to_owned()));
             }
             above.extend(TYPES.resource_uid(ResourceType::AwsOrganizationalUnit, unit));
             next = self.units.get(unit).copied();
@@ -269,7 +269,7 @@ impl<'a> Parents<'a> {
     }
 }
 
-fn node(known: &AwsResource, parents: &Parents<'_>, tags: &BTreeMap<String, String>) -> Result<Node, WorldError> {
+fn node(known: &AwsResource, parents: &Parents<'_>, tags: &BTreeMap<String, String>) -> Result<Node, EntityError> {
     let account = account_of(known);
     let ancestors = match known.resource.kind() {
         ResourceType::AwsAccount => parents.units_from(known.parent.as_deref())?,
@@ -277,7 +277,7 @@ fn node(known: &AwsResource, parents: &Parents<'_>, tags: &BTreeMap<String, Stri
             let above = parents.units_from(known.parent.as_deref())?;
             let own = TYPES.resource_uid(ResourceType::AwsOrganizationalUnit, known.resource.id());
             if own.is_some_and(|own| above.contains(&own)) {
-                return Err(WorldError::Cycle(known.resource.id().to_owned()));
+                return Err(EntityError::Cycle(known.resource.id().to_owned()));
             }
             above
         }
@@ -300,8 +300,8 @@ fn resource_node(
     account_id: Option<&str>,
     ancestors: Vec<EntityUid>,
     tags: &BTreeMap<String, String>,
-) -> Result<Node, WorldError> {
-    let refuse = |message: String| WorldError::Entity(resource.clone(), message);
+) -> Result<Node, EntityError> {
+    let refuse = |message: String| EntityError::Entity(resource.clone(), message);
     let uid = TYPES.resource_uid(resource.kind(), resource.id()).ok_or_else(|| refuse("no such type".to_owned()))?;
     let text = |text: &str| RestrictedExpression::new_string(text.to_owned());
     let attributes = [("name", text(name))].into_iter().chain(account_id.map(|account| ("account_id", text(account))));

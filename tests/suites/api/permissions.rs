@@ -35,7 +35,7 @@ async fn what_is_granted_is_what_is_done() {
     }
     add(&mut needed, the_directory_is_read().await);
     add(&mut needed, the_stack_is_to_be_deleted().await);
-    let aws = cold.world.local.aws().world();
+    let aws = cold.world.local.aws().seeded();
     add(&mut needed, needed_by_lambda(aws));
     let granted = granted(aws);
     assert_eq!(missing(&needed, &granted), Vec::<String>::new(), "done, and not granted by the template");

@@ -200,7 +200,7 @@ async fn a_time_window_that_is_over_when_it_begins_gives_nothing() {
 async fn access_of_a_key_that_was_revoked_does_not_begin() {
     let world = World::start().await;
     let groups = vec!["engineering".to_owned()];
-    let service_user = world.local.aws().world().user("stint-local").unwrap().user_id.clone();
+    let service_user = world.local.aws().seeded().user("stint-local").unwrap().user_id.clone();
     let edit = |key: &mut ApiKey| (key.groups, key.identity_store_user_id) = (groups, Some(service_user));
     let secret = world.api_key_with(edit).await;
     let mut body = ask(SANDBOX, "PowerUserAccess", 3600);

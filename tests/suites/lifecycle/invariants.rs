@@ -41,10 +41,10 @@ async fn invariant_2_an_assignment_has_a_live_grant_or_an_obligation_whatever_ca
         world.granted("alice", SANDBOX, "PowerUserAccess", 120).await;
         let fault = Fault::new(FaultKind::Refuse).after(skip).times(1);
         world.local.aws().set_faults(Faults { rules: vec![fault] });
-        for step in 0..24 {
-            world.wait(30).await;
+        for step in 0..12 {
+            world.wait(60).await;
             // What the sweep alone finds, it finds within its five minutes.
-            if step >= 8 {
+            if step >= 4 {
                 let _ = world.local.sweep().await;
             }
             let items = world.local.aws().items();

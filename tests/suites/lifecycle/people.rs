@@ -50,7 +50,7 @@ async fn quorum(approvals: u32) -> World {
 }
 
 pub(super) fn user_id(world: &World, sub: &str) -> String {
-    world.local.aws().world().user(sub).unwrap().user_id.clone()
+    world.local.aws().seeded().user(sub).unwrap().user_id.clone()
 }
 
 /// What a sync would write once a key leads to these users.

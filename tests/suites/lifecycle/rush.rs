@@ -62,7 +62,7 @@ async fn plant(world: &World) -> Vec<Grant> {
     for number in 0..ENDING {
         let (sub, account) = (person(number / 2), [SANDBOX, STAGING][number % 2]);
         let mut key = assignment.key.clone();
-        key.principal_id.clone_from(&world.local.aws().world().user(&sub).unwrap().user_id);
+        key.principal_id.clone_from(&world.local.aws().seeded().user(&sub).unwrap().user_id);
         key.account_id = AccountId::parse(account).unwrap();
         if number % 10 == 0 {
             world.clock.advance(LATENCY);

@@ -68,7 +68,7 @@ async fn an_extension_that_commits_after_its_policy_was_deleted_extends_nothing(
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn an_extension_with_a_key_that_is_revoked_before_it_commits_extends_nothing() {
     let world = Arc::new(World::start().await);
-    let user = world.local.aws().world().users[0].user_id.clone();
+    let user = world.local.aws().seeded().users[0].user_id.clone();
     let key = world
         .api_key_with(|key| {
             key.groups = vec!["engineering".to_owned()];

@@ -13,7 +13,7 @@ pub struct AssignmentView {
     pub account_id: String,
     /// The permission set's name.
     pub permission_set: String,
-    /// The user's subject; the principal's id if it is no user of the world.
+    /// The user's subject; the principal's id if it is no user of the seed.
     pub principal: String,
     /// When it came to be.
     pub created_at: Timestamp,

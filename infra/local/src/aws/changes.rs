@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use super::state::{AssignmentKey, Change, Held, State};
-use super::{AwsEndpoint, PermissionSet, Services, Unit, User, World};
+use super::{AwsEndpoint, AwsSeed, PermissionSet, Services, Unit, User};
 
 impl AwsEndpoint {
     /// Changes the organization: moves, closes and tags accounts, makes and removes units. A restart forgets it.
     pub fn change_organization(&self, change: impl FnOnce(&mut Unit)) {
         let mut current = self.services.current.write().unwrap_or_else(PoisonError::into_inner);
-        let mut world = World::clone(&current);
-        change(&mut world.root);
-        *current = Arc::new(world.with_ids());
+        let mut seeded = AwsSeed::clone(&current);
+        change(&mut seeded.root);
+        *current = Arc::new(seeded.with_ids());
     }
 
     /// Changes the people in the Identity Store.
@@ -79,12 +79,12 @@ impl AwsEndpoint {
     /// The organization as it is by now.
     #[must_use]
     pub fn organization(&self) -> Unit {
-        self.services.current_world().root.clone()
+        self.services.current_seed().root.clone()
     }
 }
 
 impl Services {
-    pub(super) fn current_world(&self) -> Arc<World> {
+    pub(super) fn current_seed(&self) -> Arc<AwsSeed> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -98,7 +98,7 @@ impl Services {
                         let queued = QueuedEvent {
                             id: state.next_number(),
                             function: rule.function.clone(),
-                            event: event.document(&id, &self.world.account_id),
+                            event: event.document(&id, &self.seeded.account_id),
                             retry: Retry::default(),
                         };
                         state.queue.push(queued);

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::Services;
 use super::permissions::{Permission, everything, permission, text};
+use super::seeded::{ExternalId as Known, User};
 use super::service::{Invocation, StandIn};
 use super::wire::{Answer, Failure, Request, page, read};
-use super::world::{ExternalId as Known, User};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -89,7 +89,7 @@ impl Services {
     fn identity_store(&self, call: &Invocation<'_>) -> Answer {
         let (operation, input) = (call.operation, call.input);
         let store = input.get("IdentityStoreId").and_then(Value::as_str);
-        let ours = self.world.identity_store_id.as_str();
+        let ours = self.seeded.identity_store_id.as_str();
         match store {
             None => return Err(Failure::validation("IdentityStoreId is missing")),
             Some(store) if store != ours => {
@@ -171,7 +171,7 @@ impl Services {
                 email: email.unwrap_or_default(),
                 external_ids: Vec::new(),
             });
-            Ok(json!({ "IdentityStoreId": self.world.identity_store_id, "UserId": user_id }))
+            Ok(json!({ "IdentityStoreId": self.seeded.identity_store_id, "UserId": user_id }))
         })
     }
 }

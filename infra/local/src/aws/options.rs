@@ -8,7 +8,7 @@ use std::time::Duration;
 use stint::clock::Clock;
 use stint::domain::Quota;
 
-use super::world::World;
+use super::seeded::AwsSeed;
 
 /// What an [`AwsEndpoint`](super::AwsEndpoint) is started with.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub struct Options {
     /// What schedules, latencies and backoffs go by.
     pub clock: Clock,
     /// The organization, its people and its permission sets.
-    pub world: World,
+    pub seeded: AwsSeed,
     /// The stint table, created at start if it is missing.
     pub table_name: String,
     /// Which function is fed by what.
@@ -36,12 +36,12 @@ pub struct Options {
 impl Options {
     /// In memory, on any port, nothing wired, no quotas, no latency, no retries in the SDK: what a test starts from.
     #[must_use]
-    pub fn in_memory(clock: Clock, world: World) -> Self {
+    pub fn in_memory(clock: Clock, seeded: AwsSeed) -> Self {
         Self {
             port: 0,
             storage: Storage::Memory,
             clock,
-            world,
+            seeded,
             table_name: "stint".to_owned(),
             wiring: Wiring::default(),
             limits: Limits::default(),
@@ -52,13 +52,13 @@ impl Options {
 
     /// In `directory`, on the machine's clock, with Identity Center's quotas and a latency that can be seen.
     #[must_use]
-    pub fn in_directory(directory: PathBuf, world: World) -> Self {
+    pub fn in_directory(directory: PathBuf, seeded: AwsSeed) -> Self {
         Self {
             storage: Storage::Directory(directory),
             limits: Limits::identity_center(),
             latency: Duration::from_millis(300),
             max_attempts: 3,
-            ..Self::in_memory(Clock::System, world)
+            ..Self::in_memory(Clock::System, seeded)
         }
     }
 }

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::Services;
 use super::permissions::{Permission, everything, permission, text};
+use super::seeded::{Account, AwsSeed, Unit};
 use super::service::{CONFLICT, Invocation, StandIn};
 use super::wire::{Answer, Failure, Request, page, read};
-use super::world::{Account, Unit, World};
 
 pub(super) const ORGANIZATION_ID: &str = "o-stint00001";
 
@@ -75,37 +75,37 @@ fn required_permissions(request: &Request, account: &str) -> Vec<Permission> {
 impl Services {
     fn organizations(&self, call: &Invocation<'_>) -> Answer {
         let (operation, input) = (call.operation, call.input);
-        let world = self.current_world();
-        let world = world.as_ref();
-        let account = |account: &Account| account_document(world, account);
-        let unit = |unit: &Unit| unit_document(world, unit);
+        let seeded = self.current_seed();
+        let seeded = seeded.as_ref();
+        let account = |account: &Account| account_document(seeded, account);
+        let unit = |unit: &Unit| unit_document(seeded, unit);
         match operation {
             "DescribeOrganization" => Ok(json!({ "Organization": {
                 "Id": ORGANIZATION_ID,
-                "Arn": arn(world, "organization", ORGANIZATION_ID),
+                "Arn": arn(seeded, "organization", ORGANIZATION_ID),
                 "FeatureSet": "ALL",
-                "MasterAccountId": world.account_id,
-                "MasterAccountArn": arn(world, "account", &format!("{ORGANIZATION_ID}/{}", world.account_id)),
+                "MasterAccountId": seeded.account_id,
+                "MasterAccountArn": arn(seeded, "account", &format!("{ORGANIZATION_ID}/{}", seeded.account_id)),
                 "MasterAccountEmail": "management@example.com",
             }})),
             "ListRoots" => {
-                let mut root = unit(&world.root);
+                let mut root = unit(&seeded.root);
                 if let Some(members) = root.as_object_mut() {
                     members.insert("PolicyTypes".to_owned(), json!([]));
                 }
                 page("Roots", vec![root], input, 20)
             }
             "ListOrganizationalUnitsForParent" => {
-                let units = parent(world, &read::<Parent>(input)?.parent_id)?.units.iter();
+                let units = parent(seeded, &read::<Parent>(input)?.parent_id)?.units.iter();
                 page("OrganizationalUnits", units.map(unit).collect(), input, 20)
             }
             "ListAccountsForParent" => {
-                let accounts = parent(world, &read::<Parent>(input)?.parent_id)?.accounts.iter();
+                let accounts = parent(seeded, &read::<Parent>(input)?.parent_id)?.accounts.iter();
                 page("Accounts", accounts.map(account).collect(), input, 20)
             }
             "ListChildren" => {
                 let wanted: ChildrenOf = read(input)?;
-                let parent = parent(world, &wanted.parent_id)?;
+                let parent = parent(seeded, &wanted.parent_id)?;
                 let ids: Vec<_> = match wanted.child_type.as_str() {
                     "ACCOUNT" => parent.accounts.iter().map(|account| &account.id).collect(),
                     "ORGANIZATIONAL_UNIT" => parent.units.iter().map(|unit| &unit.id).collect(),
@@ -122,12 +122,12 @@ impl Services {
                     unit.units.iter().any(|below| below.id == child_id)
                         || unit.accounts.iter().any(|account| account.id == child_id)
                 };
-                let parent = world
+                let parent = seeded
                     .units()
                     .into_iter()
                     .find(holds)
                     .ok_or_else(|| Failure::new("ChildNotFoundException", format!("no child `{child_id}`")))?;
-                let kind = match parent.id == world.root.id {
+                let kind = match parent.id == seeded.root.id {
                     true => "ROOT",
                     false => "ORGANIZATIONAL_UNIT",
                 };
@@ -135,7 +135,7 @@ impl Services {
             }
             "DescribeAccount" => {
                 let AccountId { account_id } = read(input)?;
-                let accounts = world.accounts();
+                let accounts = seeded.accounts();
                 let found = accounts.iter().find(|account| account.id == account_id);
                 let found = found.ok_or_else(|| {
                     Failure::new("AccountNotFoundException", "You specified an account that doesn't exist.")
@@ -144,7 +144,7 @@ impl Services {
             }
             "DescribeOrganizationalUnit" => {
                 let UnitId { organizational_unit_id } = read(input)?;
-                let units = world.units();
+                let units = seeded.units();
                 let found = units.iter().skip(1).find(|unit| unit.id == organizational_unit_id);
                 let found = found.ok_or_else(|| {
                     Failure::new(
@@ -156,7 +156,7 @@ impl Services {
             }
             "ListTagsForResource" => {
                 let ResourceId { resource_id } = read(input)?;
-                let accounts = world.accounts();
+                let accounts = seeded.accounts();
                 let found = accounts.iter().find(|account| account.id == resource_id);
                 let found = found.ok_or_else(|| {
                     Failure::new("TargetNotFoundException", "You specified a target that doesn't exist.")
@@ -165,7 +165,7 @@ impl Services {
                 page("Tags", tags.collect(), input, 50)
             }
             "ListAccounts" => {
-                let accounts = world.accounts().into_iter().map(account).collect();
+                let accounts = seeded.accounts().into_iter().map(account).collect();
                 page("Accounts", accounts, input, 20)
             }
             _ => Err(Failure::unknown_operation(operation)),
@@ -174,8 +174,8 @@ impl Services {
     }
 }
 
-fn parent<'world>(world: &'world World, id: &str) -> Result<&'world Unit, Failure> {
-    world
+fn parent<'seed>(seeded: &'seed AwsSeed, id: &str) -> Result<&'seed Unit, Failure> {
+    seeded
         .units()
         .into_iter()
         .find(|unit| unit.id == id)
@@ -186,23 +186,23 @@ fn invalid(message: String) -> Failure {
     Failure::new("InvalidInputException", message)
 }
 
-fn arn(world: &World, kind: &str, rest: &str) -> String {
-    format!("arn:aws:organizations::{}:{kind}/{rest}", world.account_id)
+fn arn(seeded: &AwsSeed, kind: &str, rest: &str) -> String {
+    format!("arn:aws:organizations::{}:{kind}/{rest}", seeded.account_id)
 }
 
-fn unit_document(world: &World, unit: &Unit) -> Value {
-    let kind = if unit.id == world.root.id { "root" } else { "ou" };
+fn unit_document(seeded: &AwsSeed, unit: &Unit) -> Value {
+    let kind = if unit.id == seeded.root.id { "root" } else { "ou" };
     json!({
         "Id": unit.id,
-        "Arn": arn(world, kind, &format!("{ORGANIZATION_ID}/{}", unit.id)),
+        "Arn": arn(seeded, kind, &format!("{ORGANIZATION_ID}/{}", unit.id)),
         "Name": unit.name,
     })
 }
 
-fn account_document(world: &World, account: &Account) -> Value {
+fn account_document(seeded: &AwsSeed, account: &Account) -> Value {
     json!({
         "Id": account.id,
-        "Arn": arn(world, "account", &format!("{ORGANIZATION_ID}/{}", account.id)),
+        "Arn": arn(seeded, "account", &format!("{ORGANIZATION_ID}/{}", account.id)),
         "Email": format!("{}@example.com", account.name),
         "Name": account.name,
         "Status": if account.state == "ACTIVE" { "ACTIVE" } else { "SUSPENDED" },

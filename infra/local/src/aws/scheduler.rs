@@ -252,7 +252,7 @@ impl Services {
     }
 
     fn arn(&self, kind: &str, name: &str) -> String {
-        format!("arn:aws:scheduler:{REGION}:{}:{kind}/{name}", self.world.account_id)
+        format!("arn:aws:scheduler:{REGION}:{}:{kind}/{name}", self.seeded.account_id)
     }
 
     fn schedule_document(&self, schedule: &Schedule) -> Value {

@@ -5,14 +5,14 @@ use std::sync::{Arc, PoisonError};
 
 use super::database::remove_with_companions;
 use super::state::{Retry, State};
-use super::{AwsEndpoint, Error, Faults, Services, World};
+use super::{AwsEndpoint, AwsSeed, Error, Faults, Services};
 
 /// What [`AwsEndpoint::snapshot`] took.
 pub struct Snapshot {
     /// A SQLite file, removed when this is dropped.
     table: PathBuf,
     state: State,
-    world: Arc<World>,
+    seeded: Arc<AwsSeed>,
 }
 
 impl Drop for Snapshot {
@@ -29,7 +29,7 @@ impl AwsEndpoint {
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let services = &self.services;
         let table = services.database.copy()?;
-        Ok(Snapshot { table, state: services.store.lock().clone(), world: services.current_world() })
+        Ok(Snapshot { table, state: services.store.lock().clone(), seeded: services.current_seed() })
     }
 
     /// Makes everything what it was, without faults, observer and log of calls. The clock is the caller's to set.
@@ -40,7 +40,7 @@ impl AwsEndpoint {
         let services = &self.services;
         services.database.become_copy(&snapshot.table)?;
         services.store.replace(snapshot.state.clone())?;
-        *services.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&snapshot.world);
+        *services.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&snapshot.seeded);
         *services.observer.write().unwrap_or_else(PoisonError::into_inner) = None;
         services.forget();
         self.set_faults(Faults::default());

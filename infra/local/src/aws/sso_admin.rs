@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 use super::Services;
 use super::faults::{Fault, FaultKind};
 use super::permissions::{Permission, permission};
+use super::seeded::{is_account_id, is_principal_id};
 use super::service::{Invocation, StandIn};
 use super::state::{AssignmentKey, Change, Held, State, Wanted};
 use super::wire::{Answer, Failure, Request, page, read};
-use super::world::{is_account_id, is_principal_id};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -74,16 +74,16 @@ impl Services {
         self.settle()?;
         if operation == "ListInstances" {
             let instance = json!({
-                "InstanceArn": self.world.instance_arn,
-                "IdentityStoreId": self.world.identity_store_id,
-                "OwnerAccountId": self.world.account_id,
+                "InstanceArn": self.seeded.instance_arn,
+                "IdentityStoreId": self.seeded.identity_store_id,
+                "OwnerAccountId": self.seeded.account_id,
                 "Status": "ACTIVE",
             });
             return page("Instances", vec![instance], input, 100);
         }
         match input.get("InstanceArn").and_then(Value::as_str) {
             None => return Err(Failure::validation("InstanceArn is missing")),
-            Some(instance) if instance != self.world.instance_arn => {
+            Some(instance) if instance != self.seeded.instance_arn => {
                 return Err(Failure::not_found(format!("no instance `{instance}`")));
             }
             Some(_) => {}
@@ -217,7 +217,7 @@ impl Services {
         let Wanted::Create(key) = wanted else {
             return None;
         };
-        if !self.current_world().accounts().iter().any(|account| account.id == key.account_id) {
+        if !self.current_seed().accounts().iter().any(|account| account.id == key.account_id) {
             return Some("Received a 404 status error: Account not found".to_owned());
         }
         let state = self.store.lock();

@@ -14,8 +14,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Error;
+use super::seeded::{AwsSeed, PermissionSet, User};
 use super::wire::Failure;
-use super::world::{PermissionSet, User, World};
 
 /// Finished changes that can still be described; AWS keeps them for 90 days.
 const CHANGES_KEPT: usize = 200;
@@ -165,14 +165,14 @@ impl State {
         self.changes.push_back(change);
     }
 
-    /// Adds what the world has and the state does not; what was made or changed through the API stays.
-    fn adopt(&mut self, world: &World, schedule_groups: &[String]) {
-        for user in &world.users {
+    /// Adds what the seed has and the state does not; what was made or changed through the API stays.
+    fn adopt(&mut self, seeded: &AwsSeed, schedule_groups: &[String]) {
+        for user in &seeded.users {
             if !self.users.iter().any(|known| known.user_id == user.user_id) {
                 self.users.push(user.clone());
             }
         }
-        for set in &world.permission_sets {
+        for set in &seeded.permission_sets {
             if !self.permission_sets.iter().any(|known| known.arn == set.arn) {
                 self.permission_sets.push(set.clone());
             }
@@ -189,7 +189,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn open(directory: Option<&Path>, world: &World, schedule_groups: &[String]) -> Result<Self, Error> {
+    pub(super) fn open(directory: Option<&Path>, seeded: &AwsSeed, schedule_groups: &[String]) -> Result<Self, Error> {
         let file = directory.map(|directory| directory.join("aws-state.json"));
         let mut state = match &file {
             Some(file) if file.exists() => {
@@ -198,7 +198,7 @@ impl Store {
             }
             Some(_) | None => State::default(),
         };
-        state.adopt(world, schedule_groups);
+        state.adopt(seeded, schedule_groups);
         let store = Self { state: Mutex::new(state), file };
         store.save(&store.lock())?;
         Ok(store)

@@ -31,9 +31,9 @@ impl Services {
         let (operation, input) = (call.operation, call.input);
         match operation {
             "GetCallerIdentity" => Ok(json!({
-                "Arn": format!("arn:aws:iam::{}:user/local", self.world.account_id),
+                "Arn": format!("arn:aws:iam::{}:user/local", self.seeded.account_id),
                 "UserId": "AIDALOCAL",
-                "Account": self.world.account_id,
+                "Account": self.seeded.account_id,
             })),
             "AssumeRole" => self.assume_role(&read(input)?),
             _ => Err(Failure::new("InvalidAction", format!("the action `{operation}` is not known"))),
@@ -42,7 +42,7 @@ impl Services {
     }
 
     fn assume_role(&self, input: &AssumeRole) -> Answer {
-        let role = self.world.roles.iter().find(|role| role.arn == input.role_arn);
+        let role = self.seeded.roles.iter().find(|role| role.arn == input.role_arn);
         if role.is_some_and(|role| Some(&role.external_id) != input.external_id.as_ref()) {
             return Err(Failure::new(
                 "AccessDenied",

@@ -14,9 +14,10 @@ impl Leased<'_> {
     /// was seen to be absent, and records its intent together with what it saw.
     ///
     /// Somebody else may create the same assignment between the question and the creation. Identity Center takes no
-    /// condition, so stint would take that assignment for its own. The window is about a second; if Identity Center
-    /// refuses the creation for the moment, it is as long as a run's patience. A run that gives up drops the creation,
-    /// and the next one asks again.
+    /// condition, so stint would take that assignment for its own. The window is about a second. If Identity Center
+    /// refuses the creation for the moment, it is as long as a run's patience; a run that gives up drops the creation,
+    /// and the next one asks again. If the worker dies between its record and its call, it lasts until another worker
+    /// sends the creation: up to five minutes.
     pub(super) async fn look_before_creation(&mut self, run: &mut WorkerRun<'_>) -> Result<Next, WorkerError> {
         let (seen, asked_at) = (self.assignment.holders.clone(), self.workers.now());
         match self.list(run, false).await? {

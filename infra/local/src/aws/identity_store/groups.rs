@@ -46,7 +46,7 @@ const MOST_GROUPS: usize = 100;
 
 impl Services {
     pub(super) fn groups(&self, operation: &str, input: &Value) -> Answer {
-        let store = &self.world.identity_store_id;
+        let store = &self.seeded.identity_store_id;
         let now = self.clock.now();
         match operation {
             "CreateGroup" => self.store.change(|state| {

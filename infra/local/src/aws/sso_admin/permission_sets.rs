@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::no_permission_set;
 use crate::aws::Services;
 use crate::aws::faults::Fault;
+use crate::aws::seeded::{PermissionSet, is_account_id, permission_set_arn};
 use crate::aws::state::{State, Wanted};
 use crate::aws::wire::{Answer, Failure, page, read};
-use crate::aws::world::{PermissionSet, is_account_id, permission_set_arn};
 
 /// Identity Center's quota.
 const PERMISSION_SETS: usize = 2_000;
@@ -121,7 +121,7 @@ impl Services {
         if !session_duration.starts_with("PT") {
             return Err(Failure::validation("SessionDuration is not an ISO 8601 duration"));
         }
-        let instance = self.world.instance_arn.rsplit('/').next().unwrap_or_default();
+        let instance = self.seeded.instance_arn.rsplit('/').next().unwrap_or_default();
         self.store.change(|state| {
             if state.permission_sets.iter().any(|set| set.name == input.name) {
                 return Err(Failure::conflict(format!("PermissionSet with name {} already exists.", input.name)));

@@ -8,7 +8,7 @@ use axum::http::Request;
 use serde_json::{Value, json};
 
 use super::{options, start};
-use crate::aws::{AwsEndpoint, Role, World};
+use crate::aws::{AwsEndpoint, AwsSeed, Role};
 
 fn by(path: &str, value: &str) -> AlternateIdentifier {
     let attribute = UniqueAttribute::builder().attribute_path(path).attribute_value(value.into());
@@ -19,8 +19,8 @@ fn by(path: &str, value: &str) -> AlternateIdentifier {
 async fn a_user_is_found_by_name_and_address() {
     let (endpoint, _) = start(options()).await;
     let client = Client::new(&endpoint.sdk_config());
-    let store = endpoint.world().identity_store_id.as_str();
-    let alice = endpoint.world().user("alice").unwrap();
+    let store = endpoint.seeded().identity_store_id.as_str();
+    let alice = endpoint.seeded().user("alice").unwrap();
     for identifier in [by("userName", "alice"), by("emails.value", "alice@example.com")] {
         let call = client.get_user_id().identity_store_id(store);
         let answer = call.alternate_identifier(identifier).send().await.unwrap();
@@ -41,7 +41,7 @@ async fn a_user_is_found_by_name_and_address() {
 async fn a_user_made_through_the_api_is_found() {
     let (endpoint, _) = start(options()).await;
     let client = Client::new(&endpoint.sdk_config());
-    let store = endpoint.world().identity_store_id.as_str();
+    let store = endpoint.seeded().identity_store_id.as_str();
     let made = client.create_user().identity_store_id(store).user_name("erin").send().await.unwrap();
     let call = client.get_user_id().identity_store_id(store);
     let found = call.alternate_identifier(by("userName", "erin")).send().await.unwrap();
@@ -96,8 +96,8 @@ async fn the_organization_is_walked_from_root_to_account_and_back() {
 async fn a_role_is_assumed_with_its_external_id_only() {
     let arn = "arn:aws:iam::444444444444:role/stint";
     let role = Role { arn: arn.to_owned(), external_id: "a b".to_owned() };
-    let world = World { roles: vec![role], ..crate::seed::Seed::example().aws };
-    let (endpoint, _) = start(crate::aws::Options { world, ..options() }).await;
+    let seeded = AwsSeed { roles: vec![role], ..crate::seed::Seed::example().aws };
+    let (endpoint, _) = start(crate::aws::Options { seeded, ..options() }).await;
     let form = format!("Action=AssumeRole&Version=2011-06-15&RoleArn={arn}&RoleSessionName=s");
     let (status, body) = post(&endpoint, &[], &form).await;
     assert_eq!(status, 403);

@@ -43,15 +43,15 @@ async fn everything_is_there_after_a_kill() {
     put_event(&endpoint, "grant.requested").await;
     assert_eq!(endpoint.deliver().await, 2);
     schedule(&endpoint, "grant-1", "2026-01-01T00:10:00").await;
-    let world = endpoint.world();
+    let seeded = endpoint.seeded();
     aws_sdk_ssoadmin::Client::new(&endpoint.sdk_config())
         .create_account_assignment()
-        .instance_arn(&world.instance_arn)
-        .permission_set_arn(&world.permission_set("ReadOnlyAccess").unwrap().arn)
+        .instance_arn(&seeded.instance_arn)
+        .permission_set_arn(&seeded.permission_set("ReadOnlyAccess").unwrap().arn)
         .target_type(TargetType::AwsAccount)
         .target_id("111111111111")
         .principal_type(PrincipalType::User)
-        .principal_id(&world.user("bob").unwrap().user_id)
+        .principal_id(&seeded.user("bob").unwrap().user_id)
         .send()
         .await
         .unwrap();

@@ -31,15 +31,15 @@ impl<'a> Access<'a> {
     }
 
     fn instance(&self) -> &str {
-        &self.endpoint.world().instance_arn
+        &self.endpoint.seeded().instance_arn
     }
 
     fn permission_set(&self) -> &str {
-        &self.endpoint.world().permission_set("PowerUserAccess").unwrap().arn
+        &self.endpoint.seeded().permission_set("PowerUserAccess").unwrap().arn
     }
 
     fn alice(&self) -> &str {
-        &self.endpoint.world().user("alice").unwrap().user_id
+        &self.endpoint.seeded().user("alice").unwrap().user_id
     }
 
     async fn create(&self) -> Outcome {

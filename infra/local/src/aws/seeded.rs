@@ -12,7 +12,7 @@ use super::Error;
 /// Everything that exists in AWS before stint does anything.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct World {
+pub struct AwsSeed {
     /// The account stint runs in; also the organization's management account.
     #[serde(default = "default_account_id")]
     pub account_id: String,
@@ -147,8 +147,8 @@ fn default_session_duration() -> String {
     "PT1H".to_owned()
 }
 
-impl World {
-    /// The same world with every id that was left out.
+impl AwsSeed {
+    /// The same seed with every id that was left out.
     #[must_use]
     pub fn with_ids(mut self) -> Self {
         if self.root.id.is_empty() {
@@ -205,7 +205,7 @@ impl World {
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
-        let wrong = |what: String| Err(Error::World(what));
+        let wrong = |what: String| Err(Error::Seed(what));
         for account in self.accounts() {
             if !is_account_id(&account.id) {
                 return wrong(format!("account id `{}` is not twelve digits", account.id));

@@ -4,6 +4,7 @@
 
 pub mod contract;
 pub mod invariants;
+mod keys;
 pub mod other;
 pub mod outside;
 pub mod permissions;
@@ -19,10 +20,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint::app::Ids;
 use stint::auth::ApiScope;
-use stint::auth::api_key::{ApiKey, ApiKeySecret, SECRET_BYTES};
 use stint::clock::Clock;
 use stint::domain::{OidcConfig, Tenant, TenantId};
-use stint::store::Transaction;
 use stint::tenancy::share_instance;
 use stint_local::aws::{Limits, Storage};
 use stint_local::seed::Seed;
@@ -156,33 +155,6 @@ impl World {
     /// A new key with these scopes.
     pub async fn api_key(&self, scopes: &[ApiScope]) -> String {
         self.api_key_with(|key| key.scopes = scopes.to_vec()).await
-    }
-
-    /// A new key with every scope, and what is to be different about it.
-    pub async fn api_key_with(&self, edit: impl FnOnce(&mut ApiKey)) -> String {
-        let (tenant_id, id) = (self.local.tenant_id(), Ids::new(self.clock.clone()).id());
-        let secret = ApiKeySecret::generate(tenant_id, id, [7; SECRET_BYTES]);
-        let mut key = ApiKey {
-            id,
-            tenant_id,
-            name: "a key of a test".to_owned(),
-            hash: secret.hash(),
-            scopes: ApiScope::ALL.to_vec(),
-            groups: Vec::new(),
-            created_by: None,
-            created_at: self.now(),
-            expires_at: None,
-            revoked_at: None,
-            revoked_by: None,
-            identity_provider_id: None,
-            identity_store_user_id: None,
-            version: 0,
-        };
-        edit(&mut key);
-        let mut writes = Transaction::new(tenant_id);
-        writes.put(&key).unwrap();
-        self.local.table().tenant(tenant_id).commit(writes).await.unwrap();
-        secret.expose().to_owned()
     }
 
     /// A second tenant with the same people and no policies, which trusts the same issuer for another audience.

@@ -136,7 +136,7 @@ impl Extension<'_> {
         }
         Ok(ExtensionPermit {
             latest_end: grant.latest_end.min(grant.granted_at + terms.max_duration_seconds.span()),
-            rules: decision.determining.into_iter().map(|rule| rule.rule_id).collect(),
+            rules: decision.determining_rules(),
         })
     }
 }

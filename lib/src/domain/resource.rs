@@ -2,8 +2,8 @@
 //! instances.
 
 mod account;
+mod definition;
 mod ec2_instance;
-mod kind;
 mod known;
 mod organizational_unit;
 mod permission_set;
@@ -12,9 +12,9 @@ mod s3_bucket;
 
 use std::fmt;
 
+use definition::Definition;
+pub use definition::{ASSUME, Actions};
 use jiff::Timestamp;
-use kind::Kind;
-pub use kind::{ASSUME, Actions};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -50,39 +50,39 @@ impl ResourceType {
         Self::AwsOrganizationalUnit,
     ];
 
-    fn kind(self) -> &'static Kind {
+    fn definition(self) -> &'static Definition {
         match self {
-            Self::AwsAccount => &account::KIND,
-            Self::AwsPermissionSet => &permission_set::KIND,
-            Self::AwsS3Bucket => &s3_bucket::KIND,
-            Self::AwsRdsInstance => &rds_instance::KIND,
-            Self::AwsEc2Instance => &ec2_instance::KIND,
-            Self::AwsOrganizationalUnit => &organizational_unit::KIND,
+            Self::AwsAccount => &account::DEFINITION,
+            Self::AwsPermissionSet => &permission_set::DEFINITION,
+            Self::AwsS3Bucket => &s3_bucket::DEFINITION,
+            Self::AwsRdsInstance => &rds_instance::DEFINITION,
+            Self::AwsEc2Instance => &ec2_instance::DEFINITION,
+            Self::AwsOrganizationalUnit => &organizational_unit::DEFINITION,
         }
     }
 
     /// The name on the wire.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        self.kind().name
+        self.definition().name
     }
 
     /// The name of the entity type in Cedar.
     #[must_use]
     pub fn cedar_type(self) -> &'static str {
-        self.kind().cedar_type
+        self.definition().cedar_type
     }
 
     /// What may be requested on resources of this type.
     #[must_use]
     pub fn actions(self) -> Actions {
-        self.kind().actions
+        self.definition().actions
     }
 
     /// Whether a sync reads all resources of this type: one that it does not find does not exist.
     #[must_use]
     pub fn is_read_in_full(self) -> bool {
-        self.kind().read_in_full
+        self.definition().read_in_full
     }
 
     /// Parses the name on the wire; `None` if it names no kind.
@@ -100,7 +100,7 @@ impl fmt::Display for ResourceType {
 
 /// The id does not have the format of its type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{id}` is not an id of type `{kind}`: expected {}", kind.kind().id_format)]
+#[error("`{id}` is not an id of type `{kind}`: expected {}", kind.definition().id_format)]
 pub struct ResourceError {
     kind: ResourceType,
     id: String,
@@ -144,7 +144,7 @@ impl ResourceRef {
     /// [`ResourceError`] if `id` does not have the format of `kind`.
     pub fn new(kind: ResourceType, id: impl Into<String>) -> Result<Self, ResourceError> {
         let id = id.into();
-        if kind.kind().id_pattern.is_match(&id) { Ok(Self { kind, id }) } else { Err(ResourceError { kind, id }) }
+        if kind.definition().id_pattern.is_match(&id) { Ok(Self { kind, id }) } else { Err(ResourceError { kind, id }) }
     }
 
     /// The resource of an account.
@@ -168,7 +168,7 @@ impl ResourceRef {
     /// The account that the id contains: an account's own, and that of a DB instance ARN.
     #[must_use]
     pub fn account_in_id(&self) -> Option<&str> {
-        (self.kind.kind().account_in_id)(&self.id)
+        (self.kind.definition().account_in_id)(&self.id)
     }
 }
 
@@ -259,7 +259,7 @@ impl AwsResource {
 /// A resource of each type.
 #[cfg(test)]
 pub(crate) fn samples() -> [(ResourceType, &'static str); 6] {
-    ResourceType::ALL.map(|kind| (kind, kind.kind().sample))
+    ResourceType::ALL.map(|kind| (kind, kind.definition().sample))
 }
 
 #[cfg(test)]

@@ -75,6 +75,12 @@ impl PolicyDecision {
         self.terms().is_some()
     }
 
+    /// The ids of the determining rules.
+    #[must_use]
+    pub fn determining_rules(&self) -> Vec<RuleId> {
+        self.determining.iter().map(|rule| rule.rule_id).collect()
+    }
+
     /// Denied without any rule saying so.
     pub(super) fn denied(reason: String) -> Self {
         Self::new(PolicyOutcome::Denied, Vec::new(), reason, Vec::new())

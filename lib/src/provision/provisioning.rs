@@ -139,7 +139,7 @@ impl Workers {
     async fn try_again(&self, call: GrantCall, why: String) -> Result<(), WorkerError> {
         let noted = self
             .change_grant(call, |grant| {
-                if grant.status != GrantStatus::Active {
+                if !is_pending(grant) {
                     return Step::Nothing;
                 }
                 let Provisioning::Pending { attempts, last_error } = &mut grant.provisioning else {

@@ -206,13 +206,7 @@ async fn access_of_a_key_that_was_revoked_does_not_begin() {
     let mut body = ask(SANDBOX, "PowerUserAccess", 3600);
     body["start_at"] = json!(world.now() + jiff::SignedDuration::from_hours(1));
     let request = world.post(As::ApiKey(&secret), "/v1/requests", body).await.expect(StatusCode::CREATED);
-    let tenant = world.local.tenant_id();
-    let table = world.local.table().tenant(tenant);
-    let mut key = table.get::<ApiKey>(request["requester_id"].as_str().unwrap()).await.unwrap().unwrap();
-    key.revoked_at = Some(world.now());
-    let mut writes = Transaction::new(tenant);
-    writes.put(&key).unwrap();
-    table.commit(writes).await.unwrap();
+    world.edit_api_key(&secret, |key| key.revoked_at = Some(world.now())).await;
     world.wait(3600).await;
     assert_refused(&world, request["grant_ids"][0].as_str().unwrap(), "has expired or was revoked").await;
 }
@@ -331,16 +325,6 @@ async fn a_grant_does_not_begin_whose_approver_administers_the_tenant_no_longer(
     assert_refused(&world, approved["grant_ids"][0].as_str().unwrap(), "policy now requires 1 approvals").await;
 }
 
-async fn edit_key(world: &World, secret: &str, change: fn(&mut ApiKey)) {
-    let tenant = world.local.table().tenant(world.local.tenant_id());
-    let id = PresentedKey::parse(secret).unwrap().id().to_string();
-    let mut key = tenant.get::<ApiKey>(id).await.unwrap().unwrap();
-    change(&mut key);
-    let mut writes = Transaction::new(world.local.tenant_id());
-    writes.put(&key).unwrap();
-    tenant.commit(writes).await.unwrap();
-}
-
 #[tokio::test]
 async fn what_a_key_requested_for_somebody_is_not_given_once_the_key_may_not_request_it() {
     let revoked: fn(&mut ApiKey) = |key| key.revoked_at = Some(key.created_at);
@@ -355,7 +339,7 @@ async fn what_a_key_requested_for_somebody_is_not_given_once_the_key_may_not_req
         let mut pending = ask(PRODUCTION, "ReadOnlyAccess", 3600);
         pending["on_behalf_of"] = json!("alice");
         let pending = world.post(As::ApiKey(&secret), "/v1/requests", pending).await.expect(StatusCode::CREATED);
-        edit_key(&world, &secret, change).await;
+        world.edit_api_key(&secret, change).await;
         approve(&world, "bob", pending["id"].as_str().unwrap()).await.refused(403, "policy_denied");
         world.wait(24 * 3600).await;
         assert_refused(&world, later["grant_ids"][0].as_str().unwrap(), why).await;

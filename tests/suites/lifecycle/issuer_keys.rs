@@ -68,6 +68,17 @@ impl Trusting {
         *self.issuer.lock().unwrap() = issuer(&self.world, &self.url);
     }
 
+    /// A function that took a token of the key takes it no longer. Returns the token.
+    async fn withdraws_a_key_that_is_refused_after_an_hour(&self) -> String {
+        let (function, old) = (self.cold(), self.token());
+        self.checked(&function, &old).await.unwrap();
+        self.rotates();
+        self.world.pass(HOUR);
+        self.world.sync().await;
+        refused(&self.checked(&function, &old).await);
+        old
+    }
+
     fn is_down(&self, is_down: bool) {
         *self.wrong.lock().unwrap() = is_down.then_some((StatusCode::INTERNAL_SERVER_ERROR, String::new()));
     }
@@ -189,12 +200,7 @@ async fn a_function_finds_a_new_key_in_the_table_first() {
 async fn a_key_that_was_withdrawn_is_refused_after_an_hour() {
     let trusting = Trusting::start().await;
     trusting.world.sync().await;
-    let (function, old) = (trusting.cold(), trusting.token());
-    trusting.checked(&function, &old).await.unwrap();
-    trusting.rotates();
-    trusting.world.pass(HOUR);
-    trusting.world.sync().await;
-    refused(&trusting.checked(&function, &old).await);
+    let old = trusting.withdraws_a_key_that_is_refused_after_an_hour().await;
     refused(&trusting.checked(&trusting.cold(), &old).await);
 }
 
@@ -262,12 +268,7 @@ async fn keys_that_a_fast_clock_stored_become_old_like_others() {
     let ahead = trusting.world.now() + SignedDuration::from_hours(24);
     let keys = IssuerKeys { fetched_at: ahead, ..trusting.stored().await };
     trusting.world.local.table().put_issuer_keys(&keys).await.unwrap();
-    let (function, old) = (trusting.cold(), trusting.token());
-    trusting.checked(&function, &old).await.unwrap();
-    trusting.rotates();
-    trusting.world.pass(HOUR);
-    trusting.world.sync().await;
-    refused(&trusting.checked(&function, &old).await);
+    trusting.withdraws_a_key_that_is_refused_after_an_hour().await;
 }
 
 #[tokio::test]

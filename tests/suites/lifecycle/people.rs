@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use stint::auth::api_key::ApiKey;
 use stint::domain::{AccessRequest, ExternalIdSource, PersonLink, Tenant, User};
 use stint::store::{Record, Transaction};
 use stint_local::seed::Seed;
@@ -363,13 +362,8 @@ async fn access_is_given_to_the_user_set_on_the_key_when_it_is_given() {
         })
         .await;
     let body = ask(SANDBOX, "PowerUserAccess", 600);
-    let request = world.post(As::ApiKey(&secret), "/v1/requests", body).await.expect(StatusCode::CREATED);
-    let table = world.local.table().tenant(world.local.tenant_id());
-    let mut key = table.get::<ApiKey>(request["requester_id"].as_str().unwrap()).await.unwrap().unwrap();
-    key.identity_store_user_id = Some(user_id(&world, "stint-local"));
-    let mut writes = Transaction::new(table.id());
-    writes.put(&key).unwrap();
-    table.commit(writes).await.unwrap();
+    world.post(As::ApiKey(&secret), "/v1/requests", body).await.expect(StatusCode::CREATED);
+    world.edit_api_key(&secret, |key| key.identity_store_user_id = Some(user_id(&world, "stint-local"))).await;
     world.settle().await;
     assert_eq!(world.assignments(), ["stint-local PowerUserAccess 111111111111"]);
 }

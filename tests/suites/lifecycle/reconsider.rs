@@ -6,7 +6,7 @@ mod begin;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use stint::auth::ApiScope;
-use stint::auth::api_key::{ApiKey, PresentedKey};
+use stint::auth::api_key::ApiKey;
 use stint::domain::{AccountId, Grant, OnDrift, Tenant, User};
 use stint::store::{Record, Transaction};
 use stint_local::aws::{Fault, FaultKind, Faults, Service};

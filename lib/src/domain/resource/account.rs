@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::kind::{Actions, Kind, compiled};
+use super::definition::{Actions, Definition, compiled};
 
-pub(super) static KIND: Kind = Kind {
+pub(super) static DEFINITION: Definition = Definition {
     name: "aws_account",
     cedar_type: "AwsAccount",
     id_format: "12 digits",

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::kind::{Kind, READ_WRITE_ADMIN_CONNECT, compiled, no_account};
+use super::definition::{Definition, READ_WRITE_ADMIN_CONNECT, compiled, no_account};
 
-pub(super) static KIND: Kind = Kind {
+pub(super) static DEFINITION: Definition = Definition {
     name: "aws_ec2_instance",
     cedar_type: "AwsEc2Instance",
     id_format: "`i-` and 8 or 17 hexadecimal digits",

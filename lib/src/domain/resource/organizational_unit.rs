@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::kind::{Actions, Kind, compiled, no_account};
+use super::definition::{Actions, Definition, compiled, no_account};
 
-pub(super) static KIND: Kind = Kind {
+pub(super) static DEFINITION: Definition = Definition {
     name: "aws_organizational_unit",
     cedar_type: "AwsOrganizationalUnit",
     id_format: "`ou-xxxx-xxxxxxxx`, or `r-xxxx` for the root",

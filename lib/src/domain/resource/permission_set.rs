@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::kind::{Actions, Kind, compiled, no_account};
+use super::definition::{Actions, Definition, compiled, no_account};
 
-pub(super) static KIND: Kind = Kind {
+pub(super) static DEFINITION: Definition = Definition {
     name: "aws_permission_set",
     cedar_type: "AwsPermissionSet",
     id_format: "a permission set ARN, `arn:aws:sso:::permissionSet/ssoins-…/ps-…`",

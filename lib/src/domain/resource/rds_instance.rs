@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::kind::{Kind, READ_WRITE_ADMIN_CONNECT, compiled};
+use super::definition::{Definition, READ_WRITE_ADMIN_CONNECT, compiled};
 
-pub(super) static KIND: Kind = Kind {
+pub(super) static DEFINITION: Definition = Definition {
     name: "aws_rds_instance",
     cedar_type: "AwsRdsInstance",
     id_format: "a DB instance ARN, `arn:aws:rds:<region>:<account>:db:<name>`",

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use super::kind::{Kind, READ_WRITE_ADMIN_CONNECT, compiled, no_account};
+use super::definition::{Definition, READ_WRITE_ADMIN_CONNECT, compiled, no_account};
 
-pub(super) static KIND: Kind = Kind {
+pub(super) static DEFINITION: Definition = Definition {
     name: "aws_s3_bucket",
     cedar_type: "AwsS3Bucket",
     id_format: "a bucket name of 3 to 63 lower-case letters, digits, dots and hyphens",

@@ -324,9 +324,5 @@ const NO_RULE_PERMITS: &str = "no rule permits this request";
 
 /// The proof of a decision that permits.
 fn permit<A: Authority>(decision: PolicyDecision) -> Result<Permit<A>, Box<PolicyDecision>> {
-    if decision.is_permitted() {
-        Ok(Permit::by_rules(decision.determining.into_iter().map(|rule| rule.rule_id).collect()))
-    } else {
-        Err(Box::new(decision))
-    }
+    if decision.is_permitted() { Ok(Permit::by_rules(decision.determining_rules())) } else { Err(Box::new(decision)) }
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 /// What is particular to a type of resource.
-pub(super) struct Kind {
+pub(super) struct Definition {
     /// The name on the wire and in the table.
     pub(super) name: &'static str,
     /// The name of the entity type in Cedar.
